@@ -1,0 +1,1 @@
+//! Simulator, proofs and benchmarks of Unisono.

@@ -1,0 +1,1 @@
+//! The Unisono hub: sessions, distribution, groups, control API.

@@ -1,0 +1,1 @@
+//! Audio in, frames out: sources, decoding and resampling for Unisono.

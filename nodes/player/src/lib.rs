@@ -1,0 +1,1 @@
+//! The Unisono node: session, playout, outputs.

@@ -1,0 +1,1 @@
+//! Encoders and decoders of Unisono: Opus, FLAC and PCM behind one pair of traits.

@@ -1,0 +1,21 @@
+//! How a node learns its hub's time.
+//!
+//! The node sends **probes**, the hub stamps their arrival; the hub sends **reports**, the node stamps theirs. Both at
+//! random phase, so that neither hides behind the burst in which packets of sound leave. From the two clouds of stamps
+//! the [`Estimator`] draws a line between the clocks and says how far it may be off.
+
+mod estimator;
+mod follower;
+mod leader;
+mod replay;
+
+pub use estimator::{Estimate, Estimator};
+pub use follower::Follower;
+pub use leader::Leader;
+pub use replay::ReplayWindow;
+
+/// Names one packet that is being sent; given back with the instant of its send call. It cannot be copied, so that a
+/// stamp is given at most once.
+#[must_use = "give it back with the instant of the send call"]
+#[derive(Debug, PartialEq, Eq)]
+pub struct SendToken(u64);

@@ -1,0 +1,358 @@
+//! What the next frames of an output hold.
+//!
+//! There is no feedback from how full a buffer is. The rate is fed forward from two measured clocks (the hub's against
+//! the node's, the converter's against the node's); a slow trim takes out what phase error remains. Frames are never
+//! dropped or repeated to be in time: the resampler reads the stream a few millionths faster or slower.
+//!
+//! Real-time: no allocation, no lock, no system call.
+
+use crate::{
+    playout::{DacClock, DacReading},
+    time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
+    timeline::{Phase, Segment, Timeline},
+    units::{Drift, FramePosition, OutputPosition, SampleRate},
+};
+
+/// A start, a stop and a gap are faded over so long: short enough not to blunt an attack, long enough not to click.
+const FADE: Nanos = Nanos::from_millis(5);
+
+/// The phase error falls by this time constant. Slower than the noise of both clocks, faster than a crystal warms up.
+const TRIM_TIME: f64 = 10.0;
+
+/// The most that the trim adds to the measured rates: 0.09 cent, and 50 µs a second.
+const MAX_TRIM: f64 = 50e-6;
+
+/// The rate follows its target by this time constant, so that no step of it can be heard.
+const RATE_TIME: f64 = 1.0;
+
+/// A larger error than this is not a matter of rates: the device lost frames, or a clock was stepped.
+const RESYNC_LIMIT: Nanos = Nanos::from_millis(2);
+
+/// Frames of the stream that the resampler reads either side of a position.
+pub const RESAMPLER_REACH: u64 = 32;
+
+/// Sound that has been decoded and not been played: one unbroken run of positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// The run of anchors that it belongs to.
+    pub run: u32,
+    /// Its first frame.
+    pub start: FramePosition,
+    /// The frame behind its last.
+    pub end: FramePosition,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Step {
+    /// Write so many silent frames.
+    Silence {
+        /// How many.
+        frames: u32,
+    },
+    /// Drop what is queued of `run` before a position (all of it when its run is older), then ask again.
+    Discard {
+        /// The run that is played; blocks of older runs are useless.
+        run: u32,
+        /// The first position that is still of use.
+        before: FramePosition,
+    },
+    /// Ask again soon: the sound is not there yet, and the device can wait for it.
+    Wait,
+    /// Resample so many frames.
+    Play {
+        /// How many.
+        frames: u32,
+        /// Where in the stream the first of them lies.
+        start: Phase,
+        /// How far the position moves from frame to frame, less one.
+        excess: f64,
+        /// The fade's gain at the first frame and behind the last; a straight line between.
+        gain: (f32, f32),
+    },
+}
+
+/// How an output is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PlayoutStatus {
+    /// Whether sound is put out.
+    pub playing: bool,
+    /// Whether the converter's clock is known.
+    pub device_known: bool,
+    /// How far the frames now written will be ahead of (positive) or behind the group.
+    pub sync_error: Nanos,
+    /// How far the converter's reported positions scatter.
+    pub device_spread: Nanos,
+    /// The converter's rate against the node's clock.
+    pub dac_drift: Drift,
+    /// The rate at which the stream is read, against nominal.
+    pub read_drift: Drift,
+    /// Times the sound stopped because nothing was queued.
+    pub starved: u64,
+    /// Times the sound had to jump to be in time.
+    pub resyncs: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Playing {
+    run: u32,
+    phase: Phase,
+    excess: f64,
+    /// Output frames since the fade-in began.
+    since_start: u64,
+    /// The fade's gain behind the last frame.
+    gain: f32,
+}
+
+/// Decides what one output plays. Owned by the audio thread.
+#[derive(Clone, Debug)]
+pub struct Playout {
+    output_rate: SampleRate,
+    dac: DacClock,
+    clock: Option<Mapping<NodeClock, HubClock>>,
+    timeline: Option<Timeline>,
+    output_latency: Nanos,
+    written: OutputPosition,
+    playing: Option<Playing>,
+    /// Frames left of a fade-out that was asked for.
+    stopping: Option<u64>,
+    status: PlayoutStatus,
+}
+
+impl Playout {
+    /// For an output that runs at `output_rate`, and adds `output_latency` behind the converter.
+    pub fn new(output_rate: SampleRate, output_latency: Nanos) -> Self {
+        Self {
+            output_rate,
+            dac: DacClock::new(output_rate),
+            clock: None,
+            timeline: None,
+            output_latency,
+            written: OutputPosition(0),
+            playing: None,
+            stopping: None,
+            status: PlayoutStatus::default(),
+        }
+    }
+
+    /// Takes the mapping to the hub's clock as it is known now.
+    pub fn set_clock(&mut self, clock: Mapping<NodeClock, HubClock>) {
+        self.clock = Some(clock);
+    }
+
+    /// Takes the timeline of what is to be played. Call only while [`Self::is_silent`] when it is another stream's.
+    pub fn set_timeline(&mut self, timeline: Timeline) {
+        self.timeline = Some(timeline);
+        self.stopping = None;
+    }
+
+    /// Ends what is played, with a fade.
+    pub fn stop(&mut self) {
+        self.stopping = Some(self.fade_frames());
+        if self.playing.is_none() {
+            self.timeline = None;
+        }
+    }
+
+    /// The device was opened anew or lost what was in it: its positions start from zero.
+    pub fn device_restarted(&mut self) {
+        self.dac.reset();
+        self.written = OutputPosition(0);
+        self.playing = None;
+    }
+
+    /// Takes what the converter says of itself.
+    pub fn observe(&mut self, reading: DacReading) {
+        self.dac.observe(reading);
+    }
+
+    /// Frames handed to the device since it was opened.
+    pub const fn written(&self) -> OutputPosition {
+        self.written
+    }
+
+    /// Whether nothing is being put out.
+    pub const fn is_silent(&self) -> bool {
+        self.playing.is_none()
+    }
+
+    /// How the output is doing.
+    pub fn status(&self) -> PlayoutStatus {
+        PlayoutStatus {
+            playing: self.playing.is_some(),
+            device_known: self.dac.is_known(),
+            device_spread: self.dac.spread(),
+            dac_drift: self.dac.drift(),
+            read_drift: Drift::from_ratio(self.playing.map_or(0.0, |playing| playing.excess)),
+            ..self.status
+        }
+    }
+
+    /// What the next frames hold, at most `frames` of them. `queued` is the sound at the front of the queue; `urgent`
+    /// says that the device cannot wait. The frames of [`Step::Silence`] and [`Step::Play`] count as written.
+    pub fn plan(&mut self, frames: u32, queued: Option<Queued>, urgent: bool) -> Step {
+        let frames = frames.max(1);
+        let (Some(clock), Some(timeline), Some(emitted)) =
+            (self.clock, self.timeline, self.dac.instant_of(self.written))
+        else {
+            return self.silence(frames);
+        };
+        let heard = clock.forward(emitted + self.output_latency);
+        let Some(segment) = timeline.segment_at(heard) else {
+            return self.silence_until(timeline.next_after(heard).map(|next| next.at), heard, frames);
+        };
+        let Some(play) = segment.anchor.play else {
+            return self.silence_until(segment.next.map(|next| next.at), heard, frames);
+        };
+        let wanted = timeline.phase_within(&segment.anchor, heard);
+        let forward = self.fed_forward(clock, play.drift_ppb, timeline.rate());
+        let playing = self.follow(play.run, wanted, forward, frames, timeline.rate());
+        self.with_queue(playing, play.run, segment, heard, queued, frames, urgent)
+    }
+
+    /// The rate that keeps pace with the hub's clock on this converter, less one.
+    fn fed_forward(&self, clock: Mapping<NodeClock, HubClock>, anchor_ppb: i32, stream_rate: SampleRate) -> f64 {
+        let stream = f64::from(stream_rate.hertz()) * (1.0 + f64::from(anchor_ppb) * 1e-9);
+        stream * (1.0 + clock.drift().excess()) / self.dac.frames_per_second() - 1.0
+    }
+
+    /// Moves the rate towards where it should be, or starts in phase when nothing was playing.
+    fn follow(&mut self, run: u32, wanted: Phase, forward: f64, frames: u32, stream_rate: SampleRate) -> Playing {
+        let fresh = Playing { run, phase: wanted, excess: forward, since_start: 0, gain: 0.0 };
+        let Some(mut playing) = self.playing.filter(|playing| playing.run == run) else {
+            self.playing = None;
+            self.status.sync_error = Nanos::ZERO;
+            return fresh;
+        };
+        let error = playing.phase.distance_from(wanted) / f64::from(stream_rate.hertz());
+        self.status.sync_error = Nanos::from_secs_f64(error);
+        if self.status.sync_error.abs() > RESYNC_LIMIT {
+            self.status.resyncs += 1;
+            self.playing = None;
+            return fresh;
+        }
+        let target = forward + (-error / TRIM_TIME).clamp(-MAX_TRIM, MAX_TRIM);
+        let seconds = f64::from(frames) / f64::from(self.output_rate.hertz());
+        playing.excess += (target - playing.excess) * (seconds / RATE_TIME).min(1.0);
+        playing
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one decision, taken apart for the reader")]
+    fn with_queue(
+        &mut self,
+        playing: Playing,
+        run: u32,
+        segment: Segment,
+        heard: Timestamp<HubClock>,
+        queued: Option<Queued>,
+        frames: u32,
+        urgent: bool,
+    ) -> Step {
+        let first = playing.phase.frame();
+        let Some(queued) = queued else { return self.starve(frames, urgent) };
+        let reach = FramePosition(first.0.saturating_sub(RESAMPLER_REACH));
+        if queued.run != run {
+            return if queued.run < run { Step::Discard { run, before: reach } } else { self.starve(frames, true) };
+        }
+        if queued.end <= reach {
+            return Step::Discard { run, before: reach };
+        }
+        // A run may begin, and sound may come back after a gap, in the middle of these frames.
+        if queued.start > first && self.playing.is_none() {
+            let ahead = queued.start.distance_from(first);
+            return self.silence(u32::try_from(ahead).unwrap_or(u32::MAX).clamp(1, frames));
+        }
+        let pace = 1.0 + playing.excess;
+        let readable = Phase::at(queued.end).distance_from(playing.phase) - RESAMPLER_REACH as f64 - 1.0;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+        let readable = (readable / pace).max(0.0) as u64;
+        if readable < u64::from(frames) && !urgent {
+            return Step::Wait;
+        }
+        if readable == 0 {
+            return self.starve(frames, urgent);
+        }
+        let until_end = self.frames_until_end(run, &segment, heard);
+        let left = until_end.min(self.stopping.unwrap_or(u64::MAX)).min(if urgent && readable < u64::from(frames) {
+            readable
+        } else {
+            u64::MAX
+        });
+        self.play(playing, left, readable.min(u64::from(frames)))
+    }
+
+    /// Plays at most `frames`, of which there are `left` before the sound ends.
+    fn play(&mut self, mut playing: Playing, left: u64, frames: u64) -> Step {
+        let fade = self.fade_frames();
+        let mut frames = frames.min(left);
+        // One straight line of gain a step: stop at the knees.
+        if playing.since_start < fade {
+            frames = frames.min(fade - playing.since_start);
+        }
+        if left > fade {
+            frames = frames.min(left - fade);
+        }
+        let frames = frames.max(1);
+        let gain = |since: u64, left: u64| {
+            let ratio = |n: u64| if n >= fade { 1.0 } else { n as f32 / fade as f32 };
+            ratio(since).min(ratio(left))
+        };
+        let start = playing.phase;
+        let excess = playing.excess;
+        let from = playing.gain;
+        playing.since_start += frames;
+        playing.gain = gain(playing.since_start, left.saturating_sub(frames));
+        let to = playing.gain;
+        playing.phase = start.advanced_by(frames as f64 * (1.0 + excess));
+        self.written.0 += frames;
+        self.playing = (left > frames).then_some(playing);
+        if let Some(stopping) = &mut self.stopping {
+            *stopping = stopping.saturating_sub(frames);
+            if self.playing.is_none() {
+                self.timeline = None;
+                self.stopping = None;
+            }
+        }
+        Step::Play { frames: u32::try_from(frames).unwrap_or(1), start, excess, gain: (from, to) }
+    }
+
+    /// Output frames until the run ends; none of it when the next anchor continues the run.
+    fn frames_until_end(&self, run: u32, segment: &Segment, heard: Timestamp<HubClock>) -> u64 {
+        match segment.next {
+            Some(next) if next.play.is_none_or(|play| play.run != run) => self.output_frames(next.at - heard).max(1),
+            _ => u64::MAX,
+        }
+    }
+
+    fn starve(&mut self, frames: u32, urgent: bool) -> Step {
+        if !urgent {
+            return Step::Wait;
+        }
+        if self.playing.is_some() {
+            self.status.starved += 1;
+        }
+        self.silence(frames)
+    }
+
+    fn silence_until(&mut self, until: Option<Timestamp<HubClock>>, heard: Timestamp<HubClock>, frames: u32) -> Step {
+        let left = until.map_or(u64::MAX, |until| self.output_frames(until - heard)).max(1);
+        self.silence(u32::try_from(left).unwrap_or(u32::MAX).min(frames))
+    }
+
+    fn silence(&mut self, frames: u32) -> Step {
+        self.playing = None;
+        if self.stopping.take().is_some() {
+            self.timeline = None;
+        }
+        self.written.0 += u64::from(frames);
+        Step::Silence { frames }
+    }
+
+    fn output_frames(&self, span: Nanos) -> u64 {
+        self.output_rate.frames_in(span).0
+    }
+
+    fn fade_frames(&self) -> u64 {
+        self.output_frames(FADE).max(1)
+    }
+}

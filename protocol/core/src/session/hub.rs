@@ -1,0 +1,176 @@
+//! One node, as its hub sees it: greeting, clock, requests for repair.
+
+use crate::{
+    clock::{Leader, SendToken},
+    time::{HubClock, Nanos, Timestamp},
+    wire::{
+        self, VERSION, Version,
+        clock::{Probe, Report as ClockPacket},
+        control::{Hello, Message, Outranked, Refuse, RefuseReason, Report, Room, Welcome, presentable},
+        frame::Frame,
+        ids::ClockTag,
+        nack::Nack,
+    },
+};
+
+/// Rooms that one node may drive.
+const MAX_ROOMS: usize = 16;
+
+/// What a node asked or told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HubEvent {
+    /// It greets. Answer with [`HubSession::welcome`] or [`HubSession::refuse`].
+    Hello(Hello),
+    /// It drives other rooms, or the same with other outputs.
+    Rooms(Vec<Room>),
+    /// How it is doing.
+    Report(Report),
+    /// It obeys another hub in a room.
+    Outranked(Outranked),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Greeting,
+    /// The node's version fits; whether it may come in is being decided.
+    Judging,
+    Admitted,
+    Refused,
+}
+
+/// The hub's side of one connection.
+#[derive(Debug)]
+pub struct HubSession {
+    state: State,
+    /// What the node speaks.
+    version: Version,
+    clock: Leader,
+    tag: ClockTag,
+}
+
+impl HubSession {
+    /// For a new connection that clock packets name by `tag`; `seed` draws their phases.
+    pub fn new(tag: ClockTag, seed: u64) -> Self {
+        Self { state: State::Greeting, version: VERSION, clock: Leader::new(tag, seed), tag }
+    }
+
+    /// Takes a control message from the node.
+    ///
+    /// # Errors
+    /// What to refuse the node with; the connection then ends.
+    pub fn handle_frame(&mut self, frame: &Frame) -> Result<Option<HubEvent>, Refuse> {
+        if self.state == State::Greeting && frame.kind == Hello::KIND {
+            self.check_version(frame)?;
+        }
+        let message = match Message::from_frame(frame) {
+            Ok(Some(message)) => message,
+            Ok(None) => return Ok(None),
+            Err(error) => return self.unreadable(error),
+        };
+        match (self.state, message) {
+            (State::Greeting, Message::Hello(hello)) => {
+                self.state = State::Judging;
+                Ok(Some(HubEvent::Hello(Hello {
+                    name: presentable(&hello.name),
+                    rooms: checked(hello.rooms)?,
+                    ..hello
+                })))
+            }
+            (State::Admitted, Message::Rooms(rooms)) => Ok(Some(HubEvent::Rooms(checked(rooms.rooms)?))),
+            (State::Admitted, Message::Report(report)) => Ok(Some(HubEvent::Report(report))),
+            (State::Admitted, Message::Outranked(outranked)) => Ok(Some(HubEvent::Outranked(outranked))),
+            (State::Refused, _) => Ok(None),
+            _ => Err(protocol_error("a message came out of turn")),
+        }
+    }
+
+    /// Takes a datagram from an admitted node: a request for repair.
+    ///
+    /// # Errors
+    /// When it is no such thing. It is to be counted and otherwise ignored.
+    pub fn handle_datagram(&self, datagram: &[u8]) -> Result<Option<Nack>, wire::Error> {
+        let nack = Nack::parse(datagram)?;
+        Ok(matches!(self.state, State::Admitted).then_some(nack))
+    }
+
+    /// Takes a probe whose tag was checked.
+    pub fn handle_probe(&mut self, probe: &Probe, received: Timestamp<HubClock>) {
+        if matches!(self.state, State::Admitted) {
+            self.clock.handle_probe(probe, received);
+        }
+    }
+
+    /// Lets the node in. `members` is the signed list, or nothing when the node holds it already.
+    pub fn welcome(&mut self, name: &str, members: Vec<u8>) -> Message {
+        self.state = State::Admitted;
+        let version = VERSION.min(self.version);
+        Welcome { version, name: presentable(name), members, clock_tag: self.tag }.into()
+    }
+
+    /// Turns the node away.
+    pub fn refuse(&mut self, reason: RefuseReason, text: impl Into<String>) -> Message {
+        self.state = State::Refused;
+        Refuse { reason, text: text.into() }.into()
+    }
+
+    /// Whether the node was let in.
+    pub const fn is_admitted(&self) -> bool {
+        matches!(self.state, State::Admitted)
+    }
+
+    /// The clock report that is due, if one is.
+    pub fn poll_clock(&mut self, now: Timestamp<HubClock>) -> Option<(ClockPacket, SendToken)> {
+        self.clock.poll_transmit(now)
+    }
+
+    /// Tells when a clock report was handed to the network.
+    pub fn handle_clock_sent(&mut self, token: SendToken, at: Timestamp<HubClock>) {
+        self.clock.handle_sent(token, at);
+    }
+
+    /// When [`Self::poll_clock`] is to be called next.
+    pub const fn poll_timeout(&self) -> Option<Timestamp<HubClock>> {
+        self.clock.poll_timeout()
+    }
+
+    /// The version comes first in a greeting, whatever the rest looks like in another major version.
+    fn check_version(&mut self, frame: &Frame) -> Result<(), Refuse> {
+        let theirs = Hello::version_of(&frame.body).map_err(|error| protocol_error(&error.to_string()))?;
+        self.version = theirs;
+        if VERSION.common(theirs).is_some() {
+            return Ok(());
+        }
+        self.state = State::Refused;
+        let older = if theirs < VERSION { "the node" } else { "the hub" };
+        let text = format!("the node speaks protocol {theirs}, the hub {VERSION}: update {older}");
+        Err(Refuse { reason: RefuseReason::Version, text })
+    }
+
+    /// A newer node may say what we cannot read, and that is skipped; one of our own version may not.
+    fn unreadable(&mut self, error: wire::Error) -> Result<Option<HubEvent>, Refuse> {
+        if self.state == State::Admitted && self.version > VERSION {
+            return Ok(None);
+        }
+        self.state = State::Refused;
+        Err(protocol_error(&error.to_string()))
+    }
+}
+
+fn protocol_error(text: &str) -> Refuse {
+    Refuse { reason: RefuseReason::Protocol, text: format!("{text}; is the other side a Unisono of this version?") }
+}
+
+/// Rooms as they may be shown and kept.
+fn checked(mut rooms: Vec<Room>) -> Result<Vec<Room>, Refuse> {
+    if rooms.len() > MAX_ROOMS {
+        return Err(protocol_error("a node drives at most 16 rooms"));
+    }
+    for room in &mut rooms {
+        room.name = presentable(&room.name);
+        room.output = presentable(&room.output);
+        room.latency = room.latency.clamp(Nanos::ZERO, Nanos::from_secs(5));
+    }
+    rooms.sort_by_key(|room| room.index);
+    rooms.dedup_by_key(|room| room.index);
+    Ok(rooms)
+}

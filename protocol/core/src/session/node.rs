@@ -1,0 +1,471 @@
+//! A hub, as its node sees it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use crate::{
+    clock::{Estimate, Estimator, Follower, SendToken},
+    leadership::{Judge, Verdict},
+    repair::{Receiver, ReceiverCounts},
+    time::{Nanos, NodeClock, Timestamp},
+    timeline::{Phase, Timeline},
+    units::{FramePosition, Gain},
+    wire::{
+        self, VERSION, Version,
+        clock::{Probe, Report as ClockPacket},
+        control::{
+            Anchors, ClockReport, Codec, Format, Hello, Message, Outranked, Refuse, RefuseReason, Report, Room,
+            RoomReport, Rooms, StreamStart, StreamStop, Welcome,
+        },
+        frame::Frame,
+        ids::{HouseholdId, RoomIndex, StreamId},
+        media::MediaHeader,
+    },
+};
+
+/// While a stream plays, gaps are looked for so often.
+const REPAIR_INTERVAL: Nanos = Nanos::from_millis(5);
+
+/// A packet is expected so long after the hub should have sent it, beside half a round trip.
+const ARRIVAL_SLACK: Nanos = Nanos::from_millis(25);
+
+/// Sound is not played by an estimate worse than this: it would have to jump later.
+const LOCK_LIMIT: Nanos = Nanos::from_micros(500);
+
+/// Streams that one hub may have open at one node.
+const MAX_STREAMS: usize = 16;
+
+/// Who the node is and what it drives.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// The node's name.
+    pub name: String,
+    /// The household that it has pinned.
+    pub household: Option<HouseholdId>,
+    /// The version of the member list that it holds.
+    pub members_version: u64,
+    /// The secret of a join token.
+    pub join: Option<[u8; 16]>,
+    /// What it can decode, best first.
+    pub codecs: Vec<Codec>,
+    /// Its rooms.
+    pub rooms: Vec<Room>,
+}
+
+/// What the node's driver is to do.
+#[derive(Debug)]
+pub enum NodeAction {
+    /// Send these bytes on the control stream.
+    Control(Vec<u8>),
+    /// Send this QUIC datagram.
+    Datagram(Bytes),
+    /// Send this clock packet and give the token back with the instant of the send call.
+    Clock(Probe, SendToken),
+    /// The hub has let the node in. Check its list (empty: the one held) before handing in anything else.
+    Welcomed(Welcome),
+    /// The hub has a new member list.
+    Members(Vec<u8>),
+    /// A room is to play a stream; whatever it played before ends with a fade.
+    Start {
+        /// The room.
+        room: RoomIndex,
+        /// The rendition.
+        stream: StreamId,
+        /// How its packets are coded; validated.
+        format: Format,
+        /// What its positions mean.
+        timeline: Timeline,
+    },
+    /// The positions of a stream have a new meaning.
+    Timeline {
+        /// The rendition.
+        stream: StreamId,
+        /// What its positions mean.
+        timeline: Timeline,
+    },
+    /// A packet for every room that plays the stream.
+    Packet {
+        /// The rendition.
+        stream: StreamId,
+        /// Its position.
+        position: FramePosition,
+        /// The codec's bytes.
+        payload: Bytes,
+    },
+    /// A room is to stop, with a fade.
+    Stop {
+        /// The room.
+        room: RoomIndex,
+    },
+    /// A room is to be so loud.
+    Gain {
+        /// The room.
+        room: RoomIndex,
+        /// The linear factor.
+        gain: Gain,
+        /// How long the change takes.
+        ramp: Nanos,
+    },
+    /// The hub's clock is known better.
+    Estimate(Estimate),
+    /// The connection is over.
+    Close(Refuse),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Greeting,
+    Welcomed(Version),
+    Closed,
+}
+
+#[derive(Debug)]
+struct Stream {
+    receiver: Receiver,
+    timeline: Timeline,
+    lead: Nanos,
+    lookahead: i64,
+    rooms: Vec<RoomIndex>,
+}
+
+/// The node's side of one connection.
+#[derive(Debug)]
+pub struct NodeSession {
+    config: NodeConfig,
+    state: State,
+    hub_version: Version,
+    clock: Option<Follower>,
+    /// What was learned of this hub's clock before, until the clock starts.
+    learned: Option<Estimator>,
+    seed: u64,
+    streams: BTreeMap<StreamId, Stream>,
+    /// How long before it is heard a packet is of use, for each room.
+    give_up: Nanos,
+    next_repair: Option<Timestamp<NodeClock>>,
+    ended: ReceiverCounts,
+    actions: VecDeque<NodeAction>,
+    bad_datagrams: u64,
+}
+
+impl NodeSession {
+    /// Begins with a `Hello`. `learned` is what is known of this hub's clock, `give_up` how long before it is heard a
+    /// packet must be there; `seed` draws the phases of clock packets.
+    pub fn new(config: NodeConfig, learned: Estimator, give_up: Nanos, seed: u64) -> Self {
+        let hello = Hello {
+            version: VERSION,
+            name: config.name.clone(),
+            household: config.household,
+            members_version: config.members_version,
+            join: config.join,
+            codecs: config.codecs.clone(),
+            rooms: config.rooms.clone(),
+        };
+        let actions = VecDeque::from([NodeAction::Control(Message::from(hello).encode())]);
+        Self {
+            config,
+            state: State::Greeting,
+            hub_version: VERSION,
+            clock: None,
+            learned: Some(learned),
+            seed,
+            streams: BTreeMap::new(),
+            give_up,
+            next_repair: None,
+            ended: ReceiverCounts::default(),
+            actions,
+            bad_datagrams: 0,
+        }
+    }
+
+    /// Takes a control message. `judges` are those of the node's rooms, which outlive connections.
+    pub fn handle_frame(&mut self, now: Timestamp<NodeClock>, frame: &Frame, judges: &mut [Judge]) {
+        let message = match Message::from_frame(frame) {
+            Ok(Some(message)) => message,
+            Ok(None) => return,
+            // A newer hub may say what we cannot read, and that is skipped; one of our own version may not.
+            Err(_) if self.hub_version > VERSION => return,
+            Err(error) => return self.close(RefuseReason::Protocol, error.to_string()),
+        };
+        match (self.state, message) {
+            (State::Closed, _) => {}
+            (_, Message::Refuse(refuse)) => {
+                self.state = State::Closed;
+                self.actions.push_back(NodeAction::Close(refuse));
+            }
+            (State::Greeting, Message::Welcome(welcome)) => self.welcome(now, welcome),
+            (State::Welcomed(_), Message::Members(members)) => {
+                self.actions.push_back(NodeAction::Members(members.members));
+            }
+            (State::Welcomed(_), Message::StreamStart(start)) => self.start(now, start, judges),
+            (State::Welcomed(_), Message::Anchors(anchors)) => self.anchors(now, &anchors),
+            (State::Welcomed(_), Message::StreamStop(stop)) => self.stop(&stop),
+            (State::Welcomed(_), Message::SetGain(set)) if self.has_room(set.room) => {
+                let ramp = Nanos::from_millis(i64::from(set.ramp_ms));
+                self.actions.push_back(NodeAction::Gain { room: set.room, gain: set.gain, ramp });
+            }
+            (State::Welcomed(_), Message::SetGain(_)) => {}
+            (State::Greeting, _) | (_, Message::Welcome(_)) => {
+                self.close(RefuseReason::Protocol, "the hub sent a message out of turn".into());
+            }
+            // What only nodes send means nothing from a hub.
+            (State::Welcomed(_), _) => {}
+        }
+    }
+
+    /// Takes a QUIC datagram: a packet of sound or a part of one. Anything else is counted and changes nothing.
+    pub fn handle_datagram(&mut self, now: Timestamp<NodeClock>, datagram: &Bytes) {
+        let parsed = MediaHeader::parse(datagram).map(|(header, payload)| (header, datagram.slice_ref(payload)));
+        let Ok((header, payload)) = parsed else {
+            self.bad_datagrams += 1;
+            return;
+        };
+        let Some(stream) = self.streams.get_mut(&header.stream) else { return };
+        for arrived in stream.receiver.handle(now, &header, &payload) {
+            let (position, payload) = (arrived.position, arrived.payload);
+            self.actions.push_back(NodeAction::Packet { stream: header.stream, position, payload });
+        }
+    }
+
+    /// Takes a clock report whose tag was checked, with the instant of its arrival.
+    pub fn handle_clock(&mut self, report: &ClockPacket, received: Timestamp<NodeClock>) {
+        let Some(clock) = &mut self.clock else { return };
+        if clock.handle_report(report, received)
+            && let Some(estimate) = clock.estimate(received)
+        {
+            self.actions.push_back(NodeAction::Estimate(estimate));
+        }
+    }
+
+    /// Tells when a probe was handed to the network.
+    pub fn handle_clock_sent(&mut self, token: SendToken, at: Timestamp<NodeClock>) {
+        if let Some(clock) = &mut self.clock {
+            clock.handle_sent(token, at);
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Timestamp<NodeClock>) {
+        let Some(clock) = &mut self.clock else { return };
+        if let Some((probe, token)) = clock.poll_transmit(now) {
+            self.actions.push_back(NodeAction::Clock(probe, token));
+        }
+        if self.next_repair.is_some_and(|at| at <= now) {
+            self.repair(now);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is to be called next.
+    pub fn poll_timeout(&self) -> Option<Timestamp<NodeClock>> {
+        self.clock.as_ref().map(Follower::poll_timeout).into_iter().chain(self.next_repair).min()
+    }
+
+    /// What to do next.
+    pub fn poll_action(&mut self) -> Option<NodeAction> {
+        self.actions.pop_front()
+    }
+
+    /// Tells the hub how the rooms are doing; what this session counts itself is filled in.
+    pub fn report(&mut self, now: Timestamp<NodeClock>, mut rooms: Vec<RoomReport>) {
+        if !matches!(self.state, State::Welcomed(_)) {
+            return;
+        }
+        for room in &mut rooms {
+            let counts = self.counts_of(room.room);
+            (room.received, room.lost, room.repaired) = (counts.received, counts.lost, counts.repaired);
+        }
+        let estimate = self.estimate(now);
+        let clock = estimate.map_or_else(ClockReport::default, |estimate| ClockReport {
+            locked: estimate.uncertainty < LOCK_LIMIT,
+            uncertainty: estimate.uncertainty,
+            rtt: estimate.rtt,
+            drift_ppb: parts_per_billion(-estimate.mapping.drift().excess()),
+        });
+        self.actions.push_back(NodeAction::Control(Message::from(Report { clock, rooms }).encode()));
+    }
+
+    /// Tells the hub that a room's output or its latency has changed.
+    pub fn rooms_changed(&mut self, rooms: Vec<Room>) {
+        self.config.rooms.clone_from(&rooms);
+        if matches!(self.state, State::Welcomed(_)) {
+            self.actions.push_back(NodeAction::Control(Message::from(Rooms { rooms }).encode()));
+        }
+    }
+
+    /// The hub's clock as it is known now.
+    pub fn estimate(&self, now: Timestamp<NodeClock>) -> Option<Estimate> {
+        self.clock.as_ref()?.estimate(now)
+    }
+
+    /// Whether the clock is known well enough to play by.
+    pub fn is_locked(&self, now: Timestamp<NodeClock>) -> bool {
+        self.estimate(now).is_some_and(|estimate| estimate.uncertainty < LOCK_LIMIT)
+    }
+
+    /// Datagrams that were no packets of sound.
+    pub const fn bad_datagrams(&self) -> u64 {
+        self.bad_datagrams
+    }
+
+    /// Ends the session and gives back what was learned of the hub's clock.
+    pub fn into_estimator(self) -> Estimator {
+        self.clock.map(Follower::into_estimator).or(self.learned).unwrap_or_default()
+    }
+
+    fn welcome(&mut self, now: Timestamp<NodeClock>, welcome: Welcome) {
+        if VERSION.common(welcome.version).is_none() {
+            let text =
+                format!("the hub speaks protocol {}, this node {VERSION}: update the older one", welcome.version);
+            return self.close(RefuseReason::Version, text);
+        }
+        self.hub_version = welcome.version;
+        self.state = State::Welcomed(welcome.version);
+        let learned = self.learned.take().unwrap_or_default();
+        self.clock = Some(Follower::new(welcome.clock_tag, now, learned, self.seed));
+        self.actions.push_back(NodeAction::Welcomed(welcome));
+    }
+
+    fn start(&mut self, now: Timestamp<NodeClock>, start: StreamStart, judges: &mut [Judge]) {
+        let Some(judge) = judges.get_mut(usize::from(start.room.0)).filter(|_| self.has_room(start.room)) else {
+            return;
+        };
+        if let Verdict::Outranked(term) = judge.consider(start.term) {
+            let told = Message::from(Outranked { room: start.room, term });
+            self.actions.push_back(NodeAction::Control(told.encode()));
+            return;
+        }
+        let Ok(rate) = start.format.validate() else {
+            return self.close(RefuseReason::Protocol, "the hub started a stream of an impossible format".into());
+        };
+        if start.anchors.iter().any(|anchor| anchor.validate().is_err()) {
+            return self.close(RefuseReason::Protocol, "the hub started a stream with an impossible anchor".into());
+        }
+        self.leave(start.room);
+        let mut timeline = Timeline::new(rate);
+        start.anchors.iter().for_each(|anchor| timeline.insert(*anchor));
+        let from = self.wanted_from(now, &timeline, &start.format);
+        if let Some(stream) = self.streams.get_mut(&start.stream) {
+            stream.rooms.push(start.room);
+            timeline = stream.timeline;
+        } else if self.streams.len() < MAX_STREAMS {
+            let receiver = Receiver::new(start.stream, start.format.packet_frames, from);
+            let lead = start.lead.clamp(Nanos::ZERO, Nanos::from_secs(10));
+            let lookahead = i64::from(start.format.lookahead);
+            self.streams.insert(start.stream, Stream { receiver, timeline, lead, lookahead, rooms: vec![start.room] });
+        } else {
+            return;
+        }
+        self.next_repair = Some(now + REPAIR_INTERVAL);
+        let (room, stream, format) = (start.room, start.stream, start.format);
+        self.actions.push_back(NodeAction::Start { room, stream, format, timeline });
+    }
+
+    fn anchors(&mut self, now: Timestamp<NodeClock>, anchors: &Anchors) {
+        if anchors.anchors.iter().any(|anchor| anchor.validate().is_err()) {
+            return self.close(RefuseReason::Protocol, "the hub sent an impossible anchor".into());
+        }
+        let estimate = self.estimate(now);
+        let Some(stream) = self.streams.get_mut(&anchors.stream) else { return };
+        anchors.anchors.iter().for_each(|anchor| stream.timeline.insert(*anchor));
+        // What a jump passes over is not missed.
+        if let Some(estimate) = estimate {
+            let hub_now = estimate.mapping.forward(now);
+            let governing = stream.timeline.segment_at(hub_now);
+            if governing.is_none_or(|segment| segment.anchor.play.is_none())
+                && let Some(next) = stream.timeline.next_after(hub_now).and_then(|anchor| anchor.play)
+            {
+                stream.receiver.forget_before(next.position);
+            }
+        }
+        self.actions.push_back(NodeAction::Timeline { stream: anchors.stream, timeline: stream.timeline });
+    }
+
+    fn stop(&mut self, stop: &StreamStop) {
+        let plays = self.streams.get(&stop.stream).is_some_and(|stream| stream.rooms.contains(&stop.room));
+        if plays {
+            self.leave(stop.room);
+            self.actions.push_back(NodeAction::Stop { room: stop.room });
+        }
+    }
+
+    /// Takes a room off whatever it plays; a stream that no room plays is closed.
+    fn leave(&mut self, room: RoomIndex) {
+        for stream in self.streams.values_mut() {
+            stream.rooms.retain(|other| *other != room);
+        }
+        let ended = &mut self.ended;
+        self.streams.retain(|_, stream| {
+            if stream.rooms.is_empty() {
+                let counts = stream.receiver.counts();
+                ended.received += counts.received;
+                ended.lost += counts.lost;
+                ended.repaired += counts.repaired;
+                ended.requests += counts.requests;
+            }
+            !stream.rooms.is_empty()
+        });
+    }
+
+    /// The first position whose sound can still be in time.
+    fn wanted_from(&self, now: Timestamp<NodeClock>, timeline: &Timeline, format: &Format) -> FramePosition {
+        let soon = self.estimate(now).map(|estimate| estimate.mapping.forward(now + self.give_up));
+        let phase = soon.and_then(|soon| timeline.phase_at(soon)).map(Phase::frame);
+        let first = timeline.iter().find_map(|anchor| anchor.play).map(|play| play.position);
+        let from = phase.or(first).unwrap_or_default();
+        from + crate::units::FrameCount(u64::from(format.lookahead))
+    }
+
+    fn repair(&mut self, now: Timestamp<NodeClock>) {
+        self.next_repair = (!self.streams.is_empty()).then_some(now + REPAIR_INTERVAL);
+        let Some(estimate) = self.estimate(now) else { return };
+        let (clock, rtt, give_up) = (estimate.mapping, estimate.usual_rtt, self.give_up);
+        for stream in self.streams.values_mut() {
+            let timeline = stream.timeline;
+            // Heard one lead from now is what the hub sends now.
+            let sent = clock.forward(now - rtt / 2 - ARRIVAL_SLACK) + stream.lead;
+            if let Some(phase) = timeline.phase_at(sent) {
+                stream.receiver.expect(now, phase.frame());
+            }
+            let deadline = |position: FramePosition| {
+                let heard = timeline.instant_of(position.offset_by(-stream.lookahead))?;
+                Some(clock.backward(heard) - give_up)
+            };
+            if let Some(nack) = stream.receiver.poll_nack(now, rtt, deadline) {
+                self.actions.push_back(NodeAction::Datagram(nack.encode().into()));
+            }
+        }
+    }
+
+    fn counts_of(&self, room: RoomIndex) -> ReceiverCounts {
+        let playing = self.streams.values().find(|stream| stream.rooms.contains(&room));
+        let now = playing.map(|stream| stream.receiver.counts()).unwrap_or_default();
+        ReceiverCounts {
+            received: self.ended.received + now.received,
+            lost: self.ended.lost + now.lost,
+            repaired: self.ended.repaired + now.repaired,
+            requests: self.ended.requests + now.requests,
+        }
+    }
+
+    fn has_room(&self, room: RoomIndex) -> bool {
+        self.config.rooms.iter().any(|known| known.index == room)
+    }
+
+    fn close(&mut self, reason: RefuseReason, text: String) {
+        self.state = State::Closed;
+        self.actions.push_back(NodeAction::Close(Refuse { reason, text }));
+    }
+}
+
+fn parts_per_billion(excess: f64) -> i32 {
+    #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+    let parts = (excess * 1e9).round() as i32;
+    parts
+}
+
+/// Only for reading: why a datagram was refused.
+impl From<wire::Error> for Refuse {
+    fn from(error: wire::Error) -> Self {
+        Self { reason: RefuseReason::Protocol, text: error.to_string() }
+    }
+}

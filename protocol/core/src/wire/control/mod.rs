@@ -1,0 +1,176 @@
+//! Control messages. The rules that keep versions together:
+//!
+//! - A message type that is not known is skipped.
+//! - Fields are only appended, each with a default for bodies that end before it; trailing bytes are ignored.
+//! - An enumeration is *open*: a byte whose unknown values survive decoding (see [`open_enum`]).
+
+mod greeting;
+mod report;
+mod stream;
+
+pub use greeting::{Hello, Members, Refuse, RefuseReason, Room, Rooms, Welcome};
+pub use report::{ClockReport, Evidence, Report, RoomReport, RoomState};
+use serde::{Serialize, de::DeserializeOwned};
+pub use stream::{Anchors, Codec, Format, Outranked, SetGain, StreamStart, StreamStop};
+
+use super::{Error, frame::Frame};
+
+/// Defines an enumeration that is one byte on the wire and keeps values that this build does not know.
+macro_rules! open_enum {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $value:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(from = "u8", into = "u8")]
+        pub enum $name {
+            $($(#[$variant_meta])* $variant,)+
+            /// A value that a newer peer knows.
+            Other(u8),
+        }
+
+        impl From<u8> for $name {
+            fn from(value: u8) -> Self {
+                match value {
+                    $($value => Self::$variant,)+
+                    other => Self::Other(other),
+                }
+            }
+        }
+
+        impl From<$name> for u8 {
+            fn from(value: $name) -> Self {
+                match value {
+                    $($name::$variant => $value,)+
+                    $name::Other(other) => other,
+                }
+            }
+        }
+    };
+}
+pub(crate) use open_enum;
+
+/// Defines [`Message`] and its numbers.
+macro_rules! messages {
+    ($($(#[$meta:meta])* $number:literal $name:ident,)+) => {
+        /// Every control message that this build knows.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Message {
+            $($(#[$meta])* $name($name),)+
+        }
+
+        impl Message {
+            /// The message as a frame.
+            pub fn to_frame(&self) -> Frame {
+                match self {
+                    $(Self::$name(body) => Frame { kind: $number, body: body_of(body) },)+
+                }
+            }
+
+            /// Understands a frame; `None` when its type is not known and it is to be skipped.
+            ///
+            /// # Errors
+            /// When the type is known and the body is not what it should be.
+            pub fn from_frame(frame: &Frame) -> Result<Option<Self>, Error> {
+                match frame.kind {
+                    $($number => read_body(frame).map(Self::$name).map(Some),)+
+                    _ => Ok(None),
+                }
+            }
+        }
+
+        $(impl From<$name> for Message {
+            fn from(body: $name) -> Self {
+                Self::$name(body)
+            }
+        })+
+    };
+}
+
+messages! {
+    /// Node to hub, first on every connection.
+    1 Hello,
+    /// Node to hub: what it drives has changed.
+    2 Rooms,
+    /// Node to hub, about once a second.
+    3 Report,
+    /// Node to hub: another hub leads this room at a higher term.
+    4 Outranked,
+    /// Hub to node: the answer to `Hello`.
+    64 Welcome,
+    /// Hub to node: the other answer to `Hello`; the connection ends.
+    65 Refuse,
+    /// Hub to node: the member list has changed.
+    66 Members,
+    /// Hub to node: a room is to play a stream.
+    67 StreamStart,
+    /// Hub to node: what the stream's positions mean from some instant on.
+    68 Anchors,
+    /// Hub to node: a room is to leave a stream.
+    69 StreamStop,
+    /// Hub to node: how loud a room is.
+    70 SetGain,
+}
+
+impl Message {
+    /// The bytes for the stream.
+    pub fn encode(&self) -> Vec<u8> {
+        self.to_frame().encode()
+    }
+}
+
+fn body_of(body: &impl Serialize) -> Vec<u8> {
+    postcard::to_allocvec(body).expect("message types have no failing serializer")
+}
+
+fn read_body<T: DeserializeOwned>(frame: &Frame) -> Result<T, Error> {
+    postcard::take_from_bytes(&frame.body).map(|(body, _newer)| body).map_err(|_| Error::Body { kind: frame.kind })
+}
+
+/// The longest name that is kept, in bytes.
+pub const MAX_NAME_LEN: usize = 64;
+
+/// A name as it may be shown: without control characters, at most [`MAX_NAME_LEN`] bytes, never empty.
+pub fn presentable(name: &str) -> String {
+    let mut kept = String::new();
+    for character in name.trim().chars().filter(|character| !character.is_control()) {
+        if kept.len() + character.len_utf8() > MAX_NAME_LEN {
+            break;
+        }
+        kept.push(character);
+    }
+    if kept.is_empty() { "unnamed".into() } else { kept }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ids::RoomIndex;
+
+    #[test]
+    fn a_newer_peer_may_append_fields_types_and_values() {
+        let mut frame =
+            Message::from(StreamStop { stream: crate::wire::ids::StreamId(4), room: RoomIndex(1) }).to_frame();
+        let plain = Message::from_frame(&frame).unwrap();
+        frame.body.extend_from_slice(b"a field of tomorrow");
+        assert_eq!(Message::from_frame(&frame).unwrap(), plain);
+        assert_eq!(Message::from_frame(&Frame { kind: 999, body: vec![1, 2, 3] }), Ok(None));
+        assert_eq!(RefuseReason::from(200), RefuseReason::Other(200));
+        assert_eq!(u8::from(RefuseReason::Other(200)), 200);
+    }
+
+    #[test]
+    fn a_body_that_ends_early_is_an_error_and_not_a_panic() {
+        let whole = Message::from(Refuse { reason: RefuseReason::NotAMember, text: "who are you?".into() }).to_frame();
+        for length in 0..whole.body.len() {
+            let cut = Frame { kind: whole.kind, body: whole.body[..length].to_vec() };
+            assert_eq!(Message::from_frame(&cut), Err(Error::Body { kind: 65 }));
+        }
+    }
+
+    #[test]
+    fn names_from_outside_are_made_presentable() {
+        assert_eq!(presentable("  Küche\n\u{7}"), "Küche");
+        assert_eq!(presentable("\u{1b}[2J"), "[2J");
+        assert_eq!(presentable(" \t "), "unnamed");
+        assert_eq!(presentable(&"ü".repeat(100)).len(), MAX_NAME_LEN);
+    }
+}

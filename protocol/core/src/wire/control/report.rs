@@ -1,0 +1,98 @@
+//! What a node says of itself, about once a second.
+
+use serde::{Deserialize, Serialize};
+
+use super::open_enum;
+use crate::{
+    time::Nanos,
+    wire::ids::{RoomIndex, StreamId},
+};
+
+/// From a node: how it is doing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The clock towards this hub.
+    pub clock: ClockReport,
+    /// Every room.
+    pub rooms: Vec<RoomReport>,
+}
+
+/// The node's view of the hub's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClockReport {
+    /// Whether the estimate is good enough to play by.
+    pub locked: bool,
+    /// How far the estimate may be off (one standard deviation), by the estimator's own account.
+    pub uncertainty: Nanos,
+    /// The shortest round trip of the window.
+    pub rtt: Nanos,
+    /// How much faster the node's clock runs than the hub's, in parts per billion.
+    pub drift_ppb: i32,
+}
+
+/// How one room is doing. Counters run from the start of the node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoomReport {
+    /// Which of the node's rooms.
+    pub room: RoomIndex,
+    /// What it is doing.
+    pub state: RoomState,
+    /// The stream that it plays.
+    pub stream: Option<StreamId>,
+    /// The output in use, as a person reads it; when it is gone, why.
+    pub output: String,
+    /// By how much the converter is ahead (positive) or behind.
+    pub sync_error: Nanos,
+    /// What the figure rests on.
+    pub evidence: Evidence,
+    /// How far the figure may be off, clock and converter together.
+    pub uncertainty: Nanos,
+    /// Sound that has arrived and not been played.
+    pub buffered: Nanos,
+    /// How much faster the converter runs than the node's clock, in parts per billion.
+    pub dac_drift_ppb: i32,
+    /// Packets that arrived.
+    pub received: u64,
+    /// Packets that did not arrive the first time.
+    pub lost: u64,
+    /// Of those, packets that arrived in time after all.
+    pub repaired: u64,
+    /// Packets that came after their deadline.
+    pub late: u64,
+    /// Frames played that were made up because their packet was missing.
+    pub concealed_frames: u64,
+    /// Times the converter ran dry.
+    pub underruns: u64,
+    /// Times the sound had to jump to be in time.
+    pub resyncs: u64,
+}
+
+open_enum! {
+    /// What a room is doing.
+    RoomState {
+        /// Nothing to play.
+        Idle = 0,
+        /// Something to play, not yet audible.
+        Starting = 1,
+        /// Playing.
+        Playing = 2,
+        /// The output is gone or busy; the room tries again every second.
+        NoOutput = 3,
+        /// The clock estimate is not good enough yet.
+        NoClock = 4,
+    }
+}
+
+open_enum! {
+    /// What a sync error rests on. A player's own opinion of itself is no proof; this says whose opinion it is.
+    Evidence {
+        /// Nothing: there is no figure.
+        Nothing = 0,
+        /// The clock estimate's own uncertainty.
+        Estimate = 1,
+        /// The position that the converter reports.
+        Device = 2,
+        /// A microphone.
+        Acoustic = 3,
+    }
+}

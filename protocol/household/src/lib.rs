@@ -1,0 +1,1 @@
+//! Who belongs to a Unisono household, and its configuration.

@@ -1,0 +1,1 @@
+//! QUIC, clock packets beside it, pinned keys and discovery for Unisono.
