@@ -1,1 +1,4 @@
 //! Simulator, proofs and benchmarks of Unisono.
+#![forbid(unsafe_code)]
+
+pub mod sim;

@@ -1,1 +1,4 @@
 //! The Unisono hub: sessions, distribution, groups, control API.
+#![forbid(unsafe_code)]
+
+pub mod house;

@@ -97,6 +97,11 @@ impl<T> DecodeSchedule<T> {
         }
     }
 
+    /// How the packets are coded.
+    pub const fn format(&self) -> &Format {
+        &self.format
+    }
+
     /// Takes the mapping to the hub's clock as it is known now.
     pub fn set_clock(&mut self, clock: Mapping<NodeClock, HubClock>) {
         self.clock = Some(clock);

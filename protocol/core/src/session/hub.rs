@@ -113,6 +113,11 @@ impl HubSession {
         Refuse { reason, text: text.into() }.into()
     }
 
+    /// What clock packets name this connection by.
+    pub const fn tag(&self) -> ClockTag {
+        self.tag
+    }
+
     /// Whether the node was let in.
     pub const fn is_admitted(&self) -> bool {
         matches!(self.state, State::Admitted)

@@ -126,6 +126,8 @@ struct Stream {
     timeline: Timeline,
     lead: Nanos,
     lookahead: i64,
+    /// Whether the gaps of the time before the clock was known have been forgotten.
+    aligned: bool,
     rooms: Vec<RoomIndex>,
 }
 
@@ -351,7 +353,8 @@ impl NodeSession {
             let receiver = Receiver::new(start.stream, start.format.packet_frames, from);
             let lead = start.lead.clamp(Nanos::ZERO, Nanos::from_secs(10));
             let lookahead = i64::from(start.format.lookahead);
-            self.streams.insert(start.stream, Stream { receiver, timeline, lead, lookahead, rooms: vec![start.room] });
+            let (rooms, aligned) = (vec![start.room], false);
+            self.streams.insert(start.stream, Stream { receiver, timeline, lead, lookahead, aligned, rooms });
         } else {
             return;
         }
@@ -421,6 +424,12 @@ impl NodeSession {
         let (clock, rtt, give_up) = (estimate.mapping, estimate.usual_rtt, self.give_up);
         for stream in self.streams.values_mut() {
             let timeline = stream.timeline;
+            if !stream.aligned {
+                stream.aligned = true;
+                if let Some(phase) = timeline.phase_at(clock.forward(now + give_up)) {
+                    stream.receiver.forget_before(phase.frame().offset_by(stream.lookahead));
+                }
+            }
             // Heard one lead from now is what the hub sends now.
             let sent = clock.forward(now - rtt / 2 - ARRIVAL_SLACK) + stream.lead;
             if let Some(phase) = timeline.phase_at(sent) {

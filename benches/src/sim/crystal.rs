@@ -1,0 +1,52 @@
+//! A clock that is off, runs fast or slow, and wanders.
+
+use unisono_core::time::Timestamp;
+
+/// Wander is drawn anew so often, in nanoseconds of true time.
+const STEP: i64 = 1_000_000_000;
+
+/// A crystal. Ask it only about instants that do not go back by more than a step.
+#[derive(Clone, Debug)]
+pub struct Crystal {
+    random: fastrand::Rng,
+    /// Standard deviation of the rate's random walk, in ppm per square root of a second.
+    wander: f64,
+    ppm: f64,
+    /// True time and reading at the start of the current step.
+    from: (i64, f64),
+    offset: i64,
+}
+
+impl Crystal {
+    /// Reads `offset_s` when true time begins, runs `ppm` fast, and its rate walks by `wander` ppm per √s.
+    pub fn new(offset_s: f64, ppm: f64, wander: f64, seed: u64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "seconds of a test")]
+        let offset = (offset_s * 1e9) as i64;
+        Self { random: fastrand::Rng::with_seed(seed), wander, ppm, from: (0, 0.0), offset }
+    }
+
+    /// What it reads at a true time, both in nanoseconds.
+    pub fn read<C>(&mut self, now: i64) -> Timestamp<C> {
+        while now - self.from.0 >= STEP {
+            self.from = (self.from.0 + STEP, self.from.1 + STEP as f64 * self.ppm * 1e-6);
+            let (u, v) = (1.0 - self.random.f64(), self.random.f64());
+            self.ppm += self.wander * (-2.0 * u.ln()).sqrt() * (core::f64::consts::TAU * v).cos();
+        }
+        let ahead = self.from.1 + (now - self.from.0) as f64 * self.ppm * 1e-6;
+        #[expect(clippy::cast_possible_truncation, reason = "far below the range")]
+        Timestamp::from_nanos(self.offset + now + ahead.round() as i64)
+    }
+
+    /// The true time at which it will read `at`, as far as its present rate tells.
+    pub fn when<C>(&mut self, at: Timestamp<C>, now: i64) -> i64 {
+        let left = (at - self.read(now)).as_nanos();
+        #[expect(clippy::cast_possible_truncation, reason = "far below the range")]
+        let stretched = (left as f64 / (1.0 + self.ppm * 1e-6)).ceil() as i64;
+        now.saturating_add(stretched)
+    }
+
+    /// Its rate now, in ppm.
+    pub const fn ppm(&self) -> f64 {
+        self.ppm
+    }
+}

@@ -1,0 +1,116 @@
+//! A hub: the real house, with a source that is always there and packets that hold nothing.
+
+use bytes::Bytes;
+use unisono_core::{
+    time::{HubClock, Nanos, Timestamp},
+    units::FramePosition,
+    wire::{frame::Frame, ids::PeerId},
+};
+use unisono_hub::house::{Action, ConnectionId, GroupId, House, Media, Snapshot, StreamSettings};
+
+use super::Crystal;
+
+/// Bytes of a packet of 20 ms at 192 kbit/s.
+const PACKET_BYTES: usize = 480;
+
+/// What the hub wants done.
+pub(super) enum Output {
+    Control(ConnectionId, Vec<u8>),
+    Datagram(ConnectionId, Bytes),
+    Clock(ConnectionId, Vec<u8>),
+    Close,
+}
+
+pub(super) struct Hub {
+    pub(super) house: House,
+    pub(super) crystal: Crystal,
+    pub(super) group: Option<GroupId>,
+    pub(super) ended: u32,
+    source_frames: u64,
+    run: (u32, FramePosition, u64),
+}
+
+impl Hub {
+    pub(super) fn new(crystal: Crystal, settings: StreamSettings, source_frames: u64, seed: u64) -> Self {
+        let house = House::new("hub".into(), PeerId([0xff; 32]), settings, seed).expect("settings of a test");
+        Self { house, crystal, group: None, ended: 0, source_frames, run: (0, FramePosition(0), 0) }
+    }
+
+    pub(super) fn clock(&mut self, now: i64) -> Timestamp<HubClock> {
+        self.crystal.read(now)
+    }
+
+    pub(super) fn media(&self) -> Media {
+        Media { title: "a test".into(), location: String::new(), frames: Some(self.source_frames) }
+    }
+
+    pub(super) fn restart(&mut self, now: i64, settings: StreamSettings, seed: u64) {
+        let at = self.clock(now);
+        let snapshot: Snapshot = self.house.snapshot(at);
+        self.house = House::new("hub".into(), PeerId([0xff; 32]), settings, seed).expect("settings of a test");
+        self.house.restore(snapshot);
+    }
+
+    pub(super) fn handle_control(&mut self, now: i64, id: ConnectionId, frame: &Frame) {
+        let at = self.clock(now);
+        self.house.handle_frame(at, id, frame);
+    }
+
+    pub(super) fn handle_datagram(&mut self, now: i64, id: ConnectionId, datagram: &[u8]) {
+        let at = self.clock(now);
+        self.house.handle_datagram(at, id, datagram);
+    }
+
+    pub(super) fn handle_clock(&mut self, now: i64, id: ConnectionId, packet: &[u8]) {
+        let at = self.clock(now);
+        if let Ok(probe) = unisono_core::wire::clock::Probe::parse(packet) {
+            self.house.handle_probe(id, &probe, at);
+        }
+    }
+
+    /// Does what is due and gives what is to be sent.
+    pub(super) fn drive(&mut self, now: i64) -> Vec<Output> {
+        let at = self.clock(now);
+        self.house.handle_timeout(at);
+        let mut outputs = Vec::new();
+        while let Some(action) = self.house.poll_action() {
+            match action {
+                Action::Control(id, bytes) => outputs.push(Output::Control(id, bytes)),
+                Action::Datagram(id, bytes) => outputs.push(Output::Datagram(id, bytes)),
+                Action::Clock(id, report, token) => {
+                    outputs.push(Output::Clock(id, report.encode()));
+                    self.house.handle_clock_sent(id, token, at);
+                }
+                Action::Judge(id, _, hello) => self.house.admit(at, id, hello, Vec::new()),
+                Action::Cue { run, position, source_frame, .. } => self.run = (run, position, source_frame),
+                Action::Packet { group, stream, position } => {
+                    self.house.handle_packet(group, stream, position, Bytes::from_static(&[0; PACKET_BYTES]));
+                    self.end_of_source(group, position);
+                }
+                Action::Close(..) => outputs.push(Output::Close),
+                Action::Ended(_) => self.ended += 1,
+                Action::Budget(..) | Action::AddRendition(..) | Action::CloseStream(_) | Action::Changed => {}
+            }
+        }
+        outputs
+    }
+
+    pub(super) fn timeout(&mut self, now: i64) -> Option<i64> {
+        let at = self.house.poll_timeout()?;
+        Some(self.crystal.when(at, now).max(now + 1_000))
+    }
+
+    /// The true phase of the group's stream: what every room should emit now.
+    pub(super) fn latency(&self) -> Nanos {
+        self.group.map_or(Nanos::ZERO, |group| self.house.lead_of(group))
+    }
+
+    /// A source knows its end as far ahead as its encoder runs ahead.
+    fn end_of_source(&mut self, group: GroupId, position: FramePosition) {
+        let (run, begin, source_frame) = self.run;
+        let end = begin.0 + self.source_frames.saturating_sub(source_frame);
+        if position.0 + 4_800 >= end {
+            self.house.handle_end(group, run, FramePosition(end));
+        }
+    }
+}

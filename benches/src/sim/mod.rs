@@ -1,0 +1,21 @@
+//! A whole house in virtual time, from one seed.
+//!
+//! Hubs and nodes are their real state machines. Every machine has a [`Crystal`] of its own, every room a converter of
+//! its own, and between hub and room lies a [`Link`] that delays, stalls, loses, reorders and duplicates. Nothing
+//! sleeps; ten minutes of ten rooms take seconds. What the rooms play is recorded as positions: ten times a second of
+//! true time, which frame of the stream leaves which converter.
+
+mod crystal;
+mod hub;
+mod link;
+mod node;
+mod report;
+mod world;
+
+pub use self::{
+    crystal::Crystal,
+    link::{Link, LinkProfile, Outage},
+    node::{NodeSetup, PlayedSample},
+    report::{Report, RoomFigures},
+    world::{Setup, World},
+};

@@ -1,0 +1,256 @@
+//! What a household may rely on, shown on the real state machines in virtual time.
+//!
+//! Every test prints its seed; `UNISONO_SEED=… cargo test …` runs it again.
+
+use unisono_benches::sim::{LinkProfile, Outage, Report, Setup, World};
+use unisono_core::time::Nanos;
+use unisono_hub::house::StreamSettings;
+
+/// A seed for one test: fixed unless the environment says otherwise, so that a red test stays red.
+fn seed(of: u64) -> u64 {
+    let seed = std::env::var("UNISONO_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(of);
+    println!("seed {seed}");
+    seed
+}
+
+const SECOND: i64 = 1_000_000_000;
+
+/// All rooms, two seconds to find their clocks, then music.
+fn playing(setup: Setup) -> World {
+    let rooms: Vec<usize> = (0..setup.nodes.len()).collect();
+    let mut world = World::new(setup);
+    world.run_until(2.0);
+    world.play_in(&rooms);
+    world
+}
+
+/// What the ten-minute runs must show; the reason when they do not.
+fn check_in_time(report: &Report, from: f64, to: f64) -> Result<(), String> {
+    let rooms: Vec<usize> = (0..report.rooms.len()).collect();
+    for room in &rooms {
+        let figures = &report.rooms[*room];
+        if report.silent_share(*room, from, to) > 0.0 {
+            return Err(format!("room {room} is silent at times"));
+        }
+        if figures.resyncs > 0 || figures.starved > 0 {
+            return Err(format!("room {room} jumped {} times, starved {} times", figures.resyncs, figures.starved));
+        }
+    }
+    let worst = report.worst_error(&rooms, from, to);
+    if worst > 2e-3 { Err(format!("rooms are {:.3} ms apart", worst * 1e3)) } else { Ok(()) }
+}
+
+#[test]
+fn ten_rooms_stay_in_time_for_ten_minutes() {
+    let mut world = playing(Setup::rooms(10, LinkProfile::GOOD, seed(1)));
+    world.run_until(600.0);
+    check_in_time(&world.report(), 3.0, 599.0).unwrap();
+}
+
+#[test]
+fn rooms_stay_in_time_on_links_at_the_end_of_the_garden() {
+    let mut setup = Setup::rooms(4, LinkProfile::BAD, seed(2));
+    setup.settings.margin = Nanos::from_secs(1);
+    let mut world = playing(setup);
+    world.run_until(600.0);
+    check_in_time(&world.report(), 4.0, 599.0).unwrap();
+}
+
+#[test]
+fn an_estimator_that_always_says_zero_is_found_out() {
+    let mut setup = Setup::rooms(3, LinkProfile::CLEAN, seed(3));
+    for node in &mut setup.nodes {
+        node.zero_estimator = true;
+        node.clock_offset_s = setup.hub_offset_s;
+    }
+    let mut world = playing(setup);
+    world.run_until(600.0);
+    let verdict = check_in_time(&world.report(), 3.0, 599.0);
+    println!("{verdict:?}");
+    assert!(verdict.is_err());
+}
+
+#[test]
+fn a_joiner_does_not_move_anyone_else_and_starts_within_a_second() {
+    let seed = seed(4);
+    let run = |joins: bool| {
+        let mut world = World::new(Setup::rooms(4, LinkProfile::GOOD, seed));
+        world.run_until(2.0);
+        let group = world.play_in(&[0, 1, 2]);
+        world.run_until(30.0);
+        if joins {
+            let room = world.room(3);
+            world.house(|house, now| house.add_room(now, group, room)).unwrap();
+        }
+        world.run_until(60.0);
+        if joins {
+            let room = world.room(3);
+            world.house(|house, now| house.remove_room(now, group, room)).unwrap();
+        }
+        world.run_until(90.0);
+        world.report()
+    };
+    let (alone, joined) = (run(false), run(true));
+    for room in 0..3 {
+        assert_eq!(alone.rooms[room].samples, joined.rooms[room].samples, "room {room} heard the joiner come or go");
+    }
+    let (first, last) = joined.playing_span(3).unwrap();
+    println!("the joiner plays from {first:.1} s to {last:.1} s");
+    assert!((30.0..31.0).contains(&first) && last <= 60.2);
+    let worst = joined.worst_error(&[0, 1, 2, 3], first + 0.1, 59.9);
+    assert!(worst < 1e-3, "the joiner is {worst} s off");
+}
+
+#[test]
+fn five_percent_of_burst_loss_leaves_less_than_a_ten_thousandth_concealed() {
+    let link = LinkProfile { loss: 0.05, burst: 3.0, ..LinkProfile::GOOD };
+    let mut setup = Setup::rooms(10, link, seed(5));
+    setup.settings.margin = Nanos::from_millis(400);
+    let mut world = playing(setup);
+    world.run_until(602.0);
+    let report = world.report();
+    let concealed: u64 = report.rooms.iter().map(|room| room.concealed_frames).sum();
+    let share = concealed as f64 / (10.0 * 600.0 * 48_000.0);
+    println!("{:.6} % concealed", share * 100.0);
+    assert!(share < 1e-4);
+    check_in_time(&report, 4.0, 599.0).unwrap();
+}
+
+#[test]
+fn an_outage_is_silent_for_no_longer_than_it_must() {
+    for (i, length) in [0.3, 0.6, 1.0, 2.0, 4.0].into_iter().enumerate() {
+        let mut setup = Setup::rooms(2, LinkProfile::GOOD, seed(60 + i as u64));
+        let from = 30 * SECOND;
+        setup.outages.push((1, Outage { from, to: from + (length * 1e9) as i64 }));
+        let mut world = playing(setup);
+        world.run_until(60.0);
+        let latency = world.latency();
+        let report = world.report();
+        let silent = report.silent_share(1, 29.0, 45.0) * 16.0;
+        let allowed = (length - latency + 0.1).max(0.0);
+        println!("out for {length} s with {latency} s of latency: silent for {silent:.1} s, allowed {allowed:.2} s");
+        // Samples are 0.1 s apart.
+        assert!(silent <= allowed + 0.1 + 1e-9);
+        assert!(report.silent_share(0, 3.0, 59.0) == 0.0, "the other room is disturbed");
+        assert!(report.worst_error(&[0, 1], 29.0 + length + 2.0, 59.0) < 1e-3);
+    }
+}
+
+#[test]
+fn rooms_are_in_time_within_three_seconds_of_the_hub_coming_back() {
+    for (i, gone) in [1.0, 5.0, 20.0].into_iter().enumerate() {
+        let mut world = playing(Setup::rooms(3, LinkProfile::GOOD, seed(70 + i as u64)));
+        world.run_until(30.0);
+        world.kill_hub();
+        world.run_until(30.0 + gone);
+        world.restart_hub();
+        world.run_until(60.0 + gone);
+        let report = world.report();
+        let back = 30.0 + gone + 3.0;
+        assert!((0..3).all(|room| report.silent_share(room, back, 55.0 + gone) == 0.0), "silent after {gone} s");
+        let worst = report.worst_error(&[0, 1, 2], back, 55.0 + gone);
+        println!("gone for {gone} s: {:.0} µs apart afterwards", worst * 1e6);
+        assert!(worst < 2e-3);
+    }
+}
+
+#[test]
+fn hostile_truncated_replayed_and_reordered_datagrams_change_nothing() {
+    let seed = seed(8);
+    let run = |hostile: u32| {
+        let mut setup = Setup::rooms(3, LinkProfile::GOOD, seed);
+        setup.hostile = hostile;
+        let mut world = playing(setup);
+        world.run_until(120.0);
+        world.report()
+    };
+    let (left_alone, attacked) = (run(0), run(200));
+    check_in_time(&attacked, 3.0, 119.0).unwrap();
+    for room in 0..3 {
+        assert_eq!(left_alone.rooms[room].concealed_frames, attacked.rooms[room].concealed_frames);
+        let samples = left_alone.rooms[room].samples.iter().zip(&attacked.rooms[room].samples);
+        let moved = samples.map(|(a, b)| match (a.phase, b.phase) {
+            (Some(a), Some(b)) => a.distance_from(b).abs() / 48_000.0,
+            (None, None) => 0.0,
+            _ => f64::INFINITY,
+        });
+        let worst = moved.fold(0.0, f64::max);
+        println!("room {room} is moved by {:.3} µs", worst * 1e6);
+        assert!(worst < 1e-6, "room {room} plays otherwise under attack");
+    }
+    let refused: u64 = attacked.rooms.iter().map(|room| room.bad_datagrams).sum();
+    println!("{refused} datagrams refused");
+    assert!(refused > 1_000);
+
+    let disordered = LinkProfile { reordered: 0.05, duplicated: 0.05, ..LinkProfile::GOOD };
+    let mut world = playing(Setup::rooms(3, disordered, seed));
+    world.run_until(120.0);
+    check_in_time(&world.report(), 3.0, 119.0).unwrap();
+}
+
+#[test]
+fn pause_seek_and_stop_take_effect_in_all_rooms_at_once() {
+    let mut world = playing(Setup::rooms(3, LinkProfile::GOOD, seed(9)));
+    world.run_until(10.0);
+    let group = world.house(|house, _| house.find_group("group")).unwrap();
+    world.house(|house, now| house.pause(now, group)).unwrap();
+    world.run_until(12.0);
+    let stood = world.house(|house, now| house.position(now, group)).unwrap();
+    world.house(|house, now| house.resume(now, group)).unwrap();
+    world.run_until(15.0);
+    let played = world.house(|house, now| house.position(now, group)).unwrap() - stood;
+    world.house(|house, now| house.seek(now, group, 48_000 * 3_600)).unwrap();
+    world.run_until(20.0);
+    let position = world.house(|house, now| house.position(now, group)).unwrap();
+    world.house(|house, now| house.stop(now, group)).unwrap();
+    world.run_until(25.0);
+    let report = world.report();
+    println!("after the pause {played} frames in 3 s, after the seek {position}");
+    assert!((2.3..2.8).contains(&(played as f64 / 48_000.0)));
+    assert!((3_604.2..3_605.0).contains(&(position as f64 / 48_000.0)));
+    for room in 0..3 {
+        assert_eq!(report.silent_share(room, 10.5, 12.0), 1.0);
+        assert_eq!(report.silent_share(room, 12.7, 14.9), 0.0);
+        assert_eq!(report.silent_share(room, 15.7, 19.9), 0.0);
+        assert_eq!(report.silent_share(room, 20.5, 25.0), 1.0);
+    }
+    for (from, to) in [(3.0, 10.0), (12.7, 15.0), (15.7, 20.0)] {
+        assert!(report.worst_error(&[0, 1, 2], from, to) < 1e-3);
+    }
+}
+
+#[test]
+fn what_plays_ends_at_its_last_frame_in_every_room() {
+    let mut setup = Setup::rooms(2, LinkProfile::GOOD, seed(10));
+    setup.source_frames = 48_000 * 5;
+    let mut world = playing(setup);
+    world.run_until(20.0);
+    let report = world.report();
+    for room in 0..2 {
+        let (first, last) = report.playing_span(room).unwrap();
+        assert!((4.9..=5.1).contains(&(last - first + 0.1)), "room {room} plays from {first} to {last} s");
+    }
+    assert_eq!(world.ended(), 1);
+}
+
+#[test]
+fn lossless_and_compressed_rooms_share_a_group() {
+    use unisono_core::wire::control::Codec;
+    let mut setup = Setup::rooms(3, LinkProfile::GOOD, seed(11));
+    setup.nodes[1].codec = Codec::Flac;
+    setup.nodes[2].codec = Codec::Pcm24;
+    let mut world = playing(setup);
+    world.run_until(60.0);
+    let report = world.report();
+    check_in_time(&report, 4.0, 59.0).unwrap();
+    assert!(report.worst_error(&[0, 1, 2], 10.0, 59.0) < 1e-3);
+}
+
+#[test]
+fn a_low_latency_group_plays_on_a_good_link() {
+    let mut setup = Setup::rooms(2, LinkProfile::CLEAN, seed(12));
+    setup.settings = StreamSettings { margin: Nanos::from_millis(60), ..StreamSettings::default() };
+    let mut world = playing(setup);
+    world.run_until(60.0);
+    check_in_time(&world.report(), 3.0, 59.0).unwrap();
+}

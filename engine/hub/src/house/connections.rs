@@ -1,0 +1,165 @@
+//! Nodes that come, talk and go.
+
+use unisono_core::{
+    clock::SendToken,
+    leadership::Term,
+    session::{HubEvent, HubSession},
+    time::{HubClock, Timestamp},
+    wire::{
+        clock::Probe,
+        control::{Hello, Members, Message, Outranked, Refuse, RefuseReason, Report, Room as RoomOffer, RoomState},
+        frame::Frame,
+        ids::{ClockTag, PeerId},
+    },
+};
+
+use super::{Action, Connection, ConnectionId, House, Room, RoomId, repair::Allowance};
+
+impl House {
+    /// A machine has connected and proved its key. Whether it may come in is decided once it has greeted.
+    pub fn handle_connected(&mut self, id: ConnectionId, peer: PeerId) -> ClockTag {
+        let used = |tag: ClockTag, house: &Self| house.connections.values().any(|known| known.session.tag() == tag);
+        let mut tag = ClockTag(self.random.u32(1..));
+        while used(tag, self) {
+            tag = ClockTag(self.random.u32(1..));
+        }
+        let session = HubSession::new(tag, self.random.u64(..));
+        let connection =
+            Connection { peer, session, codecs: Vec::new(), repairs: Allowance::new(), bad_datagrams: 0, budget: 0 };
+        self.connections.insert(id, connection);
+        tag
+    }
+
+    /// Takes a control message.
+    pub fn handle_frame(&mut self, now: Timestamp<HubClock>, id: ConnectionId, frame: &Frame) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let peer = connection.peer;
+        match connection.session.handle_frame(frame) {
+            Ok(None) => {}
+            Ok(Some(HubEvent::Hello(hello))) => self.actions.push_back(Action::Judge(id, peer, hello)),
+            Ok(Some(HubEvent::Rooms(rooms))) => self.meet(now, peer, rooms),
+            Ok(Some(HubEvent::Report(report))) => self.handle_report(peer, report),
+            Ok(Some(HubEvent::Outranked(outranked))) => self.handle_outranked(peer, &outranked),
+            Err(refuse) => self.turn_away(id, refuse),
+        }
+    }
+
+    /// Lets a node in that [`Action::Judge`] asked about. `members` is the signed list, or nothing when the node holds
+    /// it already.
+    pub fn admit(&mut self, now: Timestamp<HubClock>, id: ConnectionId, hello: Hello, members: Vec<u8>) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let peer = connection.peer;
+        connection.codecs = hello.codecs;
+        let welcome = connection.session.welcome(&self.name, members);
+        self.actions.push_back(Action::Control(id, welcome.encode()));
+        let old = self.connections.iter().find(|(other, known)| **other != id && known.peer == peer);
+        if let Some(old) = old.map(|(old, _)| *old) {
+            let text = "the same node has connected again".to_owned();
+            self.turn_away(old, Refuse { reason: RefuseReason::Replaced, text });
+            self.handle_disconnected(old);
+        }
+        self.meet(now, peer, hello.rooms);
+    }
+
+    /// Turns a node away that [`Action::Judge`] asked about.
+    pub fn refuse(&mut self, id: ConnectionId, reason: RefuseReason, text: String) {
+        self.turn_away(id, Refuse { reason, text });
+    }
+
+    /// Gives every node the new member list.
+    pub fn members_changed(&mut self, members: &[u8]) {
+        let message = Message::from(Members { members: members.to_vec() }).encode();
+        for (id, _) in self.connections.iter().filter(|(_, known)| known.session.is_admitted()) {
+            self.actions.push_back(Action::Control(*id, message.clone()));
+        }
+    }
+
+    /// A connection is gone.
+    pub fn handle_disconnected(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.remove(&id) else { return };
+        self.unsubscribe_connection(id);
+        for (_, room) in self.rooms.iter_mut().filter(|(room, _)| room.node == connection.peer) {
+            room.report = None;
+        }
+    }
+
+    /// Takes a probe whose tag was checked, with the instant of its arrival.
+    pub fn handle_probe(&mut self, id: ConnectionId, probe: &Probe, received: Timestamp<HubClock>) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.session.handle_probe(probe, received);
+        }
+    }
+
+    /// Tells when a clock report was handed to the network.
+    pub fn handle_clock_sent(&mut self, id: ConnectionId, token: SendToken, at: Timestamp<HubClock>) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.session.handle_clock_sent(token, at);
+        }
+    }
+
+    /// Datagrams from admitted or unknown machines that meant nothing.
+    pub fn bad_datagrams(&self) -> u64 {
+        self.connections.values().map(|connection| connection.bad_datagrams).sum()
+    }
+
+    /// Takes over what a node says that it drives, and has its rooms play what their groups play.
+    fn meet(&mut self, now: Timestamp<HubClock>, peer: PeerId, offers: Vec<RoomOffer>) {
+        for offer in offers {
+            let id = RoomId { node: peer, index: offer.index };
+            let known = self.rooms.contains_key(&id);
+            let room = self.rooms.entry(id).or_insert_with(|| Room::new(offer.name.clone()));
+            room.output = offer.output;
+            room.latency = offer.latency;
+            room.term = room.term.max(offer.term);
+            let group = room.group;
+            self.send_gain(id);
+            if let Some(group) = group.filter(|group| !self.is_subscribed(*group, id)) {
+                self.subscribe(now, group, id);
+            }
+            if !known {
+                self.actions.push_back(Action::Changed);
+            }
+        }
+    }
+
+    fn handle_report(&mut self, peer: PeerId, report: Report) {
+        for told in report.rooms {
+            let id = RoomId { node: peer, index: told.room };
+            if let Some(room) = self.rooms.get_mut(&id) {
+                room.clock = report.clock;
+                if !matches!(told.state, RoomState::NoOutput) {
+                    room.output.clone_from(&told.output);
+                }
+                room.report = Some(told);
+            }
+        }
+    }
+
+    fn handle_outranked(&mut self, peer: PeerId, told: &Outranked) {
+        let id = RoomId { node: peer, index: told.room };
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        room.term = room.term.max(Some(told.term));
+        room.outranked = true;
+        if let Some(group) = room.group {
+            self.unsubscribe(group, id);
+        }
+    }
+
+    fn turn_away(&mut self, id: ConnectionId, refuse: Refuse) {
+        let text = refuse.text.clone();
+        self.actions.push_back(Action::Control(id, Message::from(refuse).encode()));
+        self.actions.push_back(Action::Close(id, text));
+    }
+
+    fn is_subscribed(&self, group: super::GroupId, room: RoomId) -> bool {
+        let Some(connection) = self.room_connection(room) else { return false };
+        self.streams.get(&group).is_some_and(|stream| {
+            stream.renditions().iter().any(|rendition| rendition.subscribers().contains(&(connection, room)))
+        })
+    }
+
+    /// The highest term that any room has obeyed.
+    pub fn highest_term(&self) -> Option<Term> {
+        self.rooms.values().filter_map(|room| room.term).max()
+    }
+}

@@ -1,0 +1,202 @@
+//! The hub without a socket: who is connected, what plays where, and which bytes go to whom at which instant.
+//!
+//! [`House`] is a state machine like those in `unisono-core`: time and bytes come in, [`Action`]s go out. After every
+//! call that takes something in, call [`House::poll_action`] until it gives `None`, then arm a timer for
+//! [`House::poll_timeout`].
+
+mod connections;
+mod group;
+mod playback;
+mod repair;
+mod room;
+mod snapshot;
+mod stream;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use unisono_core::{
+    clock::SendToken,
+    session::HubSession,
+    time::{HubClock, Nanos, Timestamp},
+    units::FramePosition,
+    wire::{
+        clock::Report as ClockPacket,
+        control::{Codec, Hello},
+        ids::{PeerId, StreamId},
+    },
+};
+
+pub use self::{
+    group::{Group, GroupId, Media, Playback},
+    room::{Room, RoomId},
+    snapshot::{SavedGroup, SavedRoom, Snapshot},
+    stream::{RenditionPlan, StreamSettings},
+};
+use self::{repair::Allowance, stream::Stream};
+
+/// One connection, as the driver names it; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// What the hub's driver is to do.
+#[derive(Debug)]
+pub enum Action {
+    /// Send these bytes on a connection's control stream.
+    Control(ConnectionId, Vec<u8>),
+    /// Send this QUIC datagram.
+    Datagram(ConnectionId, Bytes),
+    /// Send this clock packet and give the token back with the instant of the send call.
+    Clock(ConnectionId, ClockPacket, SendToken),
+    /// Decide whether a node may come in: answer with [`House::admit`] or [`House::refuse`].
+    Judge(ConnectionId, PeerId, Hello),
+    /// A connection carries so many bits a second with so much latency.
+    Budget(ConnectionId, u32, Nanos),
+    /// Close a connection; what was sent before goes out first.
+    Close(ConnectionId, String),
+    /// Make a group's source ready: encode from `source_frame` on as the stream's positions from `position`.
+    Cue {
+        /// The group.
+        group: GroupId,
+        /// The run of anchors that the packets will belong to.
+        run: u32,
+        /// The stream position of the first frame.
+        position: FramePosition,
+        /// The frame of the source that is heard there.
+        source_frame: u64,
+    },
+    /// A group's stream has one more rendition: encode it too, from the next block on.
+    AddRendition(GroupId, RenditionPlan),
+    /// A packet is due: hand it in with [`House::handle_packet`].
+    Packet {
+        /// The group.
+        group: GroupId,
+        /// The rendition.
+        stream: StreamId,
+        /// The packet's position.
+        position: FramePosition,
+    },
+    /// A group's stream is over; its encoder may go.
+    CloseStream(GroupId),
+    /// What plays has come to its end in every room.
+    Ended(GroupId),
+    /// Something changed that is kept across restarts.
+    Changed,
+}
+
+/// Why a command was refused. Nothing has changed then.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// No such group.
+    #[error("there is no group \"{0}\"; `unisono groups` lists them")]
+    UnknownGroup(String),
+    /// No such room.
+    #[error("there is no room \"{0}\"; `unisono rooms` lists them")]
+    UnknownRoom(String),
+    /// The name is taken.
+    #[error("there is a group \"{0}\" already; choose another name")]
+    NameTaken(String),
+    /// Nothing plays, so it can be neither paused nor moved.
+    #[error("nothing plays in \"{0}\"; start with `unisono play FILE`")]
+    NothingPlays(String),
+    /// Beyond the end of what plays.
+    #[error("{0:.1} s lies beyond the end: it is {1:.1} s long")]
+    BeyondEnd(f64, f64),
+    /// A group needs at least one room to play.
+    #[error("group \"{0}\" has no rooms; add one with `unisono group add`")]
+    NoRooms(String),
+}
+
+#[derive(Debug)]
+struct Connection {
+    peer: PeerId,
+    session: HubSession,
+    /// What the node can decode, best first.
+    codecs: Vec<Codec>,
+    repairs: Allowance,
+    bad_datagrams: u64,
+    budget: u32,
+}
+
+/// The hub's state machine.
+#[derive(Debug)]
+pub struct House {
+    name: String,
+    peer: PeerId,
+    settings: StreamSettings,
+    random: fastrand::Rng,
+    connections: BTreeMap<ConnectionId, Connection>,
+    rooms: BTreeMap<RoomId, Room>,
+    groups: BTreeMap<GroupId, Group>,
+    streams: BTreeMap<GroupId, Stream>,
+    next_stream: u16,
+    actions: VecDeque<Action>,
+}
+
+impl House {
+    /// A hub that nobody has connected to. `seed` draws shuffles and phases.
+    ///
+    /// # Errors
+    /// When streams cannot be made as `settings` want them.
+    pub fn new(name: String, peer: PeerId, settings: StreamSettings, seed: u64) -> Result<Self, Refused> {
+        Ok(Self {
+            name,
+            peer,
+            settings,
+            random: fastrand::Rng::with_seed(seed),
+            connections: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            next_stream: 1,
+            actions: VecDeque::new(),
+        })
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Timestamp<HubClock>) {
+        for (id, connection) in &mut self.connections {
+            if let Some((report, token)) = connection.session.poll_clock(now) {
+                self.actions.push_back(Action::Clock(*id, report, token));
+            }
+        }
+        self.drive_streams(now);
+    }
+
+    /// When [`Self::handle_timeout`] is to be called next.
+    pub fn poll_timeout(&self) -> Option<Timestamp<HubClock>> {
+        let clocks = self.connections.values().filter_map(|connection| connection.session.poll_timeout());
+        clocks.chain(self.streams.values().filter_map(Stream::poll_timeout)).min()
+    }
+
+    /// What to do next.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The rooms that are or were there, by id.
+    pub const fn rooms(&self) -> &BTreeMap<RoomId, Room> {
+        &self.rooms
+    }
+
+    /// The groups, by id.
+    pub const fn groups(&self) -> &BTreeMap<GroupId, Group> {
+        &self.groups
+    }
+
+    /// The hub's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether a node is connected and admitted.
+    pub fn is_online(&self, peer: PeerId) -> bool {
+        self.connections.values().any(|connection| connection.peer == peer && connection.session.is_admitted())
+    }
+
+    fn room_connection(&self, room: RoomId) -> Option<ConnectionId> {
+        let mut admitted = self.connections.iter().filter(|(_, connection)| connection.session.is_admitted());
+        admitted.find(|(_, connection)| connection.peer == room.node).map(|(id, _)| *id)
+    }
+}

@@ -1,0 +1,371 @@
+//! Play, pause, seek, stop: each is an anchor or two for the whole group, announced ahead.
+
+use bytes::Bytes;
+use unisono_core::{
+    leadership::Term,
+    time::{HubClock, Nanos, Timestamp},
+    timeline::{Anchor, Phase},
+    units::FramePosition,
+    wire::{
+        control::{Anchors, Codec, Format, Message, StreamStart, StreamStop},
+        ids::StreamId,
+    },
+};
+
+use super::{
+    Action, ConnectionId, Group, GroupId, House, Media, Playback, Refused, RenditionPlan, RoomId, StreamSettings,
+    stream::Stream,
+};
+
+/// What a source needs to seek and to encode its first packets.
+const CUE_TIME: Nanos = Nanos::from_millis(30);
+
+/// An anchor needs so long to reach every room of a group, beyond what the rooms have written to their devices.
+const ANNOUNCE_TIME: Nanos = Nanos::from_millis(60);
+
+/// A room that joins gets what is heard from so soon on.
+const JOIN_TIME: Nanos = Nanos::from_millis(40);
+
+/// Packets before those, for decoders that must warm up, and for the resampler.
+const JOIN_WARM_UP: Nanos = Nanos::from_millis(120);
+
+impl House {
+    /// Plays something in a group, from a frame of it on. What played before ends with a fade.
+    ///
+    /// # Errors
+    /// When there is no such group, it has no rooms, or the frame lies beyond the end.
+    pub fn play(
+        &mut self,
+        now: Timestamp<HubClock>,
+        id: GroupId,
+        media: Media,
+        source_frame: u64,
+    ) -> Result<(), Refused> {
+        let rate = self.settings.rate;
+        let group = self.group_mut(id)?;
+        if group.rooms.is_empty() {
+            return Err(Refused::NoRooms(group.name.clone()));
+        }
+        if let Some(frames) = media.frames.filter(|frames| source_frame > *frames) {
+            let seconds = |frames: u64| frames as f64 / f64::from(rate.hertz());
+            return Err(Refused::BeyondEnd(seconds(source_frame), seconds(frames)));
+        }
+        group.media = Some(media);
+        self.begin(now, id, source_frame);
+        Ok(())
+    }
+
+    /// Stops for a while; [`Self::resume`] goes on at the same frame.
+    ///
+    /// # Errors
+    /// When there is no such group or nothing plays.
+    pub fn pause(&mut self, now: Timestamp<HubClock>, id: GroupId) -> Result<(), Refused> {
+        let group = self.group_mut(id)?;
+        let name = group.name.clone();
+        match group.playback {
+            Playback::Paused(_) => return Ok(()),
+            Playback::Stopped => return Err(Refused::NothingPlays(name)),
+            Playback::Playing => {}
+        }
+        let at = now + self.announce_time(id);
+        let Some(stream) = self.streams.get_mut(&id) else { return Err(Refused::NothingPlays(name)) };
+        let (anchor, source_frame) = stream.cut(at);
+        self.announce(id, &[anchor]);
+        self.set_playback(id, Playback::Paused(source_frame.unwrap_or(0)));
+        Ok(())
+    }
+
+    /// Goes on after a pause.
+    ///
+    /// # Errors
+    /// When there is no such group or nothing is paused.
+    pub fn resume(&mut self, now: Timestamp<HubClock>, id: GroupId) -> Result<(), Refused> {
+        let group = self.group_mut(id)?;
+        match group.playback {
+            Playback::Playing => Ok(()),
+            Playback::Paused(source_frame) => {
+                self.begin(now, id, source_frame);
+                Ok(())
+            }
+            Playback::Stopped => Err(Refused::NothingPlays(group.name.clone())),
+        }
+    }
+
+    /// Goes to another frame of what plays or is paused.
+    ///
+    /// # Errors
+    /// When there is no such group, nothing plays, or the frame lies beyond the end.
+    pub fn seek(&mut self, now: Timestamp<HubClock>, id: GroupId, source_frame: u64) -> Result<(), Refused> {
+        let group = self.group_mut(id)?;
+        match (group.playback, group.media.clone()) {
+            (Playback::Playing, Some(media)) => self.play(now, id, media, source_frame),
+            (Playback::Paused(_), Some(_)) => {
+                self.set_playback(id, Playback::Paused(source_frame));
+                Ok(())
+            }
+            _ => Err(Refused::NothingPlays(group.name.clone())),
+        }
+    }
+
+    /// Ends what plays.
+    ///
+    /// # Errors
+    /// When there is no such group.
+    pub fn stop(&mut self, now: Timestamp<HubClock>, id: GroupId) -> Result<(), Refused> {
+        self.group_mut(id)?;
+        let at = now + self.announce_time(id);
+        if let Some(stream) = self.streams.get_mut(&id) {
+            let (anchor, _) = stream.cut(at);
+            stream.close_at(at);
+            self.announce(id, &[anchor]);
+        }
+        self.set_playback(id, Playback::Stopped);
+        Ok(())
+    }
+
+    /// The frame of a group's source that is heard now.
+    pub fn position(&self, now: Timestamp<HubClock>, id: GroupId) -> Option<u64> {
+        match self.groups.get(&id)?.playback {
+            Playback::Stopped => None,
+            Playback::Paused(source_frame) => Some(source_frame),
+            Playback::Playing => self.streams.get(&id)?.source_frame_at(now),
+        }
+    }
+
+    /// How long before it is heard a packet of a group is sent: the slowest output's latency and the margin.
+    pub fn lead_of(&self, id: GroupId) -> Nanos {
+        let Some(group) = self.groups.get(&id) else { return Nanos::ZERO };
+        self.output_latency(group) + group.margin
+    }
+
+    /// Takes a packet that was asked for, and sends it.
+    pub fn handle_packet(&mut self, group: GroupId, stream: StreamId, position: FramePosition, payload: Bytes) {
+        let Some(playing) = self.streams.get_mut(&group) else { return };
+        let Some(packet) = playing.keep(stream, position, payload) else { return };
+        let Some(rendition) = playing.rendition(stream) else { return };
+        // A fixed order is a bias that no filter sees: the last in line would always wait for the others' airtime.
+        let mut connections = rendition.connections();
+        self.random.shuffle(&mut connections);
+        for connection in connections {
+            for datagram in packet.datagrams() {
+                self.actions.push_back(Action::Datagram(connection, datagram.clone()));
+            }
+        }
+    }
+
+    /// The source of a run has come to its end: `position` is the first that it does not have.
+    pub fn handle_end(&mut self, id: GroupId, run: u32, position: FramePosition) {
+        let anchor = self.streams.get_mut(&id).and_then(|stream| stream.end(run, position));
+        if let Some(anchor) = anchor {
+            self.announce(id, &[anchor]);
+        }
+    }
+
+    /// The source of a run cannot be read any more.
+    pub fn handle_failure(&mut self, now: Timestamp<HubClock>, id: GroupId) {
+        if self.stop(now, id).is_ok() {
+            self.actions.push_back(Action::Ended(id));
+        }
+    }
+
+    pub(super) fn drive_streams(&mut self, now: Timestamp<HubClock>) {
+        let mut over = Vec::new();
+        for (id, stream) in &mut self.streams {
+            for (rendition, position) in stream.due(now) {
+                self.actions.push_back(Action::Packet { group: *id, stream: rendition, position });
+            }
+            if stream.is_over(now) {
+                over.push(*id);
+            }
+        }
+        for id in over {
+            self.close_stream(id);
+            if self.groups.get(&id).is_some_and(|group| group.playback == Playback::Playing) {
+                self.set_playback(id, Playback::Stopped);
+                self.actions.push_back(Action::Ended(id));
+            }
+        }
+    }
+
+    /// Has a room play what its group plays, if anything.
+    pub(super) fn subscribe(&mut self, now: Timestamp<HubClock>, id: GroupId, room: RoomId) {
+        let Some(connection) = self.room_connection(room) else { return };
+        if !self.streams.contains_key(&id) {
+            return;
+        }
+        let Some(known) = self.rooms.get_mut(&room) else { return };
+        let term = Term::above(known.term, self.peer);
+        known.term = Some(term);
+        known.outranked = false;
+        let rendition = self.rendition_for(now, id, connection);
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.subscribe(rendition, connection, room);
+        let Some(found) = stream.rendition(rendition) else { return };
+        let start = StreamStart {
+            stream: rendition,
+            room: room.index,
+            term,
+            format: found.plan.format.clone(),
+            anchors: stream.timeline().iter().copied().collect(),
+            lead: stream.lead(),
+        };
+        self.actions.push_back(Action::Control(connection, Message::from(start).encode()));
+        // What was sent to the others already and is still to be heard.
+        let rate = stream.timeline().rate();
+        let soon = stream.timeline().phase_at(now + JOIN_TIME).map_or(stream.begins_at(), Phase::frame);
+        let from = FramePosition(soon.0.saturating_sub(rate.frames_in(JOIN_WARM_UP).0));
+        for packet in found.ring().from(from) {
+            for datagram in packet.datagrams() {
+                self.actions.push_back(Action::Datagram(connection, datagram.clone()));
+            }
+        }
+        self.budget(connection);
+    }
+
+    /// Takes a room off what its group plays.
+    pub(super) fn unsubscribe(&mut self, id: GroupId, room: RoomId) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let playing = stream.renditions().iter().find_map(|rendition| {
+            let mut subscribers = rendition.subscribers().iter();
+            subscribers.find(|(_, other)| *other == room).map(|(connection, _)| (*connection, rendition.plan.stream))
+        });
+        stream.unsubscribe(|_, other| other == room);
+        if let Some((connection, stream)) = playing {
+            let message = Message::from(StreamStop { stream, room: room.index });
+            self.actions.push_back(Action::Control(connection, message.encode()));
+        }
+    }
+
+    /// Takes everything of a connection off all streams.
+    pub(super) fn unsubscribe_connection(&mut self, connection: ConnectionId) {
+        for stream in self.streams.values_mut() {
+            stream.unsubscribe(|other, _| other == connection);
+        }
+    }
+
+    pub(super) fn close_stream(&mut self, id: GroupId) {
+        let Some(stream) = self.streams.remove(&id) else { return };
+        for rendition in stream.renditions() {
+            for (connection, room) in rendition.subscribers() {
+                let message = Message::from(StreamStop { stream: rendition.plan.stream, room: room.index });
+                self.actions.push_back(Action::Control(*connection, message.encode()));
+            }
+        }
+        self.actions.push_back(Action::CloseStream(id));
+    }
+
+    /// Starts a run for a group, with a stream when it has none yet.
+    fn begin(&mut self, now: Timestamp<HubClock>, id: GroupId, source_frame: u64) {
+        let lead = self.lead_of(id);
+        let cut_at = now + self.announce_time(id);
+        let fresh = !self.streams.contains_key(&id);
+        let rate = self.settings.rate;
+        let stream = self.streams.entry(id).or_insert_with(|| Stream::new(rate));
+        let mut at = now + CUE_TIME + lead;
+        let mut anchors = Vec::new();
+        if stream.timeline().phase_at(cut_at).is_some() {
+            anchors.push(stream.cut(cut_at).0);
+            at = at.max(cut_at + Nanos::from_millis(20));
+        }
+        let (run, position, anchor) = stream.begin(at, lead, source_frame);
+        anchors.push(anchor);
+        self.actions.push_back(Action::Cue { group: id, run, position, source_frame });
+        if fresh {
+            // Even with nobody there the music goes on, so that whoever comes back is in time.
+            self.rendition_in(now, id, self.settings.codec);
+            let rooms = self.groups.get(&id).map(|group| group.rooms.clone()).unwrap_or_default();
+            for room in rooms {
+                self.subscribe(now, id, room);
+            }
+        } else {
+            self.announce(id, &anchors);
+        }
+        self.set_playback(id, Playback::Playing);
+    }
+
+    /// Tells every room of a group what its stream's positions mean.
+    fn announce(&mut self, id: GroupId, anchors: &[Anchor]) {
+        let Some(stream) = self.streams.get(&id) else { return };
+        for rendition in stream.renditions() {
+            let message = Message::from(Anchors { stream: rendition.plan.stream, anchors: anchors.to_vec() }).encode();
+            for connection in rendition.connections() {
+                self.actions.push_back(Action::Control(connection, message.clone()));
+            }
+        }
+    }
+
+    /// The rendition for a node: the hub's choice if the node can decode it, else the node's own first choice.
+    fn rendition_for(&mut self, now: Timestamp<HubClock>, id: GroupId, connection: ConnectionId) -> StreamId {
+        let codecs = self.connections.get(&connection).map(|known| known.codecs.clone()).unwrap_or_default();
+        let known = |codec: &&Codec| !matches!(codec, Codec::Other(_));
+        let codec = if codecs.contains(&self.settings.codec) {
+            self.settings.codec
+        } else {
+            codecs.iter().find(known).copied().unwrap_or(Codec::Pcm16)
+        };
+        self.rendition_in(now, id, codec)
+    }
+
+    fn rendition_in(&mut self, now: Timestamp<HubClock>, id: GroupId, codec: Codec) -> StreamId {
+        let format = self.format(codec, id);
+        if let Some(stream) = self.streams.get(&id).and_then(|stream| stream.rendition_in(&format)) {
+            return stream;
+        }
+        let stream = StreamId(self.next_stream);
+        self.next_stream = self.next_stream.checked_add(1).unwrap_or(1);
+        let plan = RenditionPlan { stream, format };
+        if let Some(playing) = self.streams.get_mut(&id) {
+            playing.add_rendition(plan.clone(), now);
+        }
+        self.actions.push_back(Action::AddRendition(id, plan));
+        stream
+    }
+
+    fn format(&self, codec: Codec, id: GroupId) -> Format {
+        let StreamSettings { rate, channels, opus_bit_rate, .. } = self.settings;
+        let short = self.lead_of(id) < Nanos::from_millis(150) || codec != Codec::Opus || opus_bit_rate > 256_000;
+        let packet_frames = if short { rate.hertz() / 100 } else { rate.hertz() / 50 };
+        let lookahead = if codec == Codec::Opus { 312 } else { 0 };
+        Format { codec, rate: rate.hertz(), channels, packet_frames, lookahead, bit_rate: opus_bit_rate, header: Vec::new() }
+    }
+
+    /// Tells the network how much a connection is to carry.
+    fn budget(&mut self, id: ConnectionId) {
+        let mut bits = 0_u32;
+        let mut latency = Nanos::ZERO;
+        for stream in self.streams.values() {
+            for rendition in stream.renditions().iter().filter(|rendition| rendition.is_sent_to(id)) {
+                bits = bits.saturating_add(rendition.plan.format.bit_rate);
+                latency = latency.max(stream.lead());
+            }
+        }
+        if let Some(connection) = self.connections.get_mut(&id)
+            && connection.budget != bits
+        {
+            connection.budget = bits;
+            self.actions.push_back(Action::Budget(id, bits, latency));
+        }
+    }
+
+    /// What has been handed to devices cannot be called back, so an anchor takes effect after it.
+    fn announce_time(&self, id: GroupId) -> Nanos {
+        self.groups.get(&id).map_or(Nanos::ZERO, |group| self.output_latency(group)) + ANNOUNCE_TIME
+    }
+
+    fn output_latency(&self, group: &Group) -> Nanos {
+        let rooms = group.rooms.iter().filter_map(|room| self.rooms.get(room));
+        rooms.map(|room| room.latency).max().unwrap_or(Nanos::ZERO)
+    }
+
+    fn set_playback(&mut self, id: GroupId, playback: Playback) {
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.playback = playback;
+            self.actions.push_back(Action::Changed);
+        }
+    }
+
+    fn group_mut(&mut self, id: GroupId) -> Result<&mut Group, Refused> {
+        self.groups.get_mut(&id).ok_or_else(|| Refused::UnknownGroup(id.to_string()))
+    }
+}
+

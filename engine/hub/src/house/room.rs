@@ -1,0 +1,124 @@
+//! A room: how loud it is, and what its node last said of it.
+
+use core::fmt;
+
+use unisono_core::{
+    leadership::Term,
+    time::Nanos,
+    units::{Gain, Volume},
+    wire::{
+        control::{ClockReport, Message, RoomReport, SetGain},
+        ids::{PeerId, RoomIndex},
+    },
+};
+
+use super::{Action, GroupId, House, Refused};
+
+/// A change of volume takes so long: no click, and done before the ear has noticed a fade.
+const VOLUME_RAMP_MS: u16 = 30;
+
+/// One room of one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoomId {
+    /// The node that drives it.
+    pub node: PeerId,
+    /// Which of the node's rooms.
+    pub index: RoomIndex,
+}
+
+impl fmt::Display for RoomId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}-{}", self.node, self.index.0)
+    }
+}
+
+/// What is known of a room.
+#[derive(Clone, Debug)]
+pub struct Room {
+    /// What people call it.
+    pub name: String,
+    /// Its own volume.
+    pub volume: Volume,
+    /// Whether it is muted.
+    pub muted: bool,
+    /// The group that it belongs to.
+    pub group: Option<GroupId>,
+    /// The output in use.
+    pub output: String,
+    /// What lies between handing over a frame and hearing it.
+    pub latency: Nanos,
+    /// The highest term that it obeys.
+    pub term: Option<Term>,
+    /// Whether another hub leads it.
+    pub outranked: bool,
+    /// The node's clock, as it last said.
+    pub clock: ClockReport,
+    /// How the room is doing, as its node last said.
+    pub report: Option<RoomReport>,
+}
+
+impl Room {
+    /// A room that was never seen: quiet enough to startle nobody.
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            name,
+            volume: Volume::START,
+            muted: false,
+            group: None,
+            output: String::new(),
+            latency: Nanos::ZERO,
+            term: None,
+            outranked: false,
+            clock: ClockReport::default(),
+            report: None,
+        }
+    }
+}
+
+impl House {
+    /// Finds a room by its id or, when only one room has it, by its name.
+    ///
+    /// # Errors
+    /// When there is none, or more than one.
+    pub fn find_room(&self, text: &str) -> Result<RoomId, Refused> {
+        if let Some(id) = self.rooms.keys().find(|id| id.to_string() == text) {
+            return Ok(*id);
+        }
+        let mut named = self.rooms.iter().filter(|(_, room)| room.name.to_lowercase() == text.to_lowercase());
+        match (named.next(), named.next()) {
+            (Some((id, _)), None) => Ok(*id),
+            _ => Err(Refused::UnknownRoom(text.into())),
+        }
+    }
+
+    /// Sets a room's volume or mute.
+    ///
+    /// # Errors
+    /// When there is no such room.
+    pub fn set_room(&mut self, id: RoomId, volume: Option<Volume>, muted: Option<bool>) -> Result<(), Refused> {
+        let room = self.rooms.get_mut(&id).ok_or_else(|| Refused::UnknownRoom(id.to_string()))?;
+        room.volume = volume.unwrap_or(room.volume);
+        room.muted = muted.unwrap_or(room.muted);
+        self.send_gain(id);
+        self.actions.push_back(Action::Changed);
+        Ok(())
+    }
+
+    /// How loud a room is once its own volume and its group's are taken together.
+    pub fn gain_of(&self, id: RoomId) -> Gain {
+        let Some(room) = self.rooms.get(&id) else { return Gain::SILENT };
+        let group = room.group.and_then(|group| self.groups.get(&group));
+        if room.muted || group.is_some_and(|group| group.muted) {
+            return Gain::SILENT;
+        }
+        room.volume.gain() * group.map_or(Gain::UNITY, |group| group.volume.gain())
+    }
+
+    pub(super) fn send_gain(&mut self, id: RoomId) {
+        let gain = self.gain_of(id);
+        if let Some(connection) = self.room_connection(id) {
+            let message = Message::from(SetGain { room: id.index, gain, ramp_ms: VOLUME_RAMP_MS });
+            self.actions.push_back(Action::Control(connection, message.encode()));
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! How a command changes the configuration.
+
+use std::collections::BTreeSet;
+
+use unisono_core::{
+    time::Nanos,
+    units::Volume,
+    wire::{
+        control::{MAX_NAME_LEN, presentable},
+        ids::PeerId,
+    },
+};
+
+use super::{Command, Config, Group, GroupId, IssuedToken, Membership, Outcome, Rejected, RoomId, RoomSettings};
+use crate::{
+    members::{MAX_MEMBERS, Role},
+    token::TokenHash,
+};
+
+impl Config {
+    /// Carries out a command, wholly or not at all. The same commands in the same order give the same state on every
+    /// hub.
+    ///
+    /// # Errors
+    /// When the command does not fit the state; it is then as it was.
+    pub fn apply(&mut self, command: &Command) -> Result<Outcome, Rejected> {
+        let mut next = self.clone();
+        next.carry_out(command)?;
+        if next == *self {
+            return Ok(Outcome::Unchanged);
+        }
+        if next.members != self.members {
+            next.members_version = next.members_version.saturating_add(1);
+        }
+        *self = next;
+        Ok(Outcome::Changed)
+    }
+
+    /// May leave things half done when it fails.
+    fn carry_out(&mut self, command: &Command) -> Result<(), Rejected> {
+        match command {
+            Command::AddMember { peer, role, name } => self.add_member(*peer, *role, name),
+            Command::RemoveMember { peer } => self.remove_member(*peer),
+            Command::RenameMember { peer, name } => self.rename_member(*peer, name),
+            Command::SetRoomName { room, name } => self.set_room_name(*room, name.as_deref()),
+            Command::SetRoomMaxVolume { room, volume } => self.set_room_max_volume(*room, *volume),
+            Command::SetRoomStartVolume { room, volume } => self.set_room_start_volume(*room, *volume),
+            Command::SetRoomTrim { room, trim } => self.set_room_trim(*room, *trim),
+            Command::CreateGroup { group, name } => self.create_group(*group, name),
+            Command::RenameGroup { group, name } => self.rename_group(*group, name),
+            Command::DeleteGroup { group } => {
+                self.groups.remove(group).map(|_| ()).ok_or(Rejected::UnknownGroup)
+            }
+            Command::SetGroupRooms { group, rooms } => self.set_group_rooms(*group, rooms),
+            Command::IssueToken { hash, role, expires_unix, uses, now_unix } => {
+                let token = IssuedToken { role: *role, expires_unix: *expires_unix, uses_left: *uses };
+                self.issue_token(*hash, token, *now_unix)
+            }
+            Command::RedeemToken { hash, peer, name, now_unix } => self.redeem_token(*hash, *peer, name, *now_unix),
+            Command::RevokeToken { hash } => self.tokens.remove(hash).map(|_| ()).ok_or(Rejected::TokenUnknown),
+            Command::RenameHousehold { name } => {
+                self.name = given(name)?;
+                Ok(())
+            }
+        }
+    }
+
+    fn add_member(&mut self, peer: PeerId, role: Role, name: &str) -> Result<(), Rejected> {
+        if let Some(member) = self.members.get(&peer) {
+            return if member.role == role { Ok(()) } else { Err(Rejected::OtherRole(peer)) };
+        }
+        bound("members", self.members.len(), MAX_MEMBERS)?;
+        let name = self.free_member_name(&settled(name));
+        self.members.insert(peer, Membership { role, name });
+        Ok(())
+    }
+
+    fn remove_member(&mut self, peer: PeerId) -> Result<(), Rejected> {
+        self.members.remove(&peer).ok_or(Rejected::UnknownMember(peer))?;
+        if !self.members.values().any(|member| member.role == Role::Hub) {
+            return Err(Rejected::LastHub);
+        }
+        self.rooms.retain(|room, _| room.node != peer);
+        for group in self.groups.values_mut() {
+            group.rooms.retain(|room| room.node != peer);
+        }
+        Ok(())
+    }
+
+    fn rename_member(&mut self, peer: PeerId, name: &str) -> Result<(), Rejected> {
+        let name = given(name)?;
+        let others = self.members.iter().filter(|(other, _)| **other != peer);
+        refuse_taken(&name, others.map(|(_, member)| member.name.as_str()))?;
+        self.members.get_mut(&peer).ok_or(Rejected::UnknownMember(peer))?.name = name;
+        Ok(())
+    }
+
+    /// Two machines may come with one name; people tell them apart by the number until they rename them.
+    fn free_member_name(&self, name: &str) -> String {
+        let taken = |name: &str| self.members.values().any(|member| same_name(&member.name, name));
+        if !taken(name) {
+            return name.into();
+        }
+        let mut numbered = (2..).map(|number| {
+            let number = format!(" {number}");
+            let mut end = name.len().min(MAX_NAME_LEN - number.len());
+            while !name.is_char_boundary(end) {
+                end -= 1;
+            }
+            format!("{}{number}", name[..end].trim_end())
+        });
+        numbered.find(|name| !taken(name)).expect("fewer names are taken than there are numbers")
+    }
+
+    fn set_room_name(&mut self, room: RoomId, name: Option<&str>) -> Result<(), Rejected> {
+        let name = name.map(given).transpose()?;
+        if let Some(name) = &name {
+            let others = self.rooms.iter().filter(|(other, _)| **other != room);
+            refuse_taken(name, others.filter_map(|(_, settings)| settings.name.as_deref()))?;
+        }
+        self.room(room)?.name = name;
+        Ok(())
+    }
+
+    fn set_room_max_volume(&mut self, room: RoomId, volume: Volume) -> Result<(), Rejected> {
+        let settings = self.room(room)?;
+        settings.max_volume = volume;
+        settings.start_volume = settings.start_volume.min(volume);
+        Ok(())
+    }
+
+    fn set_room_start_volume(&mut self, room: RoomId, volume: Volume) -> Result<(), Rejected> {
+        let settings = self.room(room)?;
+        if volume > settings.max_volume {
+            return Err(Rejected::AboveMaxVolume { max: settings.max_volume });
+        }
+        settings.start_volume = volume;
+        Ok(())
+    }
+
+    fn set_room_trim(&mut self, room: RoomId, trim: Nanos) -> Result<(), Rejected> {
+        if trim.abs() > MAX_TRIM {
+            return Err(Rejected::TrimTooLarge { limit: MAX_TRIM });
+        }
+        self.room(room)?.trim = trim;
+        Ok(())
+    }
+
+    fn room(&mut self, room: RoomId) -> Result<&mut RoomSettings, Rejected> {
+        self.know_room(room)?;
+        if !self.rooms.contains_key(&room) {
+            bound("rooms with settings", self.rooms.len(), MAX_ROOMS)?;
+        }
+        Ok(self.rooms.entry(room).or_default())
+    }
+
+    fn know_room(&self, room: RoomId) -> Result<(), Rejected> {
+        if self.members.contains_key(&room.node) { Ok(()) } else { Err(Rejected::UnknownRoom(room)) }
+    }
+
+    fn create_group(&mut self, group: GroupId, name: &str) -> Result<(), Rejected> {
+        if self.groups.contains_key(&group) {
+            return Err(Rejected::GroupExists);
+        }
+        bound("groups", self.groups.len(), MAX_GROUPS)?;
+        self.groups.insert(group, Group { name: String::new(), rooms: [].into() });
+        self.rename_group(group, name)
+    }
+
+    fn rename_group(&mut self, group: GroupId, name: &str) -> Result<(), Rejected> {
+        let name = given(name)?;
+        let others = self.groups.iter().filter(|(other, _)| **other != group);
+        refuse_taken(&name, others.map(|(_, group)| group.name.as_str()))?;
+        self.groups.get_mut(&group).ok_or(Rejected::UnknownGroup)?.name = name;
+        Ok(())
+    }
+
+    fn set_group_rooms(&mut self, group: GroupId, rooms: &[RoomId]) -> Result<(), Rejected> {
+        rooms.iter().try_for_each(|room| self.know_room(*room))?;
+        let rooms: BTreeSet<_> = rooms.iter().copied().collect();
+        for other in self.groups.values_mut() {
+            other.rooms.retain(|room| !rooms.contains(room));
+        }
+        self.groups.get_mut(&group).ok_or(Rejected::UnknownGroup)?.rooms = rooms;
+        let grouped = self.groups.values().map(|group| group.rooms.len()).sum::<usize>();
+        if grouped > MAX_ROOMS { Err(Rejected::TooMany { what: "rooms in groups", limit: MAX_ROOMS }) } else { Ok(()) }
+    }
+
+    fn issue_token(&mut self, hash: TokenHash, token: IssuedToken, now_unix: u64) -> Result<(), Rejected> {
+        self.tokens.retain(|_, token| token.expires_unix.saturating_add(TOKEN_MEMORY_SECS) >= now_unix);
+        if self.tokens.contains_key(&hash) {
+            return Err(Rejected::TokenExists);
+        }
+        bound("join tokens", self.tokens.len(), MAX_TOKENS)?;
+        self.tokens.insert(hash, token);
+        Ok(())
+    }
+
+    fn redeem_token(&mut self, hash: TokenHash, peer: PeerId, name: &str, now_unix: u64) -> Result<(), Rejected> {
+        if self.members.contains_key(&peer) {
+            return Ok(());
+        }
+        let token = self.tokens.get_mut(&hash).ok_or(Rejected::TokenUnknown)?;
+        if now_unix > token.expires_unix {
+            return Err(Rejected::TokenExpired);
+        }
+        token.uses_left = token.uses_left.checked_sub(1).ok_or(Rejected::TokenUsed)?;
+        let role = token.role;
+        self.add_member(peer, role, name)
+    }
+}
+
+/// A name as it is kept, whatever a machine calls itself. Once more, for what trimming and filtering bring to the ends.
+pub(super) fn settled(name: &str) -> String {
+    presentable(&presentable(name))
+}
+
+/// A name that a person has given.
+fn given(name: &str) -> Result<String, Rejected> {
+    if name.chars().all(|letter| letter.is_whitespace() || letter.is_control()) {
+        return Err(Rejected::NameEmpty);
+    }
+    Ok(settled(name))
+}
+
+fn refuse_taken<'a>(name: &str, mut others: impl Iterator<Item = &'a str>) -> Result<(), Rejected> {
+    if others.any(|other| same_name(other, name)) { Err(Rejected::NameTaken(name.into())) } else { Ok(()) }
+}
+
+/// Only ASCII letters are compared without their case: Unicode's tables change, and hubs of two builds must agree.
+fn same_name(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+fn bound(what: &'static str, have: usize, limit: usize) -> Result<(), Rejected> {
+    if have < limit { Ok(()) } else { Err(Rejected::TooMany { what, limit }) }
+}
+
+/// More than any speaker's latency.
+const MAX_TRIM: Nanos = Nanos::from_secs(2);
+/// Four for each member: a bound for the snapshot, not for people.
+const MAX_ROOMS: usize = 4 * MAX_MEMBERS;
+const MAX_GROUPS: usize = 500;
+const MAX_TOKENS: usize = 100;
+/// A week: so long somebody who finds an old token is told that it has expired, not that it never was.
+const TOKEN_MEMORY_SECS: u64 = 7 * 24 * 3600;

@@ -1,0 +1,192 @@
+//! What can be asked of the configuration, and what it answers.
+
+use serde::{Deserialize, Serialize};
+use unisono_core::{time::Nanos, units::Volume, wire::ids::PeerId};
+
+use super::{GroupId, RoomId};
+use crate::{members::Role, token::TokenHash};
+
+/// A change of the configuration. On disk and between hubs it is postcard: variants are only appended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// A machine becomes a member; when its name is taken, a number is put behind it.
+    AddMember {
+        /// Its key.
+        peer: PeerId,
+        /// What it may do.
+        role: Role,
+        /// What it calls itself.
+        name: String,
+    },
+    /// A machine is sent away, and its rooms with it.
+    RemoveMember {
+        /// Its key.
+        peer: PeerId,
+    },
+    /// A member gets another name.
+    RenameMember {
+        /// Its key.
+        peer: PeerId,
+        /// The new name.
+        name: String,
+    },
+    /// A room gets a name.
+    SetRoomName {
+        /// The room.
+        room: RoomId,
+        /// The new name; `None` for what its node calls it.
+        name: Option<String>,
+    },
+    /// A room gets an upper limit; its start volume is lowered to it.
+    SetRoomMaxVolume {
+        /// The room.
+        room: RoomId,
+        /// The loudest that it may be.
+        volume: Volume,
+    },
+    /// A room gets a start volume.
+    SetRoomStartVolume {
+        /// The room.
+        room: RoomId,
+        /// How loud it is when a stream starts.
+        volume: Volume,
+    },
+    /// A room is trimmed in time.
+    SetRoomTrim {
+        /// The room.
+        room: RoomId,
+        /// How much earlier its samples are played.
+        trim: Nanos,
+    },
+    /// A group is saved, without rooms.
+    CreateGroup {
+        /// The new group.
+        group: GroupId,
+        /// Its name.
+        name: String,
+    },
+    /// A group gets another name.
+    RenameGroup {
+        /// The group.
+        group: GroupId,
+        /// The new name.
+        name: String,
+    },
+    /// A group is forgotten.
+    DeleteGroup {
+        /// The group.
+        group: GroupId,
+    },
+    /// A group gets its rooms, all at once; they leave the groups that they were in.
+    SetGroupRooms {
+        /// The group.
+        group: GroupId,
+        /// All its rooms.
+        rooms: Vec<RoomId>,
+    },
+    /// A join token is issued.
+    IssueToken {
+        /// The hash of its secret.
+        hash: TokenHash,
+        /// What whoever redeems it becomes.
+        role: Role,
+        /// The last second in which it is good, in Unix time.
+        expires_unix: u64,
+        /// How many machines may join with it.
+        uses: u32,
+        /// Unix time on the hub that issues it; tokens that expired long before are forgotten.
+        now_unix: u64,
+    },
+    /// A machine joins with a token. One that is a member already uses nothing up.
+    RedeemToken {
+        /// The hash of the token's secret.
+        hash: TokenHash,
+        /// The machine.
+        peer: PeerId,
+        /// What it calls itself.
+        name: String,
+        /// Unix time on the hub that it joins at.
+        now_unix: u64,
+    },
+    /// A join token is good no more.
+    RevokeToken {
+        /// The hash of its secret.
+        hash: TokenHash,
+    },
+    /// The household gets another name.
+    RenameHousehold {
+        /// The new name.
+        name: String,
+    },
+}
+
+/// What became of a command that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The configuration is another one now.
+    Changed,
+    /// It was so already.
+    Unchanged,
+}
+
+/// Why a command was not taken. Nothing has changed then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// No such token was issued here, or it has been forgotten.
+    #[error("this join token was not issued by this household; get a new one")]
+    TokenUnknown,
+    /// As many machines have joined with the token as may.
+    #[error("this join token has been used; get a new one")]
+    TokenUsed,
+    /// The token's time is over.
+    #[error("this join token has expired; get a new one")]
+    TokenExpired,
+    /// A token with this hash has been issued before.
+    #[error("this join token exists already; issue another")]
+    TokenExists,
+    /// There is no such member.
+    #[error("there is no member {0}; look at the list of members")]
+    UnknownMember(PeerId),
+    /// The node of the room is not a member.
+    #[error("there is no room {0}; look at the list of rooms")]
+    UnknownRoom(RoomId),
+    /// There is no such group.
+    #[error("there is no such group; look at the list of groups")]
+    UnknownGroup,
+    /// A group with this identifier has been created before.
+    #[error("this group exists already; change it instead")]
+    GroupExists,
+    /// Something of the same kind has this name.
+    #[error("the name \"{0}\" is taken; choose another")]
+    NameTaken(String),
+    /// A name of which nothing can be shown.
+    #[error("a name needs a letter; choose another")]
+    NameEmpty,
+    /// The member has another role.
+    #[error("{0} is a member with another role; remove it first")]
+    OtherRole(PeerId),
+    /// Without a hub nobody could change anything any more.
+    #[error("the last hub cannot be removed; add another first")]
+    LastHub,
+    /// A start volume above the room's limit.
+    #[error("the start volume is above the room's limit of {}; raise the limit first", max.percent())]
+    AboveMaxVolume {
+        /// The room's limit.
+        max: Volume,
+    },
+    /// A trim longer than any speaker takes.
+    #[error("a trim is at most {limit} either way; check the unit")]
+    TrimTooLarge {
+        /// The largest trim.
+        limit: Nanos,
+    },
+    /// There are as many as there may be.
+    #[error("there are {limit} {what} already; remove one first")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        limit: usize,
+    },
+}

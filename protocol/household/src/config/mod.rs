@@ -1,0 +1,158 @@
+//! The configuration of a household: a state machine that gives every hub the same state from the same commands.
+//!
+//! [`Config`] is the state, [`Command`] what changes it, [`Config::apply`] how. Nothing in here reads a clock or draws
+//! a number: times and identifiers come in the command. [`ConfigStore`] keeps it on disk.
+
+mod apply;
+mod command;
+mod store;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde::{Deserialize, Serialize};
+use unisono_core::{
+    time::Nanos,
+    units::Volume,
+    wire::ids::{HouseholdId, PeerId, RoomIndex},
+};
+
+pub use command::{Command, Outcome, Rejected};
+pub use store::ConfigStore;
+
+use crate::{
+    members::{Member, MemberList, Role},
+    token::TokenHash,
+};
+
+/// One room of one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RoomId {
+    /// The node that drives it.
+    pub node: PeerId,
+    /// Which of the node's rooms.
+    pub index: RoomIndex,
+}
+
+impl fmt::Display for RoomId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", self.node, self.index.0)
+    }
+}
+
+/// A saved group; drawn at random by whoever creates it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GroupId(pub [u8; 16]);
+
+/// A member, but for its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// What it may do.
+    pub role: Role,
+    /// What people call it; no two members have one name.
+    pub name: String,
+}
+
+/// What people have set for a room. A room that nobody has set anything for has the default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomSettings {
+    /// What people call it, no two rooms the same; `None` for what its node calls it.
+    pub name: Option<String>,
+    /// How loud it is when a stream starts; never above `max_volume`.
+    pub start_volume: Volume,
+    /// The loudest that it may be.
+    pub max_volume: Volume,
+    /// How much later than measured this room sounds, by ear or by microphone: its samples are played so much earlier.
+    pub trim: Nanos,
+}
+
+impl Default for RoomSettings {
+    fn default() -> Self {
+        Self { name: None, start_volume: Volume::START, max_volume: Volume::FULL, trim: Nanos::ZERO }
+    }
+}
+
+/// A saved group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// What people call it; no two groups have one name.
+    pub name: String,
+    /// Its rooms. A room is in one group at most.
+    pub rooms: BTreeSet<RoomId>,
+}
+
+/// An issued join token, of which only the hash is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedToken {
+    /// What whoever redeems it becomes.
+    pub role: Role,
+    /// The last second in which it is good, in Unix time.
+    pub expires_unix: u64,
+    /// How many more machines may join with it.
+    pub uses_left: u32,
+}
+
+/// Everything that people have configured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// Whose configuration it is.
+    pub household: HouseholdId,
+    /// What people call the household.
+    pub name: String,
+    /// The version of the member list; raised whenever `members` changes.
+    pub members_version: u64,
+    /// Hubs and nodes.
+    pub members: BTreeMap<PeerId, Membership>,
+    /// Settings of rooms; only of members.
+    pub rooms: BTreeMap<RoomId, RoomSettings>,
+    /// Saved groups.
+    pub groups: BTreeMap<GroupId, Group>,
+    /// Join tokens that have been issued and not forgotten yet.
+    pub tokens: BTreeMap<TokenHash, IssuedToken>,
+}
+
+impl Config {
+    /// The configuration of a household that has just been founded, with one hub.
+    ///
+    /// The member list begins at version `now_unix`: a household that is founded anew from its recovery code must
+    /// begin above what its nodes have seen, and no household changes its members every second.
+    pub fn founded(household: HouseholdId, hub: PeerId, hub_name: &str, now_unix: u64) -> Self {
+        let founder = Membership { role: Role::Hub, name: apply::settled(hub_name) };
+        Self {
+            household,
+            name: "Home".into(),
+            members_version: now_unix.max(1),
+            members: BTreeMap::from([(hub, founder)]),
+            rooms: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+        }
+    }
+
+    /// The member list, ready to be signed.
+    pub fn member_list(&self) -> MemberList {
+        let member = |(peer, Membership { role, name }): (&PeerId, &Membership)| Member {
+            peer: *peer,
+            role: *role,
+            name: name.clone(),
+        };
+        MemberList {
+            household: self.household,
+            version: self.members_version,
+            members: self.members.iter().map(member).collect(),
+            successions: Vec::new(),
+        }
+    }
+
+    /// The snapshot: the same state has the same bytes on every hub.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).expect("a configuration has no failing serializer")
+    }
+
+    /// The state of a snapshot; `None` when it is not one.
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
+    }
+}

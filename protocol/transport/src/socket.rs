@@ -1,0 +1,217 @@
+//! One UDP port for QUIC and clock packets.
+//!
+//! quinn sees a socket on which only QUIC arrives; clock packets are taken out below it and go to the [`Registry`].
+//!
+//! **Receive offload (GRO) is switched off.** With it the kernel glues datagrams of one sender together and keeps one
+//! receive stamp for all of them, which is exactly the time that a clock packet is sent for; and quinn would reserve
+//! 64 times the receive memory (3 MB instead of 47 kB). What it saves, system calls at thousands of packets a second,
+//! no stream of sound needs. Buffers with several datagrams are split all the same: another system may glue, too.
+//!
+//! quinn sets `IP_TOS` on what it sends, to its ECN bits alone; that is left as it is, and clock packets go out without
+//! any mark. Both are the place where media and clock packets can be marked EF.
+
+use std::{
+    fmt,
+    future::Future,
+    io::{self, IoSliceMut},
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use quinn::{AsyncUdpSocket, UdpPoller};
+use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{io::Interest, net::UdpSocket};
+use unisono_core::time::Timestamp;
+
+use crate::{
+    clock::{LocalClock, now},
+    registry::Registry,
+    split::split,
+};
+
+/// Where packets come from and go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Path {
+    /// The other machine.
+    pub(crate) remote: SocketAddr,
+    /// Which of this machine's addresses the other one talks to; answers must come from the same.
+    pub(crate) local: Option<IpAddr>,
+}
+
+/// The port.
+#[derive(Debug)]
+pub(crate) struct SharedSocket {
+    io: UdpSocket,
+    state: UdpSocketState,
+    receive_segments: usize,
+    registry: Registry,
+}
+
+impl SharedSocket {
+    /// Opens a port. Must be called within a tokio runtime.
+    pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(false)?;
+        }
+        socket.bind(&address.into())?;
+        socket.set_nonblocking(true)?;
+        // Best effort: the system may grant less.
+        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+        let state = UdpSocketState::new((&socket).into())?;
+        let receive_segments = if disable_receive_offload(&socket) { 1 } else { state.gro_segments() };
+        let io = UdpSocket::from_std(socket.into())?;
+        Ok(Self { io, state, receive_segments, registry: Registry::default() })
+    }
+
+    /// Who waits for clock packets.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Sends a clock packet at once or not at all; gives the instant of the send call.
+    pub(crate) fn send_clock(&self, path: Path, packet: &[u8]) -> io::Result<Timestamp<LocalClock>> {
+        let transmit =
+            Transmit { destination: path.remote, ecn: None, contents: packet, segment_size: None, src_ip: path.local };
+        self.io.try_io(Interest::WRITABLE, || {
+            let at = now();
+            self.state.try_send((&self.io).into(), &transmit)?;
+            Ok(at)
+        })
+    }
+
+    /// One receive call, and when what it gave had arrived. The only place that knows where receive stamps come from:
+    /// here they are taken right after the call, one for all.
+    fn receive(&self, buffers: &mut [IoSliceMut<'_>], metas: &mut [RecvMeta]) -> io::Result<Arrivals> {
+        let count = self.state.recv((&self.io).into(), buffers, metas)?;
+        Ok(Arrivals { count, at: now() })
+    }
+
+    /// Receives, and hands clock packets to who waits for them. Returns the number of buffers that hold QUIC.
+    fn receive_quic(&self, buffers: &mut [IoSliceMut<'_>], metas: &mut [RecvMeta]) -> io::Result<usize> {
+        let arrivals = self.receive(buffers, metas)?;
+        Ok(split(&mut buffers[..arrivals.count], &mut metas[..arrivals.count], |index, meta, datagram| {
+            let path = Path { remote: meta.addr, local: meta.dst_ip };
+            self.registry.deliver(path, arrivals.of(index), datagram);
+        }))
+    }
+}
+
+impl AsyncUdpSocket for SharedSocket {
+    fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+        Box::pin(WritePoller { socket: self, waiting: None })
+    }
+
+    fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        self.io.try_io(Interest::WRITABLE, || self.state.send((&self.io).into(), transmit))
+    }
+
+    fn poll_recv(
+        &self,
+        context: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+        metas: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        for _ in 0..MAX_ROUNDS {
+            ready!(self.io.poll_recv_ready(context))?;
+            match self.io.try_io(Interest::READABLE, || self.receive_quic(buffers, metas)) {
+                Ok(0) => {}
+                Ok(count) => return Poll::Ready(Ok(count)),
+                Err(error) if is_passing(error.kind()) => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.local_addr()
+    }
+
+    fn max_transmit_segments(&self) -> usize {
+        self.state.max_gso_segments()
+    }
+
+    fn max_receive_segments(&self) -> usize {
+        self.receive_segments
+    }
+
+    fn may_fragment(&self) -> bool {
+        self.state.may_fragment()
+    }
+}
+
+/// What one receive call gave.
+struct Arrivals {
+    count: usize,
+    at: Timestamp<LocalClock>,
+}
+
+impl Arrivals {
+    /// When the datagrams in a buffer arrived.
+    fn of(&self, _buffer: usize) -> Timestamp<LocalClock> {
+        self.at
+    }
+}
+
+/// Waits on behalf of one connection until the socket can take more.
+struct WritePoller {
+    socket: Arc<SharedSocket>,
+    waiting: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync>>>,
+}
+
+impl UdpPoller for WritePoller {
+    fn poll_writable(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.waiting.is_none() && self.socket.io.try_io(Interest::WRITABLE, || Ok(())).is_ok() {
+            return Poll::Ready(Ok(()));
+        }
+        let socket = Arc::clone(&self.socket);
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(async move { socket.io.writable().await }));
+        let result = ready!(waiting.as_mut().poll(context));
+        self.waiting = None;
+        Poll::Ready(result)
+    }
+}
+
+impl fmt::Debug for WritePoller {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("WritePoller").finish_non_exhaustive()
+    }
+}
+
+/// Errors that the network can provoke or that pass by themselves. Any other ends the endpoint.
+fn is_passing(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        kind,
+        Kind::ConnectionRefused
+            | Kind::ConnectionReset
+            | Kind::HostUnreachable
+            | Kind::Interrupted
+            | Kind::NetworkDown
+            | Kind::NetworkUnreachable
+            | Kind::WouldBlock
+    )
+}
+
+#[cfg(target_os = "linux")]
+fn disable_receive_offload(socket: &Socket) -> bool {
+    use nix::sys::socket::{setsockopt, sockopt::UdpGroSegment};
+
+    setsockopt(socket, UdpGroSegment, &false).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn disable_receive_offload(_socket: &Socket) -> bool {
+    false
+}
+
+/// Receive calls in a row that may bring nothing but clock packets before other tasks get their turn.
+const MAX_ROUNDS: usize = 8;
+
+/// What the kernel may hold for us, in bytes: tens of milliseconds of a busy hub's traffic.
+const RECEIVE_BUFFER: usize = 1024 * 1024;
