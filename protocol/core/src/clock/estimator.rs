@@ -43,6 +43,9 @@ const UPDATE_INTERVAL: f64 = 0.5;
 /// The share of points that makes an envelope.
 const ENVELOPE_SHARE: f64 = 0.01;
 
+/// How far the lowest so many points lie above the floor tells how sharp an envelope is.
+const NEAR_FLOOR: usize = 8;
+
 /// Points at the start that are not believed yet: a first stamp may have waited for a station to wake up.
 const MIN_POINTS: u32 = 8;
 
@@ -54,7 +57,7 @@ const STEP_LIMIT: f64 = 200e-6;
 pub struct Estimate {
     /// From the node's clock to the hub's.
     pub mapping: Mapping<NodeClock, HubClock>,
-    /// How far the mapping may be off now (one standard deviation), unequal ways apart.
+    /// How far the mapping may be off now, unequal ways apart: more than this in fewer than one of twenty cases.
     pub uncertainty: Nanos,
     /// The shortest round trip of the window; half of it bounds what unequal ways can do.
     pub rtt: Nanos,
@@ -230,7 +233,8 @@ impl Estimator {
     }
 
     fn spread_now(&self, fit: Fit) -> f64 {
-        // A young window has seen few packets at the floor; by simulation the error falls with the square root of it.
+        // A young window has seen few packets at the floor: the error falls with the square root of its length. The
+        // factors are calibrated by the tests in `tests/clock.rs`.
         let window = (self.fitted_at - self.began_at).clamp(0.2, OFFSET_WINDOW);
         fit.spread * (OFFSET_WINDOW / window).sqrt().min(6.0) + 2e-6
     }
@@ -321,11 +325,12 @@ fn lowest_mean(values: &mut [f64], count: u32) -> (f64, f64) {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
     let wanted = (f64::from(count) * ENVELOPE_SHARE).ceil() as usize;
     let wanted = wanted.clamp(1, values.len());
-    let (_, _, _) = values.select_nth_unstable_by(wanted - 1, f64::total_cmp);
-    let lowest = &values[..wanted];
-    let mean = lowest.iter().sum::<f64>() / wanted as f64;
-    let floor = lowest.iter().copied().fold(f64::INFINITY, f64::min);
-    (mean, mean - floor)
+    let near = wanted.max(NEAR_FLOOR).min(values.len());
+    values.select_nth_unstable_by(near - 1, f64::total_cmp);
+    values[..near].select_nth_unstable_by(wanted - 1, f64::total_cmp);
+    let mean_of = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let floor = values[..near].iter().copied().fold(f64::INFINITY, f64::min);
+    (mean_of(&values[..wanted]), mean_of(&values[..near]) - floor)
 }
 
 /// The argument between `low` and `high` at which a concave function is greatest, to a ten-thousandth of the range.

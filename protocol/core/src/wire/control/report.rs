@@ -22,7 +22,7 @@ pub struct Report {
 pub struct ClockReport {
     /// Whether the estimate is good enough to play by.
     pub locked: bool,
-    /// How far the estimate may be off (one standard deviation), by the estimator's own account.
+    /// How far the estimate may be off, by the estimator's own account: more in fewer than one of twenty cases.
     pub uncertainty: Nanos,
     /// The shortest round trip of the window.
     pub rtt: Nanos,

@@ -1,0 +1,169 @@
+//! The estimator on links as they are at home: how far it is off, and whether it knows.
+
+use unisono_core::{
+    clock::{Estimator, Follower, Leader},
+    time::{HubClock, Nanos, NodeClock, Timestamp},
+    units::Drift,
+    wire::ids::ClockTag,
+};
+
+/// Delays of a Wi-Fi hop in seconds (`sync.md` 1.3 has the model's source).
+fn delay(random: &mut fastrand::Rng) -> f64 {
+    let exponential = |random: &mut fastrand::Rng| -(1.0 - random.f64()).ln();
+    let mut delay = 750e-6 + random.f64() * 135e-6 + exponential(random) * 80e-6;
+    if random.f64() < 0.05 {
+        delay += 2e-3 / (1.0 - random.f64()).powf(1.0 / 1.5);
+    }
+    if random.f64() < 0.01 {
+        delay += 50e-3 + 200e-3 * random.f64();
+    }
+    delay
+}
+
+struct Run {
+    estimator: Estimator,
+    random: fastrand::Rng,
+    ppm: f64,
+    offset: f64,
+    now: f64,
+}
+
+impl Run {
+    fn new(ppm: f64, offset: f64, seed: u64) -> Self {
+        Self { estimator: Estimator::new(), random: fastrand::Rng::with_seed(seed), ppm, offset, now: 0.0 }
+    }
+
+    fn node(&self, t: f64) -> Timestamp<NodeClock> {
+        Timestamp::from_nanos(0) + Nanos::from_secs_f64(t * (1.0 + self.ppm * 1e-6) + self.offset)
+    }
+
+    fn hub(t: f64) -> Timestamp<HubClock> {
+        Timestamp::from_nanos(0) + Nanos::from_secs_f64(t)
+    }
+
+    /// Exchanges `rate` packets a second each way until `end`.
+    fn until(&mut self, end: f64, rate: f64) {
+        while self.now < end {
+            self.now += (0.5 + self.random.f64()) / rate;
+            let (down, up) = (delay(&mut self.random), delay(&mut self.random));
+            self.estimator.add_report(Self::hub(self.now), self.node(self.now + down));
+            self.estimator.add_probe(self.node(self.now), Self::hub(self.now + up));
+            let at = self.node(self.now);
+            self.estimator.update(at);
+        }
+    }
+
+    /// Error and stated uncertainty, in seconds.
+    fn error(&self) -> (f64, f64) {
+        let at = self.node(self.now);
+        let estimate = self.estimator.estimate(at).unwrap();
+        ((estimate.mapping.forward(at) - Self::hub(self.now)).as_secs_f64(), estimate.uncertainty.as_secs_f64())
+    }
+}
+
+#[test]
+fn the_estimate_is_within_its_own_uncertainty_in_nineteen_of_twenty_cases() {
+    let (mut within, mut total) = (0, 0);
+    for seed in 0..40_u8 {
+        let ppm = f64::from(seed) * 5.0 - 100.0;
+        let mut run = Run::new(ppm, f64::from(seed) * 1_000.0 - 17_000.0, u64::from(seed));
+        for second in [1.0, 3.0, 10.0, 30.0, 60.0, 120.0] {
+            run.until(second, 50.0);
+            let (error, uncertainty) = run.error();
+            total += 1;
+            within += i32::from(error.abs() <= uncertainty);
+            assert!(error.abs() <= 3.0 * uncertainty, "seed {seed}: {error} s off after {second} s, said {uncertainty} s");
+        }
+    }
+    println!("{within} of {total} within one uncertainty");
+    assert!(within * 100 >= total * 95);
+}
+
+#[test]
+fn a_minute_finds_the_offset_to_tens_of_microseconds() {
+    let mut errors: Vec<f64> = (0..40_u8)
+        .map(|seed| {
+            let mut run = Run::new(f64::from(seed) * 5.0 - 100.0, 5_000.0, seed.into());
+            run.until(60.0, 25.0);
+            run.error().0.abs() * 1e6
+        })
+        .collect();
+    errors.sort_by(f64::total_cmp);
+    println!("median {:.1} µs, worst {:.1} µs", errors[20], errors[39]);
+    assert!(errors[20] < 15.0 && errors[39] < 60.0);
+}
+
+#[test]
+fn it_holds_over_while_nothing_arrives_and_says_that_it_grows_less_sure() {
+    let mut run = Run::new(37.0, -800.0, 5);
+    run.until(120.0, 25.0);
+    let (_, sure) = run.error();
+    run.now += 60.0;
+    let (error, uncertainty) = run.error();
+    println!("{:.1} µs off after a minute alone, said {:.1} µs", error * 1e6, uncertainty * 1e6);
+    assert!(error.abs() < 60e-6 && uncertainty > sure && error.abs() < uncertainty);
+}
+
+#[test]
+fn a_stepped_clock_is_noticed_and_learned_anew() {
+    for step in [-3.0, 0.05, 20.0] {
+        let mut run = Run::new(12.0, 100.0, 9);
+        run.until(60.0, 50.0);
+        run.offset += step;
+        run.until(70.0, 50.0);
+        let (error, _) = run.error();
+        assert!(error.abs() < 300e-6, "{error} s off, 10 s after a step of {step} s");
+    }
+}
+
+#[test]
+fn a_remembered_slope_makes_the_first_seconds_better() {
+    let error_after = |remembered: bool| -> f64 {
+        let runs = (0..30).map(|seed| {
+            let mut run = Run::new(80.0, 3.0, 100 + seed);
+            if remembered {
+                let drift = Drift::from_ratio(1.0 / (1.0 + 80e-6) - 1.0 + 0.2e-6);
+                run.estimator = Estimator::with_prior(drift, Drift::from_ppm(1.0));
+            }
+            run.until(4.0, 100.0);
+            run.error().0.powi(2)
+        });
+        (runs.sum::<f64>() / 30.0).sqrt()
+    };
+    let (without, with) = (error_after(false), error_after(true));
+    println!("rms after 4 s: {:.1} µs without, {:.1} µs with", without * 1e6, with * 1e6);
+    assert!(with < without);
+}
+
+#[test]
+fn probes_and_reports_find_each_other_over_a_lossy_link() {
+    let mut random = fastrand::Rng::with_seed(3);
+    let mut leader = Leader::new(ClockTag(5), 1);
+    let start = Timestamp::from_nanos(50_000_000_000);
+    let mut follower = Follower::new(ClockTag(5), start, Estimator::new(), 2);
+    let offset = Nanos::from_secs(49);
+    let hub = |node: Timestamp<NodeClock>| Timestamp::<HubClock>::from_nanos((node - offset).as_nanos());
+    let mut now = start;
+    while now - start < Nanos::from_secs(5) {
+        now = now + Nanos::from_millis(1);
+        if let Some((probe, token)) = follower.poll_transmit(now) {
+            follower.handle_sent(token, now);
+            if random.f64() < 0.7 {
+                leader.handle_probe(&probe, hub(now + Nanos::from_micros(300)));
+                leader.handle_probe(&probe, hub(now + Nanos::from_micros(900)));
+            }
+        }
+        if let Some((report, token)) = leader.poll_transmit(hub(now)) {
+            leader.handle_sent(token, hub(now));
+            if random.f64() < 0.7 {
+                follower.handle_report(&report, now + Nanos::from_micros(300));
+                assert!(!follower.handle_report(&report, now + Nanos::from_micros(900)), "a replayed report counts");
+            }
+        }
+    }
+    let estimate = follower.estimate(now).unwrap();
+    let error = estimate.mapping.forward(now) - hub(now);
+    println!("off by {error}, said {}, round trip {}", estimate.uncertainty, estimate.rtt);
+    assert!(error.abs() < Nanos::from_micros(5));
+    assert!((estimate.rtt - Nanos::from_micros(600)).abs() < Nanos::from_micros(20));
+}

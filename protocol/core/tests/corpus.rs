@@ -1,0 +1,163 @@
+//! Messages of every version that was ever released can be decoded, for ever.
+//!
+//! The files in `corpus/` are frozen. A new version adds a folder; it never changes an old one.
+
+use unisono_core::{
+    leadership::Term,
+    time::{Nanos, Timestamp},
+    timeline::{Anchor, Play},
+    units::{FramePosition, Gain},
+    wire::{
+        VERSION, Version, clock,
+        control::{
+            Anchors, ClockReport, Codec, Evidence, Format, Hello, Members, Message, Outranked, Refuse, RefuseReason,
+            Report, Room, RoomReport, RoomState, Rooms, SetGain, StreamStart, StreamStop, Welcome,
+        },
+        frame::FrameReader,
+        ids::{ClockTag, HouseholdId, PeerId, RoomIndex, StreamId},
+        media::MediaHeader,
+        nack::{Missing, Nack},
+    },
+};
+
+const TERM: Term = Term { counter: 3, hub: PeerId([7; 32]) };
+
+fn room() -> Room {
+    Room {
+        index: RoomIndex(1),
+        name: "Küche".into(),
+        output: "alsa:hw:CARD=DAC".into(),
+        latency: Nanos::from_millis(85),
+        term: Some(TERM),
+    }
+}
+
+fn anchors() -> Vec<Anchor> {
+    let play = Play { run: 2, position: FramePosition(96_000), drift_ppb: -40_000 };
+    vec![
+        Anchor { sequence: 4, at: Timestamp::from_nanos(-5), play: None },
+        Anchor { sequence: 5, at: Timestamp::from_nanos(1_000_000_007), play: Some(play) },
+    ]
+}
+
+fn messages() -> Vec<(&'static str, Message)> {
+    let format = Format {
+        codec: Codec::Flac,
+        rate: 48_000,
+        channels: 2,
+        packet_frames: 480,
+        lookahead: 0,
+        bit_rate: 1_536_000,
+        header: vec![1, 2, 3],
+    };
+    let hello = Hello {
+        version: Version { major: 1, minor: 0 },
+        name: "node".into(),
+        household: Some(HouseholdId([9; 32])),
+        members_version: 12,
+        join: Some([5; 16]),
+        codecs: vec![Codec::Opus, Codec::Flac, Codec::Pcm24, Codec::Pcm16],
+        rooms: vec![room()],
+    };
+    let room_report = RoomReport {
+        room: RoomIndex(1),
+        state: RoomState::Playing,
+        stream: Some(StreamId(6)),
+        output: "alsa:hw:CARD=DAC".into(),
+        sync_error: Nanos::new(-7_500),
+        evidence: Evidence::Device,
+        uncertainty: Nanos::new(21_000),
+        buffered: Nanos::from_millis(410),
+        dac_drift_ppb: 40_250,
+        received: 1_000,
+        lost: 20,
+        repaired: 19,
+        late: 1,
+        concealed_frames: 960,
+        underruns: 0,
+        resyncs: 2,
+    };
+    let clock = ClockReport { locked: true, uncertainty: Nanos::new(11_000), rtt: Nanos::new(2_100_000), drift_ppb: -31_000 };
+    vec![
+        ("hello", hello.into()),
+        ("rooms", Rooms { rooms: vec![room()] }.into()),
+        ("report", Report { clock, rooms: vec![room_report] }.into()),
+        ("outranked", Outranked { room: RoomIndex(0), term: TERM }.into()),
+        (
+            "welcome",
+            Welcome { version: Version { major: 1, minor: 0 }, name: "hub".into(), members: vec![1; 40], clock_tag: ClockTag(77) }
+                .into(),
+        ),
+        ("refuse", Refuse { reason: RefuseReason::TokenExpired, text: "the token has expired".into() }.into()),
+        ("members", Members { members: vec![2; 40] }.into()),
+        (
+            "stream_start",
+            StreamStart {
+                stream: StreamId(6),
+                room: RoomIndex(1),
+                term: TERM,
+                format,
+                anchors: anchors(),
+                lead: Nanos::from_millis(420),
+            }
+            .into(),
+        ),
+        ("anchors", Anchors { stream: StreamId(6), anchors: anchors() }.into()),
+        ("stream_stop", StreamStop { stream: StreamId(6), room: RoomIndex(1) }.into()),
+        ("set_gain", SetGain { room: RoomIndex(1), gain: Gain::new(0.25), ramp_ms: 30 }.into()),
+    ]
+}
+
+fn corpus(name: &str) -> Vec<u8> {
+    let path = format!("{}/corpus/v1.0/{name}.bin", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn control_messages_of_version_1_0_are_understood() {
+    for (name, expected) in messages() {
+        let mut reader = FrameReader::default();
+        reader.push(&corpus(name));
+        let frame = reader.next_frame().unwrap().unwrap();
+        assert_eq!(Message::from_frame(&frame).unwrap(), Some(expected), "{name}");
+    }
+}
+
+#[test]
+fn datagrams_of_version_1_0_are_understood() {
+    let media = corpus("media");
+    let header = MediaHeader {
+        repair: true,
+        stream: StreamId(6),
+        fragment: 2,
+        fragments: 5,
+        previous_len: 0,
+        position: FramePosition(480_000),
+    };
+    assert_eq!(MediaHeader::parse(&media), Ok((header, &b"sound"[..])));
+    let missing = vec![
+        Missing { position: FramePosition(960), fragments: u32::MAX },
+        Missing { position: FramePosition(2_880), fragments: 0b101 },
+    ];
+    assert_eq!(Nack::parse(&corpus("nack")), Ok(Nack { stream: StreamId(6), missing }));
+    let probe = clock::Probe { tag: ClockTag(77), sequence: 1_000, report_interval_ms: 20 };
+    assert_eq!(clock::Probe::parse(&corpus("clock_probe")), Ok(probe));
+    let report = clock::Report {
+        tag: ClockTag(77),
+        sequence: 2_000,
+        sent: [Some(Timestamp::from_nanos(123_456_789)), None],
+        echoes: vec![clock::Echo { sequence: 999, received: Timestamp::from_nanos(123_000_000) }],
+    };
+    assert_eq!(clock::Report::parse(&corpus("clock_report")), Ok(report));
+}
+
+/// As long as this build speaks 1.0 it also writes it, byte for byte.
+#[test]
+fn this_build_writes_what_it_froze() {
+    if VERSION != (Version { major: 1, minor: 0 }) {
+        return;
+    }
+    for (name, message) in messages() {
+        assert_eq!(message.encode(), corpus(name), "{name}");
+    }
+}
