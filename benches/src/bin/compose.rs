@@ -1,6 +1,6 @@
 //! Composes the bundled track: `cargo run --release -p unisono-benches --bin compose -- engine/cli/assets/track.flac`.
 //!
-//! Twenty-eight seconds of plucked strings (Karplus and Strong, 1983), bass and percussion. Attacks from the hand claps
+//! Twenty-six seconds of plucked strings (Karplus and Strong, 1983), bass and percussion. Attacks from the hand claps
 //! and a spectrum up to the hi-hat's make two rooms that are not together easy to hear. The same bytes every time.
 
 use std::{env, fs};
@@ -11,7 +11,7 @@ use flacenc::{component::BitRepr, error::Verify};
 const RATE: usize = 48_000;
 /// 120 beats a minute.
 const BEAT: usize = RATE / 2;
-const BEATS: usize = 56;
+const BEATS: usize = 52;
 
 /// Two channels of samples.
 struct Tape {
