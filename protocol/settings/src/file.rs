@@ -1,0 +1,108 @@
+//! Settings files in TOML. What is wrong with one is said in one line: file, line, what.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::de::DeserializeOwned;
+
+/// Why a settings file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It cannot be read.
+    #[error("{}: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// It says something that cannot be.
+    #[error("{}:{line}: {what}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The key, and what is wrong with it.
+        what: String,
+    },
+}
+
+/// Reads a settings file.
+///
+/// # Errors
+/// When it cannot be read, or holds an unknown key or an impossible value.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let text = fs::read_to_string(path).map_err(|reason| Error::Unreadable { path: path.into(), reason })?;
+    toml::from_str(&text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+        let key = key_of(&text, line).map(|key| format!("{key}: ")).unwrap_or_default();
+        let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        let what = if message.contains(key.trim_end_matches(": ")) { message } else { key + &message };
+        Error::Wrong { path: path.into(), line, what }
+    })
+}
+
+/// As [`read`], and the defaults when there is no such file.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_if_there<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Error> {
+    match read(path) {
+        Err(Error::Unreadable { reason, .. }) if reason.kind() == io::ErrorKind::NotFound => Ok(T::default()),
+        other => other,
+    }
+}
+
+/// The key that a line sets.
+fn key_of(text: &str, line: usize) -> Option<&str> {
+    let (key, _) = text.lines().nth(line - 1)?.split_once('=')?;
+    Some(key.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Settings {
+        name: String,
+        margin_ms: u16,
+    }
+
+    fn parse(text: &str) -> Result<Settings, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.toml");
+        fs::write(&path, text).unwrap();
+        let said = read(&path).map_err(|error| error.to_string());
+        said.map_err(|said| said.replace(&format!("{}", folder.path().display()), ""))
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_file_line_and_key() {
+        assert_eq!(parse("name = \"a\"\nmargin_ms = 300\n"), Ok(Settings { name: "a".into(), margin_ms: 300 }));
+        for (text, expected) in [
+            ("name = \"a\"\n\nmargin_ms = 70000\n", "/hub.toml:3: margin_ms: invalid value"),
+            ("margin_ms = \"long\"\n", "/hub.toml:1: margin_ms: invalid type"),
+            ("name = \"a\"\nmargn_ms = 3\n", "/hub.toml:2: unknown field `margn_ms`"),
+            ("name = \"a\n", "/hub.toml:1: name: "),
+        ] {
+            let said = parse(text).unwrap_err();
+            assert!(said.starts_with(expected) && !said.contains('\n'), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_means_the_defaults_unless_it_was_asked_for() {
+        let path = Path::new("/nonexistent/unisono.toml");
+        assert_eq!(read_if_there::<Settings>(path).unwrap(), Settings::default());
+        assert!(read::<Settings>(path).unwrap_err().to_string().starts_with("/nonexistent/unisono.toml: "));
+    }
+}
