@@ -84,6 +84,12 @@ mod tests {
     }
 
     #[test]
+    fn each_direction_has_its_own_key() {
+        // Both count from one: with one key, every nonce would be used twice.
+        assert_ne!(exporter_context(PROBE), exporter_context(REPORT));
+    }
+
+    #[test]
     fn the_tag_is_that_of_the_standard() {
         // RFC 8439, 2.8, over no text; computed with another implementation (OpenSSL).
         let tag = key(0).tag(1, &[0x01; 16]).unwrap();

@@ -85,8 +85,12 @@ impl Connection {
 
     /// Where the other machine is now. A node that roams changes it.
     pub fn remote_address(&self) -> SocketAddr {
-        let address = self.socket_address();
-        SocketAddr::new(address.ip().to_canonical(), address.port())
+        match self.socket_address() {
+            SocketAddr::V6(address) if address.ip().to_ipv4_mapped().is_some() => {
+                SocketAddr::new(address.ip().to_canonical(), address.port())
+            }
+            address => address,
+        }
     }
 
     /// The smoothed round trip.

@@ -23,8 +23,8 @@ pub(crate) fn start(connection: &Connection, send: SendStream, recv: RecvStream)
     (sender, ControlReceiver { recv, reader: FrameReader::default() })
 }
 
-/// Sends control messages. Clones send on the same stream; when the last is dropped, what waits is still sent and the
-/// stream ends.
+/// Sends control messages. Clones send on the same stream; it ends when the last is dropped, and as long as anything
+/// else keeps the connection open, what waits is still sent.
 #[derive(Clone, Debug)]
 pub struct ControlSender {
     connection: Connection,

@@ -35,7 +35,8 @@ pub struct Options {
     pub reset_key: [u8; 64],
     /// Whether connections may come in.
     pub accept: bool,
-    /// Connections that may have come in at a time, handshakes included. More are refused.
+    /// Connections that may have come in at a time: those to which the program holds a handle, and handshakes. More
+    /// are refused.
     pub max_connections: usize,
     /// What an outgoing handshake may take.
     pub connect_timeout: Duration,
@@ -154,6 +155,8 @@ impl Drop for Endpoint {
     fn drop(&mut self) {
         if let Some(accepted) = &self.accepted {
             accepted.task.abort();
+            // What still comes is turned away instead of waiting for nobody.
+            self.quinn.set_server_config(None);
         }
     }
 }

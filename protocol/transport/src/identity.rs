@@ -96,6 +96,13 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_does_not_name_its_public_half_is_an_error() {
+        let version_1 =
+            [&[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20][..], &[7; 32]].concat();
+        assert!(matches!(Identity::from_pkcs8(&version_1), Err(Error::Identity(_))));
+    }
+
+    #[test]
     fn the_private_key_is_not_shown() {
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
         let identity = Identity::from_pkcs8(pkcs8.as_ref()).unwrap();

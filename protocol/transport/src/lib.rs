@@ -4,7 +4,7 @@
 //! An [`Endpoint`] is a UDP port with an [`Identity`]. From it go and come [`Connection`]s, each of which carries one
 //! stream of control messages ([`ControlSender`], [`ControlReceiver`]), datagrams, and clock packets
 //! ([`ClockChannel`]). Everything runs on tokio; nothing blocks.
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 mod acceptor;
 mod certificate;

@@ -90,7 +90,8 @@ mod tests {
         let (queue, start) = (Queue::new(), Instant::now());
         queue.set_budget(64_000);
         for packet in 0..200 {
-            assert!(queue.admit(500, 532 * packet, SPACE - 532 * packet, start));
+            let (queued, at) = (532 * packet, start + Duration::from_micros(95) * u32::try_from(packet).unwrap());
+            assert!(queue.admit(500, queued, SPACE - queued, at));
         }
     }
 

@@ -18,11 +18,7 @@ use unisono_core::{
     },
 };
 
-use crate::{
-    clock::LocalClock,
-    clock_packets::{ClockKey, MAX_PACKET},
-    socket::Path,
-};
+use crate::{clock::LocalClock, clock_packets::ClockKey, socket::Path};
 
 /// Clock packets that were not delivered, since the port was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,9 +110,6 @@ impl Registry {
         let listeners = locked(&self.listeners);
         let candidates = listeners.get(&Name { kind, tag }).ok_or(Undelivered::Unknown)?;
         let (fields, tag) = datagram.split_last_chunk::<TAG_LEN>().ok_or(Undelivered::Forged)?;
-        if datagram.len() > MAX_PACKET {
-            return Err(Undelivered::Forged);
-        }
         let genuine = candidates.iter().find(|listener| listener.key.is_genuine(sequence, fields, tag));
         let listener = Arc::clone(genuine.ok_or(Undelivered::Forged)?);
         Ok(Genuine { listener, sequence, fields })

@@ -215,3 +215,87 @@ const MAX_ROUNDS: usize = 8;
 
 /// What the kernel may hold for us, in bytes: tens of milliseconds of a busy hub's traffic.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, task::Waker};
+
+    use quinn_udp::BATCH_SIZE;
+
+    use super::*;
+
+    const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+    /// What quinn gets in one poll.
+    fn poll(socket: &SharedSocket) -> Poll<Vec<Vec<u8>>> {
+        let mut memory = vec![vec![0; 2_000]; BATCH_SIZE];
+        let mut buffers: Vec<_> = memory.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
+        let mut metas = [RecvMeta::default(); BATCH_SIZE];
+        let mut context = Context::from_waker(Waker::noop());
+        let count = ready!(socket.poll_recv(&mut context, &mut buffers, &mut metas)).unwrap();
+        let received = buffers[..count].iter().zip(&metas);
+        Poll::Ready(received.map(|(buffer, meta)| buffer[..meta.len].to_vec()).collect())
+    }
+
+    #[tokio::test]
+    async fn quinn_gets_quic_and_nothing_else() {
+        let socket = SharedSocket::bind(ANY).unwrap();
+        let sender = UdpSocket::bind(ANY).await.unwrap();
+        for datagram in [b"\x01a", b"\x40b", b"\x3fc", b"\xffd"] {
+            sender.send_to(datagram, socket.local_addr().unwrap()).await.unwrap();
+        }
+        socket.io.readable().await.unwrap();
+        assert_eq!(poll(&socket), Poll::Ready(vec![b"\x40b".to_vec(), b"\xffd".to_vec()]));
+        assert_eq!(socket.registry.counters().unknown, 2);
+    }
+
+    #[tokio::test]
+    async fn a_clock_packet_is_stamped_before_it_leaves() {
+        let socket = SharedSocket::bind(ANY).unwrap();
+        let receiver = std::net::UdpSocket::bind(ANY).unwrap();
+        let path = Path { remote: receiver.local_addr().unwrap(), local: None };
+        let arrivals = std::thread::spawn(move || {
+            [(); 100].map(|()| receiver.recv(&mut [0; 10]).map(|_| now::<LocalClock>()).unwrap())
+        });
+        socket.io.writable().await.unwrap();
+        let sent = [(); 100].map(|()| socket.send_clock(path, b"\x01").unwrap());
+        for (sent, arrived) in sent.iter().zip(arrivals.join().unwrap()) {
+            assert!(*sent < arrived);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_clock_packets_leaves_other_tasks_their_turn() {
+        let socket = SharedSocket::bind(ANY).unwrap();
+        let sender = UdpSocket::bind(ANY).await.unwrap();
+        let one_turn = MAX_ROUNDS * BATCH_SIZE;
+        for _ in 0..one_turn + 10 {
+            sender.send_to(b"\x01", socket.local_addr().unwrap()).await.unwrap();
+        }
+        socket.io.readable().await.unwrap();
+        assert_eq!(poll(&socket), Poll::Pending);
+        assert_eq!(socket.registry.counters().unknown, one_turn as u64);
+        assert_eq!(poll(&socket), Poll::Pending);
+        assert_eq!(socket.registry.counters().unknown, one_turn as u64 + 10);
+    }
+
+    /// Datagrams that one call sends together are those that the kernel would glue.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn datagrams_are_not_glued_together() {
+        let socket = SharedSocket::bind(ANY).unwrap();
+        let sender = SharedSocket::bind(ANY).unwrap();
+        sender.io.writable().await.unwrap();
+        let transmit = Transmit {
+            destination: socket.local_addr().unwrap(),
+            ecn: None,
+            contents: &[0x40; 800],
+            segment_size: Some(100),
+            src_ip: None,
+        };
+        sender.try_send(&transmit).unwrap();
+        socket.io.readable().await.unwrap();
+        assert_eq!(poll(&socket), Poll::Ready(vec![vec![0x40; 100]; 8]));
+        assert_eq!(socket.max_receive_segments(), 1);
+    }
+}

@@ -7,7 +7,7 @@ use std::{
 };
 
 use mdns_sd::{Receiver, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 use super::{Record, SERVICE};
@@ -41,7 +41,10 @@ pub enum Event {
 pub struct Browser {
     mdns_port: u16,
     search: Option<Search>,
+    next_attempt: Instant,
     found: HashMap<String, Found>,
+    /// Found by a search that has ended, and not yet told to be lost.
+    lost: Vec<String>,
 }
 
 impl Browser {
@@ -53,25 +56,25 @@ impl Browser {
     /// As [`Self::new`], with multicast DNS on another port: for tests.
     #[doc(hidden)]
     pub fn new_at(mdns_port: u16) -> Self {
-        Self { mdns_port, search: None, found: HashMap::new() }
+        let (found, lost) = (HashMap::new(), Vec::new());
+        Self { mdns_port, search: None, next_attempt: Instant::now(), found, lost }
     }
 
-    /// Waits for the next change. Never ends: what goes wrong is logged and tried again after five seconds. Loses
+    /// Waits for the next change. Never ends: what goes wrong is logged and tried again within five seconds. Loses
     /// nothing when it is cancelled.
     pub async fn next(&mut self) -> Event {
         loop {
-            let search = match self.search.take() {
-                Some(search) => search,
-                None => match Search::start(self.mdns_port) {
-                    Ok(search) => search,
-                    Err(error) => {
-                        warn!(%error, "hubs cannot be found by themselves; trying again");
-                        sleep(RETRY).await;
-                        continue;
-                    }
-                },
+            if let Some(instance) = self.lost.pop() {
+                return Event::Lost { instance };
+            }
+            let Some(search) = &self.search else {
+                sleep_until(self.next_attempt).await;
+                self.next_attempt = Instant::now() + RETRY;
+                self.search = Search::start(self.mdns_port)
+                    .inspect_err(|error| warn!(%error, "hubs cannot be found by themselves; trying again"))
+                    .ok();
+                continue;
             };
-            let search = self.search.insert(search);
             match search.events.recv_async().await {
                 Ok(event) => {
                     if let Some(event) = self.understand(event) {
@@ -79,13 +82,16 @@ impl Browser {
                     }
                 }
                 // The daemon has ended, or has given up on a reader that was too slow.
-                Err(_) => {
-                    debug!("looking for hubs anew");
-                    self.search = None;
-                    sleep(RETRY).await;
-                }
+                Err(_) => self.begin_anew(),
             }
         }
+    }
+
+    /// What is still there will be found again.
+    fn begin_anew(&mut self) {
+        debug!("looking for hubs anew");
+        self.search = None;
+        self.lost.extend(self.found.drain().map(|(instance, _)| instance));
     }
 
     /// What an event of the daemon changes, if anything.
@@ -171,7 +177,7 @@ fn rank(address: &SocketAddr) -> u8 {
     }
 }
 
-/// After a failure.
+/// From one attempt to the next.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Hubs that are kept in mind; a house has a few. Announcements beyond are ignored.
@@ -215,6 +221,15 @@ mod tests {
         assert_eq!(browser.understand(removed.clone()), None);
         browser.understand(resolved("hub", &["192.0.2.1"], &[]));
         assert_eq!(browser.understand(removed), Some(Event::Lost { instance }));
+    }
+
+    #[tokio::test]
+    async fn a_search_that_ends_loses_what_it_had_found() {
+        let mut browser = Browser::new();
+        browser.understand(resolved("hub", &["192.0.2.1"], &[]));
+        browser.begin_anew();
+        assert_eq!(browser.next().await, Event::Lost { instance: format!("hub.{SERVICE}") });
+        assert!(matches!(browser.understand(resolved("hub", &["192.0.2.1"], &[])), Some(Event::Found(_))));
     }
 
     #[test]
