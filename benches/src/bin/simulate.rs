@@ -14,7 +14,10 @@ fn main() {
     let seed = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(std::process::id().into());
     println!("{rooms} rooms, {seconds} s, seed {seed}");
     let started = std::time::Instant::now();
-    let mut world = World::new(Setup::rooms(rooms, profile, seed));
+    let margin = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(300);
+    let mut setup = Setup::rooms(rooms, profile, seed);
+    setup.settings.margin = unisono_core::time::Nanos::from_millis(margin);
+    let mut world = World::new(setup);
     world.run_until(3.0);
     let all: Vec<usize> = (0..usize::from(rooms)).collect();
     world.play_in(&all);

@@ -37,12 +37,17 @@ impl Crystal {
         Timestamp::from_nanos(self.offset + now + ahead.round() as i64)
     }
 
-    /// The true time at which it will read `at`, as far as its present rate tells.
+    /// The first nanosecond of true time after `now` at which it will read `at` or more, at its present rate.
     pub fn when<C>(&mut self, at: Timestamp<C>, now: i64) -> i64 {
         let left = (at - self.read(now)).as_nanos();
         #[expect(clippy::cast_possible_truncation, reason = "far below the range")]
-        let stretched = (left as f64 / (1.0 + self.ppm * 1e-6)).ceil() as i64;
-        now.saturating_add(stretched)
+        let mut when = now.saturating_add((left as f64 / (1.0 + self.ppm * 1e-6)).floor() as i64 - 1);
+        let ahead = |t: i64| self.from.1 + (t - self.from.0) as f64 * self.ppm * 1e-6;
+        #[expect(clippy::cast_possible_truncation, reason = "far below the range")]
+        while self.offset + when + (ahead(when).round() as i64) < at.as_nanos() {
+            when += 1;
+        }
+        when.max(now + 1)
     }
 
     /// Its rate now, in ppm.

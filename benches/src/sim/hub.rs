@@ -1,10 +1,13 @@
 //! A hub: the real house, with a source that is always there and packets that hold nothing.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use unisono_core::{
+    clock::Leader,
     time::{HubClock, Nanos, Timestamp},
     units::FramePosition,
-    wire::{frame::Frame, ids::PeerId},
+    wire::{clock::Probe, frame::Frame, ids::PeerId},
 };
 use unisono_hub::house::{Action, ConnectionId, GroupId, House, Media, Snapshot, StreamSettings};
 
@@ -28,12 +31,21 @@ pub(super) struct Hub {
     pub(super) ended: u32,
     source_frames: u64,
     run: (u32, FramePosition, u64),
+    clocks: BTreeMap<ConnectionId, Leader>,
 }
 
 impl Hub {
     pub(super) fn new(crystal: Crystal, settings: StreamSettings, source_frames: u64, seed: u64) -> Self {
         let house = House::new("hub".into(), PeerId([0xff; 32]), settings, seed).expect("settings of a test");
-        Self { house, crystal, group: None, ended: 0, source_frames, run: (0, FramePosition(0), 0) }
+        Self {
+            house,
+            crystal,
+            group: None,
+            ended: 0,
+            source_frames,
+            run: (0, FramePosition(0), 0),
+            clocks: BTreeMap::new(),
+        }
     }
 
     pub(super) fn clock(&mut self, now: i64) -> Timestamp<HubClock> {
@@ -49,6 +61,12 @@ impl Hub {
         let snapshot: Snapshot = self.house.snapshot(at);
         self.house = House::new("hub".into(), PeerId([0xff; 32]), settings, seed).expect("settings of a test");
         self.house.restore(snapshot);
+        self.clocks.clear();
+    }
+
+    pub(super) fn disconnected(&mut self, id: ConnectionId) {
+        self.clocks.remove(&id);
+        self.house.handle_disconnected(id);
     }
 
     pub(super) fn handle_control(&mut self, now: i64, id: ConnectionId, frame: &Frame) {
@@ -63,8 +81,8 @@ impl Hub {
 
     pub(super) fn handle_clock(&mut self, now: i64, id: ConnectionId, packet: &[u8]) {
         let at = self.clock(now);
-        if let Ok(probe) = unisono_core::wire::clock::Probe::parse(packet) {
-            self.house.handle_probe(id, &probe, at);
+        if let (Some(clock), Ok(probe)) = (self.clocks.get_mut(&id), Probe::parse(packet)) {
+            clock.handle_probe(&probe, at);
         }
     }
 
@@ -73,13 +91,18 @@ impl Hub {
         let at = self.clock(now);
         self.house.handle_timeout(at);
         let mut outputs = Vec::new();
+        for (id, clock) in &mut self.clocks {
+            if let Some((report, token)) = clock.poll_transmit(at) {
+                outputs.push(Output::Clock(*id, report.encode()));
+                clock.handle_sent(token, at);
+            }
+        }
         while let Some(action) = self.house.poll_action() {
             match action {
                 Action::Control(id, bytes) => outputs.push(Output::Control(id, bytes)),
                 Action::Datagram(id, bytes) => outputs.push(Output::Datagram(id, bytes)),
-                Action::Clock(id, report, token) => {
-                    outputs.push(Output::Clock(id, report.encode()));
-                    self.house.handle_clock_sent(id, token, at);
+                Action::Clock(id, leader) => {
+                    self.clocks.insert(id, leader);
                 }
                 Action::Judge(id, _, hello) => self.house.admit(at, id, hello, Vec::new()),
                 Action::Cue { run, position, source_frame, .. } => self.run = (run, position, source_frame),
@@ -96,8 +119,8 @@ impl Hub {
     }
 
     pub(super) fn timeout(&mut self, now: i64) -> Option<i64> {
-        let at = self.house.poll_timeout()?;
-        Some(self.crystal.when(at, now).max(now + 1_000))
+        let at = self.clocks.values().filter_map(Leader::poll_timeout).chain(self.house.poll_timeout()).min()?;
+        Some(self.crystal.when(at, now))
     }
 
     /// The true phase of the group's stream: what every room should emit now.

@@ -101,7 +101,8 @@ impl Link {
     #[expect(clippy::cast_possible_truncation, reason = "times of a test")]
     pub fn carry(&mut self, now: i64) -> [Option<i64>; 2] {
         let profile = self.profile;
-        let leaves = if self.losing { 1.0 / profile.burst } else { profile.loss / (1.0 - profile.loss) / profile.burst };
+        let leaves =
+            if self.losing { 1.0 / profile.burst } else { profile.loss / (1.0 - profile.loss) / profile.burst };
         if self.random.f64() < leaves {
             self.losing = !self.losing;
         }

@@ -222,7 +222,7 @@ impl Node {
 
     pub(super) fn timeout(&mut self, now: i64) -> Option<i64> {
         let at = self.session.as_ref()?.poll_timeout()?;
-        Some(self.crystal.when(at, now).max(now + 1_000))
+        Some(self.crystal.when(at, now))
     }
 
     /// The audio thread's turn; gives the true time of the next.
@@ -405,16 +405,16 @@ impl Node {
                 self.written.pop_front();
             }
             let piece = self.written.front().filter(|piece| piece.first <= whole);
-            let phase = piece.and_then(|piece| {
-                Some(piece.start?.advanced_by((frame - piece.first as f64) * (1.0 + piece.excess)))
-            });
+            let phase = piece
+                .and_then(|piece| Some(piece.start?.advanced_by((frame - piece.first as f64) * (1.0 + piece.excess))));
             let concealed = piece.is_some_and(|piece| piece.concealed);
             self.samples.push(PlayedSample { phase, concealed });
             self.next_sample += SAMPLE_INTERVAL;
         }
         // What the resampler no longer reaches is of no use.
         let reach = RESAMPLER_REACH * 4;
-        let oldest = self.written.back().and_then(|piece| piece.start).map(|start| start.frame().0.saturating_sub(reach));
+        let oldest =
+            self.written.back().and_then(|piece| piece.start).map(|start| start.frame().0.saturating_sub(reach));
         while let (Some(front), Some(oldest)) = (self.blocks.front(), oldest)
             && front.end.0 <= oldest
             && self.blocks.len() > 1

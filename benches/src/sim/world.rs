@@ -49,7 +49,8 @@ impl Setup {
     /// Rooms with clocks within ±50 ppm and converters within ±100 ppm, all started at other times, on one profile.
     pub fn rooms(count: u8, link: LinkProfile, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed ^ 0x5eed);
-        let spread = |i: u8, span: f64| if count < 2 { 0.0 } else { span * (2.0 * f64::from(i) / f64::from(count - 1) - 1.0) };
+        let spread =
+            |i: u8, span: f64| if count < 2 { 0.0 } else { span * (2.0 * f64::from(i) / f64::from(count - 1) - 1.0) };
         let nodes = (0..count)
             .map(|i| NodeSetup {
                 clock_ppm: spread(i, 50.0),
@@ -181,7 +182,10 @@ impl World {
     }
 
     /// The hub, to be commanded; its outputs go out with the next event.
-    pub fn house<T>(&mut self, command: impl FnOnce(&mut House, unisono_core::time::Timestamp<unisono_core::time::HubClock>) -> T) -> T {
+    pub fn house<T>(
+        &mut self,
+        command: impl FnOnce(&mut House, unisono_core::time::Timestamp<unisono_core::time::HubClock>) -> T,
+    ) -> T {
         let at = self.hub.clock(self.now);
         let result = command(&mut self.hub.house, at);
         self.drive_hub();
@@ -337,7 +341,7 @@ impl World {
 
     fn drop_connection(&mut self, i: usize) {
         if let Some(connection) = self.connections.remove(&i) {
-            self.hub.house.handle_disconnected(connection.id);
+            self.hub.disconnected(connection.id);
         }
         self.nodes[i].disconnect();
         let again = self.now + self.random.i64(0..RECONNECT);

@@ -1,5 +1,7 @@
 //! The estimator on links as they are at home: how far it is off, and whether it knows.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use unisono_core::{
     clock::{Estimator, Follower, Leader},
     time::{HubClock, Nanos, NodeClock, Timestamp},
@@ -72,7 +74,10 @@ fn the_estimate_is_within_its_own_uncertainty_in_nineteen_of_twenty_cases() {
             let (error, uncertainty) = run.error();
             total += 1;
             within += i32::from(error.abs() <= uncertainty);
-            assert!(error.abs() <= 3.0 * uncertainty, "seed {seed}: {error} s off after {second} s, said {uncertainty} s");
+            assert!(
+                error.abs() <= 3.0 * uncertainty,
+                "seed {seed}: {error} s off after {second} s, said {uncertainty} s"
+            );
         }
     }
     println!("{within} of {total} within one uncertainty");

@@ -77,7 +77,8 @@ fn messages() -> Vec<(&'static str, Message)> {
         underruns: 0,
         resyncs: 2,
     };
-    let clock = ClockReport { locked: true, uncertainty: Nanos::new(11_000), rtt: Nanos::new(2_100_000), drift_ppb: -31_000 };
+    let clock =
+        ClockReport { locked: true, uncertainty: Nanos::new(11_000), rtt: Nanos::new(2_100_000), drift_ppb: -31_000 };
     vec![
         ("hello", hello.into()),
         ("rooms", Rooms { rooms: vec![room()] }.into()),
@@ -85,8 +86,13 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("outranked", Outranked { room: RoomIndex(0), term: TERM }.into()),
         (
             "welcome",
-            Welcome { version: Version { major: 1, minor: 0 }, name: "hub".into(), members: vec![1; 40], clock_tag: ClockTag(77) }
-                .into(),
+            Welcome {
+                version: Version { major: 1, minor: 0 },
+                name: "hub".into(),
+                members: vec![1; 40],
+                clock_tag: ClockTag(77),
+            }
+            .into(),
         ),
         ("refuse", Refuse { reason: RefuseReason::TokenExpired, text: "the token has expired".into() }.into()),
         ("members", Members { members: vec![2; 40] }.into()),

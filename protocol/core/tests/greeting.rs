@@ -1,5 +1,7 @@
 //! How two machines of different age and standing meet.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use unisono_core::{
     clock::Estimator,
     leadership::{Judge, Term},
@@ -9,9 +11,7 @@ use unisono_core::{
     units::FramePosition,
     wire::{
         VERSION, Version,
-        control::{
-            Codec, Format, Hello, Message, Refuse, RefuseReason, Room, StreamStart, StreamStop, Welcome,
-        },
+        control::{Codec, Format, Hello, Message, Refuse, RefuseReason, Room, StreamStart, StreamStop, Welcome},
         frame::{Frame, FrameReader},
         ids::{ClockTag, PeerId, RoomIndex, StreamId},
     },
@@ -63,7 +63,7 @@ fn hello(version: Version) -> Frame {
 /// A node that a hub of this version has let in.
 fn welcomed(judges: &mut [Judge]) -> NodeSession {
     let mut node = node();
-    let mut hub = HubSession::new(ClockTag(9), 1);
+    let mut hub = HubSession::new(ClockTag(9));
     let greeting = controls(&mut node).remove(0);
     assert!(matches!(hub.handle_frame(&greeting), Ok(Some(HubEvent::Hello(_)))));
     let welcome = hub.welcome("hub", vec![1, 2, 3]);
@@ -98,7 +98,7 @@ fn start(counter: u64, hub: u8) -> StreamStart {
 
 #[test]
 fn a_node_one_minor_version_ahead_is_let_in_and_may_say_new_things() {
-    let mut hub = HubSession::new(ClockTag(1), 1);
+    let mut hub = HubSession::new(ClockTag(1));
     let mut newer = hello(Version { major: VERSION.major, minor: VERSION.minor + 1 });
     newer.body.extend_from_slice(b"a field of tomorrow");
     assert!(matches!(hub.handle_frame(&newer), Ok(Some(HubEvent::Hello(_)))));
@@ -127,7 +127,7 @@ fn a_hub_one_minor_version_ahead_is_understood() {
 
 #[test]
 fn another_major_version_is_refused_with_a_reason_that_a_person_understands() {
-    let mut hub = HubSession::new(ClockTag(1), 1);
+    let mut hub = HubSession::new(ClockTag(1));
     // Of another major version only the beginning of a greeting is as it was.
     let strange = Frame { kind: 1, body: vec![2, 0, 0xff, 0xff, 0xff] };
     let Err(refuse) = hub.handle_frame(&strange) else { panic!("let in") };
@@ -152,7 +152,7 @@ fn nothing_happens_before_the_welcome() {
     node.poll_action();
     assert!(matches!(node.poll_action(), Some(NodeAction::Close(Refuse { reason: RefuseReason::Protocol, .. }))));
 
-    let mut hub = HubSession::new(ClockTag(1), 1);
+    let mut hub = HubSession::new(ClockTag(1));
     let early = Message::from(unisono_core::wire::control::Rooms { rooms: vec![] }).to_frame();
     assert!(matches!(hub.handle_frame(&early), Err(Refuse { reason: RefuseReason::Protocol, .. })));
 }
@@ -201,6 +201,10 @@ fn stopping_what_does_not_play_changes_nothing() {
         node.handle_frame(NOW, &Message::from(StreamStop { stream, room }).to_frame(), &mut judges);
         assert!(node.poll_action().is_none());
     }
-    node.handle_frame(NOW, &Message::from(StreamStop { stream: StreamId(1), room: RoomIndex(0) }).to_frame(), &mut judges);
+    node.handle_frame(
+        NOW,
+        &Message::from(StreamStop { stream: StreamId(1), room: RoomIndex(0) }).to_frame(),
+        &mut judges,
+    );
     assert!(matches!(node.poll_action(), Some(NodeAction::Stop { .. })));
 }

@@ -84,7 +84,7 @@ proptest! {
         said in prop::collection::vec((frames(), prop::collection::vec(any::<u8>(), 0..40), any::<i64>()), 0..30),
     ) {
         let mut node = node();
-        let mut hub = HubSession::new(ClockTag(1), 1);
+        let mut hub = HubSession::new(ClockTag(1));
         let mut judges = [Judge::default()];
         for (frame, datagram, nanos) in said {
             node.handle_frame(Timestamp::from_nanos(nanos), &frame, &mut judges);

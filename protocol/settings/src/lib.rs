@@ -4,6 +4,7 @@
 
 mod file;
 mod folders;
+mod stop;
 
 use std::io::IsTerminal;
 
@@ -11,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use file::{Error, read, read_if_there};
 pub use folders::{Program, runtime_folder, state_folder};
+pub use stop::when_parent_ends;
 
 /// Logs to standard error. `RUST_LOG` chooses what (see `tracing_subscriber::EnvFilter`); otherwise what a person who
 /// runs the program wants to know.
@@ -23,3 +25,9 @@ pub fn start_logging() {
         .with_target(false)
         .init();
 }
+
+/// The UDP port of a hub unless it is set otherwise.
+pub const HUB_PORT: u16 = 8470;
+
+/// The TCP port of a hub's control API unless it is set otherwise.
+pub const API_PORT: u16 = 8480;

@@ -1,12 +1,11 @@
 //! Nodes that come, talk and go.
 
 use unisono_core::{
-    clock::SendToken,
+    clock::Leader,
     leadership::Term,
     session::{HubEvent, HubSession},
     time::{HubClock, Timestamp},
     wire::{
-        clock::Probe,
         control::{Hello, Members, Message, Outranked, Refuse, RefuseReason, Report, Room as RoomOffer, RoomState},
         frame::Frame,
         ids::{ClockTag, PeerId},
@@ -17,17 +16,16 @@ use super::{Action, Connection, ConnectionId, House, Room, RoomId, repair::Allow
 
 impl House {
     /// A machine has connected and proved its key. Whether it may come in is decided once it has greeted.
-    pub fn handle_connected(&mut self, id: ConnectionId, peer: PeerId) -> ClockTag {
+    pub fn handle_connected(&mut self, id: ConnectionId, peer: PeerId) {
         let used = |tag: ClockTag, house: &Self| house.connections.values().any(|known| known.session.tag() == tag);
         let mut tag = ClockTag(self.random.u32(1..));
         while used(tag, self) {
             tag = ClockTag(self.random.u32(1..));
         }
-        let session = HubSession::new(tag, self.random.u64(..));
+        let session = HubSession::new(tag);
         let connection =
             Connection { peer, session, codecs: Vec::new(), repairs: Allowance::new(), bad_datagrams: 0, budget: 0 };
         self.connections.insert(id, connection);
-        tag
     }
 
     /// Takes a control message.
@@ -51,6 +49,8 @@ impl House {
         let peer = connection.peer;
         connection.codecs = hello.codecs;
         let welcome = connection.session.welcome(&self.name, members);
+        let leader = Leader::new(connection.session.tag(), self.random.u64(..));
+        self.actions.push_back(Action::Clock(id, leader));
         self.actions.push_back(Action::Control(id, welcome.encode()));
         let old = self.connections.iter().find(|(other, known)| **other != id && known.peer == peer);
         if let Some(old) = old.map(|(old, _)| *old) {
@@ -80,20 +80,6 @@ impl House {
         self.unsubscribe_connection(id);
         for (_, room) in self.rooms.iter_mut().filter(|(room, _)| room.node == connection.peer) {
             room.report = None;
-        }
-    }
-
-    /// Takes a probe whose tag was checked, with the instant of its arrival.
-    pub fn handle_probe(&mut self, id: ConnectionId, probe: &Probe, received: Timestamp<HubClock>) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.session.handle_probe(probe, received);
-        }
-    }
-
-    /// Tells when a clock report was handed to the network.
-    pub fn handle_clock_sent(&mut self, id: ConnectionId, token: SendToken, at: Timestamp<HubClock>) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.session.handle_clock_sent(token, at);
         }
     }
 

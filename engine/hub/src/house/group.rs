@@ -3,11 +3,7 @@
 use core::{fmt, str::FromStr};
 use std::collections::BTreeSet;
 
-use unisono_core::{
-    time::Nanos,
-    units::Volume,
-    wire::control::presentable,
-};
+use unisono_core::{time::Nanos, units::Volume, wire::control::presentable};
 
 use super::{Action, House, Refused, RoomId};
 

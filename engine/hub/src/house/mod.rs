@@ -16,12 +16,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use unisono_core::{
-    clock::SendToken,
+    clock::Leader,
     session::HubSession,
     time::{HubClock, Nanos, Timestamp},
     units::FramePosition,
     wire::{
-        clock::Report as ClockPacket,
         control::{Codec, Hello},
         ids::{PeerId, StreamId},
     },
@@ -46,8 +45,8 @@ pub enum Action {
     Control(ConnectionId, Vec<u8>),
     /// Send this QUIC datagram.
     Datagram(ConnectionId, Bytes),
-    /// Send this clock packet and give the token back with the instant of the send call.
-    Clock(ConnectionId, ClockPacket, SendToken),
+    /// The node was let in: answer its probes from now on.
+    Clock(ConnectionId, Leader),
     /// Decide whether a node may come in: answer with [`House::admit`] or [`House::refuse`].
     Judge(ConnectionId, PeerId, Hello),
     /// A connection carries so many bits a second with so much latency.
@@ -139,7 +138,8 @@ impl House {
     ///
     /// # Errors
     /// When streams cannot be made as `settings` want them.
-    pub fn new(name: String, peer: PeerId, settings: StreamSettings, seed: u64) -> Result<Self, Refused> {
+    pub fn new(name: String, peer: PeerId, settings: StreamSettings, seed: u64) -> Result<Self, unisono_codec::Error> {
+        settings.format(settings.codec, settings.margin)?;
         Ok(Self {
             name,
             peer,
@@ -156,18 +156,12 @@ impl House {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Timestamp<HubClock>) {
-        for (id, connection) in &mut self.connections {
-            if let Some((report, token)) = connection.session.poll_clock(now) {
-                self.actions.push_back(Action::Clock(*id, report, token));
-            }
-        }
         self.drive_streams(now);
     }
 
     /// When [`Self::handle_timeout`] is to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp<HubClock>> {
-        let clocks = self.connections.values().filter_map(|connection| connection.session.poll_timeout());
-        clocks.chain(self.streams.values().filter_map(Stream::poll_timeout)).min()
+        self.streams.values().filter_map(Stream::poll_timeout).min()
     }
 
     /// What to do next.
@@ -183,6 +177,11 @@ impl House {
     /// The groups, by id.
     pub const fn groups(&self) -> &BTreeMap<GroupId, Group> {
         &self.groups
+    }
+
+    /// How streams are made.
+    pub const fn settings(&self) -> &StreamSettings {
+        &self.settings
     }
 
     /// The hub's name.

@@ -1,20 +1,20 @@
 //! Play, pause, seek, stop: each is an anchor or two for the whole group, announced ahead.
 
 use bytes::Bytes;
+use tracing::warn;
 use unisono_core::{
     leadership::Term,
     time::{HubClock, Nanos, Timestamp},
     timeline::{Anchor, Phase},
     units::FramePosition,
     wire::{
-        control::{Anchors, Codec, Format, Message, StreamStart, StreamStop},
+        control::{Anchors, Codec, Message, StreamStart, StreamStop},
         ids::StreamId,
     },
 };
 
 use super::{
-    Action, ConnectionId, Group, GroupId, House, Media, Playback, Refused, RenditionPlan, RoomId, StreamSettings,
-    stream::Stream,
+    Action, ConnectionId, Group, GroupId, House, Media, Playback, Refused, RenditionPlan, RoomId, stream::Stream,
 };
 
 /// What a source needs to seek and to encode its first packets.
@@ -197,7 +197,7 @@ impl House {
         let term = Term::above(known.term, self.peer);
         known.term = Some(term);
         known.outranked = false;
-        let rendition = self.rendition_for(now, id, connection);
+        let Some(rendition) = self.rendition_for(now, id, connection) else { return };
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.subscribe(rendition, connection, room);
         let Some(found) = stream.rendition(rendition) else { return };
@@ -295,7 +295,7 @@ impl House {
     }
 
     /// The rendition for a node: the hub's choice if the node can decode it, else the node's own first choice.
-    fn rendition_for(&mut self, now: Timestamp<HubClock>, id: GroupId, connection: ConnectionId) -> StreamId {
+    fn rendition_for(&mut self, now: Timestamp<HubClock>, id: GroupId, connection: ConnectionId) -> Option<StreamId> {
         let codecs = self.connections.get(&connection).map(|known| known.codecs.clone()).unwrap_or_default();
         let known = |codec: &&Codec| !matches!(codec, Codec::Other(_));
         let codec = if codecs.contains(&self.settings.codec) {
@@ -306,10 +306,16 @@ impl House {
         self.rendition_in(now, id, codec)
     }
 
-    fn rendition_in(&mut self, now: Timestamp<HubClock>, id: GroupId, codec: Codec) -> StreamId {
-        let format = self.format(codec, id);
+    fn rendition_in(&mut self, now: Timestamp<HubClock>, id: GroupId, codec: Codec) -> Option<StreamId> {
+        let format = match self.settings.format(codec, self.lead_of(id)) {
+            Ok(format) => format,
+            Err(error) => {
+                warn!("{codec} cannot be sent: {error}");
+                return None;
+            }
+        };
         if let Some(stream) = self.streams.get(&id).and_then(|stream| stream.rendition_in(&format)) {
-            return stream;
+            return Some(stream);
         }
         let stream = StreamId(self.next_stream);
         self.next_stream = self.next_stream.checked_add(1).unwrap_or(1);
@@ -318,15 +324,7 @@ impl House {
             playing.add_rendition(plan.clone(), now);
         }
         self.actions.push_back(Action::AddRendition(id, plan));
-        stream
-    }
-
-    fn format(&self, codec: Codec, id: GroupId) -> Format {
-        let StreamSettings { rate, channels, opus_bit_rate, .. } = self.settings;
-        let short = self.lead_of(id) < Nanos::from_millis(150) || codec != Codec::Opus || opus_bit_rate > 256_000;
-        let packet_frames = if short { rate.hertz() / 100 } else { rate.hertz() / 50 };
-        let lookahead = if codec == Codec::Opus { 312 } else { 0 };
-        Format { codec, rate: rate.hertz(), channels, packet_frames, lookahead, bit_rate: opus_bit_rate, header: Vec::new() }
+        Some(stream)
     }
 
     /// Tells the network how much a connection is to carry.
@@ -368,4 +366,3 @@ impl House {
         self.groups.get_mut(&id).ok_or_else(|| Refused::UnknownGroup(id.to_string()))
     }
 }
-

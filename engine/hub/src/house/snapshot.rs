@@ -49,10 +49,10 @@ impl SavedGroup {
         GroupId(self.id)
     }
 
-    /// Where what it played is, and the frame at which it stood, when it was playing.
-    pub fn playing(&self) -> Option<(&str, u64)> {
-        let (frame, true) = self.position? else { return None };
-        self.media.as_ref().map(|(_, location, _)| (location.as_str(), frame))
+    /// Where what it played is, when it was playing.
+    pub fn playing(&self) -> Option<&str> {
+        self.position.filter(|(_, playing)| *playing)?;
+        self.media.as_ref().map(|(_, location, _)| location.as_str())
     }
 }
 

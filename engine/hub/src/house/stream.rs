@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use unisono_codec::Step;
 use unisono_core::{
     repair::{Packet, RepairRing},
     time::{HubClock, Nanos, Timestamp},
@@ -32,6 +33,21 @@ pub struct StreamSettings {
     pub codec: Codec,
     /// Bits per second of Opus.
     pub opus_bit_rate: u32,
+}
+
+impl StreamSettings {
+    /// How packets of a codec are made for a stream that is sent `lead` before it is heard. Short packets where latency
+    /// is short, and where long ones would be many fragments.
+    ///
+    /// # Errors
+    /// When the codec cannot do this rate, number of channels or bit rate.
+    pub fn format(&self, codec: Codec, lead: Nanos) -> Result<Format, unisono_codec::Error> {
+        let short = lead < Nanos::from_millis(150) || codec != Codec::Opus || self.opus_bit_rate > 256_000;
+        let packet_frames = if short { self.rate.hertz() / 100 } else { self.rate.hertz() / 50 };
+        let step = Step { codec, bit_rate: self.opus_bit_rate };
+        let encoder = unisono_codec::encoder(step, self.rate, self.channels, packet_frames)?;
+        Ok(encoder.format().clone())
+    }
 }
 
 impl Default for StreamSettings {
@@ -256,9 +272,10 @@ impl Stream {
     pub(super) fn keep(&mut self, stream: StreamId, position: FramePosition, payload: Bytes) -> Option<Packet> {
         let redundant = self.lead < Nanos::from_millis(150);
         let rendition = self.renditions.iter_mut().find(|rendition| rendition.plan.stream == stream)?;
-        let previous = rendition.ring.newest().filter(|previous| {
-            redundant && previous.position() + rendition.plan.format.packet() == position
-        });
+        let previous = rendition
+            .ring
+            .newest()
+            .filter(|previous| redundant && previous.position() + rendition.plan.format.packet() == position);
         let packet = Packet::new(stream, position, payload, previous)?;
         rendition.ring.push(packet.clone());
         Some(packet)

@@ -44,6 +44,11 @@ impl Leader {
         }
     }
 
+    /// What clock packets name the connection by.
+    pub const fn tag(&self) -> ClockTag {
+        self.tag
+    }
+
     /// Takes a probe whose tag was checked, with the instant of its arrival. One seen before changes nothing.
     pub fn handle_probe(&mut self, probe: &Probe, received: Timestamp<HubClock>) {
         if probe.tag != self.tag || !self.replay.accept(probe.sequence) {

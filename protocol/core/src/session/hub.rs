@@ -1,11 +1,10 @@
-//! One node, as its hub sees it: greeting, clock, requests for repair.
+//! One node, as its hub sees it: greeting, reports, requests for repair. The clock exchange runs beside it, see
+//! [`crate::clock::Leader`].
 
 use crate::{
-    clock::{Leader, SendToken},
-    time::{HubClock, Nanos, Timestamp},
+    time::Nanos,
     wire::{
         self, VERSION, Version,
-        clock::{Probe, Report as ClockPacket},
         control::{Hello, Message, Outranked, Refuse, RefuseReason, Report, Room, Welcome, presentable},
         frame::Frame,
         ids::ClockTag,
@@ -44,14 +43,13 @@ pub struct HubSession {
     state: State,
     /// What the node speaks.
     version: Version,
-    clock: Leader,
     tag: ClockTag,
 }
 
 impl HubSession {
-    /// For a new connection that clock packets name by `tag`; `seed` draws their phases.
-    pub fn new(tag: ClockTag, seed: u64) -> Self {
-        Self { state: State::Greeting, version: VERSION, clock: Leader::new(tag, seed), tag }
+    /// For a new connection that clock packets name by `tag`.
+    pub const fn new(tag: ClockTag) -> Self {
+        Self { state: State::Greeting, version: VERSION, tag }
     }
 
     /// Takes a control message from the node.
@@ -93,13 +91,6 @@ impl HubSession {
         Ok(matches!(self.state, State::Admitted).then_some(nack))
     }
 
-    /// Takes a probe whose tag was checked.
-    pub fn handle_probe(&mut self, probe: &Probe, received: Timestamp<HubClock>) {
-        if matches!(self.state, State::Admitted) {
-            self.clock.handle_probe(probe, received);
-        }
-    }
-
     /// Lets the node in. `members` is the signed list, or nothing when the node holds it already.
     pub fn welcome(&mut self, name: &str, members: Vec<u8>) -> Message {
         self.state = State::Admitted;
@@ -121,21 +112,6 @@ impl HubSession {
     /// Whether the node was let in.
     pub const fn is_admitted(&self) -> bool {
         matches!(self.state, State::Admitted)
-    }
-
-    /// The clock report that is due, if one is.
-    pub fn poll_clock(&mut self, now: Timestamp<HubClock>) -> Option<(ClockPacket, SendToken)> {
-        self.clock.poll_transmit(now)
-    }
-
-    /// Tells when a clock report was handed to the network.
-    pub fn handle_clock_sent(&mut self, token: SendToken, at: Timestamp<HubClock>) {
-        self.clock.handle_sent(token, at);
-    }
-
-    /// When [`Self::poll_clock`] is to be called next.
-    pub const fn poll_timeout(&self) -> Option<Timestamp<HubClock>> {
-        self.clock.poll_timeout()
     }
 
     /// The version comes first in a greeting, whatever the rest looks like in another major version.

@@ -1,0 +1,166 @@
+//! `unisono demo`: a hub and three rooms on one machine, as four processes that find each other, playing until Ctrl-C.
+
+mod house;
+
+use std::{
+    fs,
+    io::{IsTerminal, Write, stdout},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use unisono_hub::api::types::{GroupView, NewGroup, Play, RoomChange, RoomView};
+
+use self::house::DemoHouse;
+use crate::{client::Client, show, table};
+
+/// What is played when no file is named. Made by `cargo run -p unisono-benches --bin compose`.
+const TRACK: &[u8] = include_bytes!("../../assets/track.flac");
+
+/// A program that has not answered by then will not.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// The table is drawn anew so often on a terminal; elsewhere a line of history is enough.
+const REDRAW: Duration = Duration::from_millis(500);
+const REPRINT: Duration = Duration::from_secs(5);
+
+/// How to run the demonstration.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// A WAV, FLAC, MP3 or Ogg Vorbis file; without it a short piece is repeated
+    file: Option<PathBuf>,
+    /// End after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<u64>,
+    /// How loud, 0 to 100
+    #[arg(long, default_value_t = 50)]
+    volume: u8,
+}
+
+/// Runs the demonstration.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopper = Arc::clone(&stop);
+    ctrlc::set_handler(move || stopper.store(true, Relaxed)).context("Ctrl-C cannot be caught")?;
+    if options.volume > 100 {
+        bail!("--volume: {} is not between 0 and 100", options.volume);
+    }
+    let house = DemoHouse::start()?;
+    let file = match &options.file {
+        Some(file) => std::path::absolute(file).with_context(|| format!("{}", file.display()))?,
+        None => {
+            let path = house.folder().join("track.flac");
+            fs::write(&path, TRACK).with_context(|| format!("cannot write {}", path.display()))?;
+            path
+        }
+    };
+    let client = Client::new(house.api());
+    let demo = Demo { house, client, stop, file: file.to_string_lossy().into_owned() };
+    let Some(group) = demo.prepare(options.volume)? else { return Ok(()) };
+    demo.play(&group)?;
+    demo.watch(&group, options)
+}
+
+struct Demo {
+    house: DemoHouse,
+    client: Client,
+    stop: Arc<AtomicBool>,
+    file: String,
+}
+
+impl Demo {
+    /// Waits for the hub and its rooms and puts them into a group; `None` when it is to stop already.
+    fn prepare(&self, volume: u8) -> anyhow::Result<Option<String>> {
+        let begun = Instant::now();
+        let mut said = false;
+        loop {
+            if self.stop.load(Relaxed) {
+                return Ok(None);
+            }
+            self.house.check()?;
+            match self.client.get::<Vec<RoomView>>("rooms") {
+                Ok(rooms) if rooms.iter().filter(|room| room.online && room.sync.is_some()).count() == house::ROOMS => {
+                    break;
+                }
+                Ok(_) if !said => {
+                    println!("The hub is up; waiting for {} rooms to join.", house::ROOMS);
+                    said = true;
+                }
+                Ok(_) | Err(_) => {}
+            }
+            if begun.elapsed() > START_LIMIT {
+                bail!("the rooms have not joined; see the logs in {}", self.house.keep_logs().display());
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        let rooms: Vec<RoomView> = self.client.get("rooms")?;
+        for room in &rooms {
+            let change = RoomChange { volume: Some(volume), muted: None };
+            self.client.patch::<RoomView>(&["rooms", &room.id], &change)?;
+        }
+        let rooms = rooms.into_iter().map(|room| room.id).collect();
+        let group: GroupView = self.client.post("groups", &NewGroup { name: "demo".into(), rooms })?;
+        Ok(Some(group.id))
+    }
+
+    fn play(&self, group: &str) -> anyhow::Result<()> {
+        let play = Play { file: Some(self.file.clone()), position_s: 0.0 };
+        self.client.post_to::<GroupView>(&["groups", group, "play"], &play)?;
+        Ok(())
+    }
+
+    /// Shows the rooms until Ctrl-C, or until the time is over.
+    fn watch(&self, group: &str, options: &Options) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let terminal = stdout().is_terminal();
+        let mut drawn = None::<Instant>;
+        while !self.stop.load(Relaxed) && options.seconds.is_none_or(|limit| begun.elapsed().as_secs() < limit) {
+            self.house.check()?;
+            let every = if terminal { REDRAW } else { REPRINT };
+            if drawn.is_none_or(|drawn| drawn.elapsed() >= every) {
+                drawn = Some(Instant::now());
+                let playing: GroupView = self.client.get_from(&["groups", group])?;
+                if playing.state == "stopped" {
+                    if options.file.is_some() {
+                        println!("\"{}\" has played to its end.", playing.title.unwrap_or_default());
+                        return Ok(());
+                    }
+                    self.play(group)?;
+                }
+                self.draw(&playing, &self.client.get::<Vec<RoomView>>("rooms")?, terminal)?;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    fn draw(&self, group: &GroupView, rooms: &[RoomView], terminal: bool) -> anyhow::Result<()> {
+        let mut rooms = rooms.to_vec();
+        rooms.sort_by_key(|room| house::order_of(&room.name));
+        let position = group.position_s.map(show::clock).unwrap_or_default();
+        let length = group.length_s.map(show::clock).unwrap_or_default();
+        let title = group.title.as_deref().unwrap_or_default();
+        let text = format!(
+            "\"{title}\" {position} of {length} in {} rooms, {:.0} ms behind the hub. Control API: http://{}/api/v1\n\n{}\n\
+             The sync error is what the converters report, not what a microphone hears. Ctrl-C ends it.\n",
+            rooms.len(),
+            group.latency_s * 1e3,
+            self.house.api(),
+            table::rooms(&rooms)
+        );
+        let mut out = stdout().lock();
+        if terminal {
+            // Home, then each line to its end, then what is below.
+            write!(out, "\x1b[H{}\x1b[J", text.replace('\n', "\x1b[K\n"))?;
+        } else {
+            writeln!(out, "{text}")?;
+        }
+        out.flush().context("standard output")
+    }
+}

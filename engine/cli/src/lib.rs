@@ -1,1 +1,0 @@
-//! The unisono command.

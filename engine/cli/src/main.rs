@@ -1,0 +1,289 @@
+//! `unisono`: commands a hub from a shell.
+
+mod client;
+mod demo;
+mod show;
+mod table;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+use unisono_hub::api::types::{
+    GroupChange, GroupView, HubView, NewGroup, NewToken, NodeView, Play, RoomChange, RoomView, Seek, TokenView,
+};
+
+use self::client::Client;
+
+/// Groups rooms and plays music in them, through the hub on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "unisono", version)]
+struct Arguments {
+    /// Where the hub's control API answers
+    #[arg(long, global = true, value_name = "ADDRESS:PORT", default_value_t = default_api())]
+    api: String,
+    /// Print JSON, as the API gives it
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show rooms, groups and what plays
+    Status,
+    /// List the rooms and how well they are in time
+    Rooms,
+    /// List the groups
+    Groups,
+    /// List the machines of the household
+    Nodes,
+    /// Make, change or dissolve a group
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// Play a file, or go on after a pause
+    Play {
+        /// A WAV, FLAC, MP3 or Ogg Vorbis file on the hub; without it, what is paused goes on
+        file: Option<PathBuf>,
+        /// Where to begin, in seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+        from: f64,
+        #[command(flatten)]
+        group: In,
+    },
+    /// Pause; `unisono play` goes on
+    Pause(In),
+    /// Stop
+    Stop(In),
+    /// Go to a position
+    Seek {
+        /// From the start, in seconds
+        seconds: f64,
+        #[command(flatten)]
+        group: In,
+    },
+    /// Set how loud a room or a group is
+    Volume {
+        /// A room or a group
+        name: String,
+        /// 0 to 100
+        percent: u8,
+    },
+    /// Mute a room or a group
+    Mute {
+        /// A room or a group
+        name: String,
+    },
+    /// Unmute a room or a group
+    Unmute {
+        /// A room or a group
+        name: String,
+    },
+    /// Make a token for `unisono-node --join`
+    Token {
+        /// For how long it is good, in minutes
+        #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+        minutes: u64,
+        /// How many nodes can join with it
+        #[arg(long, default_value_t = 1)]
+        uses: u32,
+    },
+    /// Start a hub and three rooms on this machine and play in them until Ctrl-C
+    Demo(demo::Options),
+}
+
+/// Which group is meant.
+#[derive(Debug, clap::Args)]
+struct In {
+    /// The group, when there is more than one
+    #[arg(long = "group", short, value_name = "GROUP")]
+    name: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum GroupCommand {
+    /// Make a group
+    Create {
+        /// What it is called
+        name: String,
+        /// Its rooms
+        rooms: Vec<String>,
+    },
+    /// Add rooms; they leave the groups that they were in
+    Add {
+        /// The group
+        name: String,
+        /// The rooms
+        #[arg(required = true)]
+        rooms: Vec<String>,
+    },
+    /// Take rooms out
+    Remove {
+        /// The group
+        name: String,
+        /// The rooms
+        #[arg(required = true)]
+        rooms: Vec<String>,
+    },
+    /// Rename a group
+    Rename {
+        /// The group
+        name: String,
+        /// What it is to be called
+        to: String,
+    },
+    /// Dissolve a group
+    Delete {
+        /// The group
+        name: String,
+    },
+}
+
+fn default_api() -> String {
+    format!("127.0.0.1:{}", unisono_settings::API_PORT)
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("unisono: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let cli = Cli { client: Client::new(&arguments.api), json: arguments.json };
+    match arguments.command {
+        Command::Status => cli.status(),
+        Command::Rooms => cli.print(&cli.client.get::<Vec<RoomView>>("rooms")?, |rooms| table::rooms(rooms)),
+        Command::Groups => cli.print(&cli.client.get::<Vec<GroupView>>("groups")?, |groups| show::groups(groups)),
+        Command::Nodes => cli.print(&cli.client.get::<Vec<NodeView>>("nodes")?, |nodes| show::nodes(nodes)),
+        Command::Group(command) => cli.group(command),
+        Command::Play { file, from, group } => cli.play(file, from, group),
+        Command::Pause(group) => cli.act(group, "pause", &()),
+        Command::Stop(group) => cli.act(group, "stop", &()),
+        Command::Seek { seconds, group } => cli.act(group, "seek", &Seek { position_s: seconds }),
+        Command::Volume { name, percent } => cli.change(&name, Some(percent), None),
+        Command::Mute { name } => cli.change(&name, None, Some(true)),
+        Command::Unmute { name } => cli.change(&name, None, Some(false)),
+        Command::Token { minutes, uses } => {
+            let wanted = NewToken { lifetime_s: minutes.saturating_mul(60), uses };
+            cli.print(&cli.client.post::<TokenView>("tokens", &wanted)?, show::token)
+        }
+        Command::Demo(options) => demo::run(&options),
+    }
+}
+
+/// A hub, and how to print what it says.
+struct Cli {
+    client: Client,
+    json: bool,
+}
+
+impl Cli {
+    fn print<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
+        let text = if self.json { serde_json::to_string_pretty(value)? } else { text(value) };
+        println!("{}", text.trim_end());
+        Ok(())
+    }
+
+    fn status(&self) -> anyhow::Result<()> {
+        let hub: HubView = self.client.get("hub")?;
+        let (rooms, groups): (Vec<RoomView>, Vec<GroupView>) = (self.client.get("rooms")?, self.client.get("groups")?);
+        let all = serde_json::json!({ "hub": hub, "groups": groups, "rooms": rooms });
+        self.print(&all, |_| format!("{}\n\n{}\n{}", show::hub(&hub), show::groups(&groups), table::rooms(&rooms)))
+    }
+
+    fn group(&self, command: GroupCommand) -> anyhow::Result<()> {
+        let changed: GroupView = match command {
+            GroupCommand::Create { name, rooms } => self.client.post("groups", &NewGroup { name, rooms })?,
+            GroupCommand::Add { name, rooms } => {
+                self.each(&rooms, |room| self.client.put(&["groups", &name, "rooms", room]))?
+            }
+            GroupCommand::Remove { name, rooms } => {
+                self.each(&rooms, |room| self.client.delete(&["groups", &name, "rooms", room]))?
+            }
+            GroupCommand::Rename { name, to } => {
+                self.client.patch(&["groups", &name], &GroupChange { name: Some(to), ..GroupChange::default() })?
+            }
+            GroupCommand::Delete { name } => {
+                self.client.delete::<Option<()>>(&["groups", &name])?;
+                println!("group \"{name}\" is dissolved");
+                return Ok(());
+            }
+        };
+        self.print(&changed, |group| show::groups(std::slice::from_ref(group)))
+    }
+
+    /// Does something for each room; gives the last answer.
+    fn each(&self, rooms: &[String], act: impl Fn(&str) -> anyhow::Result<GroupView>) -> anyhow::Result<GroupView> {
+        let mut last = None;
+        for room in rooms {
+            last = Some(act(room)?);
+        }
+        last.context("name at least one room")
+    }
+
+    fn play(&self, file: Option<PathBuf>, from: f64, group: In) -> anyhow::Result<()> {
+        let Some(file) = file else {
+            return self.act(group, "play", &Play::default());
+        };
+        let path = std::path::absolute(&file).with_context(|| format!("{}", file.display()))?;
+        let name = self.pick(group, true)?;
+        let play = Play { file: Some(path.to_string_lossy().into_owned()), position_s: from };
+        self.print(&self.client.post_to(&["groups", &name, "play"], &play)?, |group: &GroupView| {
+            show::groups(std::slice::from_ref(group))
+        })
+    }
+
+    fn act(&self, group: In, verb: &str, body: &impl Serialize) -> anyhow::Result<()> {
+        let name = self.pick(group, false)?;
+        self.print(&self.client.post_to(&["groups", &name, verb], body)?, |group: &GroupView| {
+            show::groups(std::slice::from_ref(group))
+        })
+    }
+
+    /// The group that is meant. Where there is none yet and something is to be played, one of all rooms is made.
+    fn pick(&self, group: In, create: bool) -> anyhow::Result<String> {
+        if let Some(name) = group.name {
+            return Ok(name);
+        }
+        let groups: Vec<GroupView> = self.client.get("groups")?;
+        match groups.as_slice() {
+            [only] => Ok(only.id.clone()),
+            [] if create => {
+                let rooms: Vec<RoomView> = self.client.get("rooms")?;
+                if rooms.is_empty() {
+                    bail!(
+                        "there is no room yet; start a node with `unisono-node --join TOKEN` (`unisono token` makes one)"
+                    );
+                }
+                let rooms = rooms.into_iter().map(|room| room.id).collect();
+                let made: GroupView = self.client.post("groups", &NewGroup { name: "everywhere".into(), rooms })?;
+                Ok(made.id)
+            }
+            [] => bail!("there is no group yet; `unisono group create NAME ROOM…` makes one"),
+            several => {
+                let names: Vec<&str> = several.iter().map(|group| group.name.as_str()).collect();
+                bail!("say which group with --group: {}", names.join(", "))
+            }
+        }
+    }
+
+    /// Changes a group or a room, whichever has the name.
+    fn change(&self, name: &str, volume: Option<u8>, muted: Option<bool>) -> anyhow::Result<()> {
+        let groups: Vec<GroupView> = self.client.get("groups")?;
+        let is = |other: &str| other.to_lowercase() == name.to_lowercase();
+        if groups.iter().any(|group| is(&group.name) || is(&group.id)) {
+            let change = GroupChange { name: None, volume, muted };
+            let changed: GroupView = self.client.patch(&["groups", name], &change)?;
+            return self.print(&changed, |group| show::groups(std::slice::from_ref(group)));
+        }
+        let changed: RoomView = self.client.patch(&["rooms", name], &RoomChange { volume, muted })?;
+        self.print(&changed, |room| table::rooms(std::slice::from_ref(room)))
+    }
+}

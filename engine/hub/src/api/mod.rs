@@ -1,0 +1,130 @@
+//! The control API: JSON over HTTP, for this machine only as long as there is no access control.
+
+mod error;
+mod groups;
+mod rooms;
+pub mod types;
+
+use std::{io, net::IpAddr};
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{delete, get, patch, post, put},
+};
+use tokio::net::TcpListener;
+use unisono_core::wire::VERSION;
+
+use self::{
+    error::ApiError,
+    types::{HubView, NewToken, NodeView, TokenView},
+};
+use crate::{engine::EngineHandle, house::House};
+
+/// The longest body of a request.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Serves until the program ends.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, engine: EngineHandle) -> io::Result<()> {
+    axum::serve(listener, router(engine)).await
+}
+
+/// Every route.
+pub fn router(engine: EngineHandle) -> Router {
+    let api = Router::new()
+        .route("/hub", get(hub))
+        .route("/nodes", get(nodes))
+        .route("/tokens", post(issue_token))
+        .route("/rooms", get(rooms::list))
+        .route("/rooms/{room}", patch(rooms::change))
+        .route("/groups", get(groups::list).post(groups::create))
+        .route("/groups/{group}", get(groups::show).patch(groups::change).delete(groups::remove))
+        .route("/groups/{group}/rooms/{room}", put(groups::add_room))
+        .route("/groups/{group}/rooms/{room}", delete(groups::remove_room))
+        .route("/groups/{group}/play", post(groups::play))
+        .route("/groups/{group}/pause", post(groups::pause))
+        .route("/groups/{group}/seek", post(groups::seek))
+        .route("/groups/{group}/stop", post(groups::stop));
+    Router::new()
+        .nest("/api/v1", api)
+        .fallback(async || ApiError::new(StatusCode::NOT_FOUND, "there is nothing here; the API is at /api/v1"))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(only_this_machine))
+        .with_state(engine)
+}
+
+/// Refuses what a web page of somebody else's could send: a foreign `Host` (DNS rebinding), a foreign `Origin`.
+async fn only_this_machine(request: Request, next: Next) -> Response {
+    match refusal(&request) {
+        Some(refusal) => refusal.into_response(),
+        None => next.run(request).await,
+    }
+}
+
+fn refusal(request: &Request) -> Option<ApiError> {
+    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let is_local = |authority: &str| {
+        let host = authority.rsplit_once(':').map_or(authority, |(host, port)| {
+            if port.bytes().all(|byte| byte.is_ascii_digit()) { host } else { authority }
+        });
+        let host = host.trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    };
+    if !text(header::HOST).is_some_and(is_local) {
+        return Some(ApiError::new(StatusCode::MISDIRECTED_REQUEST, "this API answers to localhost only"));
+    }
+    let origin = text(header::ORIGIN);
+    let foreign = origin.is_some_and(|origin| !origin.strip_prefix("http://").is_some_and(is_local));
+    if foreign && !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Some(ApiError::new(StatusCode::FORBIDDEN, "a page from elsewhere may not change anything here"));
+    }
+    None
+}
+
+async fn hub(State(engine): State<EngineHandle>) -> Result<Json<HubView>, ApiError> {
+    let household = engine.household(|household| household.household_id()).await.ok_or(ApiError::STOPPING)?;
+    let port = engine.port();
+    let view = engine.call(move |engine, _| {
+        let house: &House = engine.house();
+        HubView {
+            name: house.name().into(),
+            household: household.to_string(),
+            port,
+            protocol: VERSION.to_string(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            codec: house.settings().codec.to_string(),
+            refused_datagrams: house.bad_datagrams(),
+        }
+    });
+    Ok(Json(view.await.ok_or(ApiError::STOPPING)?))
+}
+
+async fn nodes(State(engine): State<EngineHandle>) -> Result<Json<Vec<NodeView>>, ApiError> {
+    let members = engine.household(|household| household.config().members.clone()).await.ok_or(ApiError::STOPPING)?;
+    let view = engine.call(move |engine, _| {
+        let nodes = members.into_iter().map(|(peer, member)| NodeView {
+            id: peer.to_string(),
+            name: member.name,
+            role: format!("{:?}", member.role).to_lowercase(),
+            online: engine.house().is_online(peer),
+            address: engine.address_of(peer).map(|address| address.to_string()),
+        });
+        nodes.collect()
+    });
+    Ok(Json(view.await.ok_or(ApiError::STOPPING)?))
+}
+
+async fn issue_token(
+    State(engine): State<EngineHandle>,
+    Json(wanted): Json<NewToken>,
+) -> Result<Json<TokenView>, ApiError> {
+    let token = engine.issue_token(wanted.lifetime_s, wanted.uses).await.ok_or(ApiError::STOPPING)?;
+    let token = token.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    Ok(Json(TokenView { token: token.to_string(), lifetime_s: wanted.lifetime_s, uses: wanted.uses }))
+}

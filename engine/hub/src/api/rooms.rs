@@ -1,0 +1,98 @@
+//! Rooms.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use unisono_core::{
+    units::Volume,
+    wire::control::{Evidence, RoomState},
+};
+
+use super::{
+    error::ApiError,
+    types::{RoomChange, RoomView, SyncView},
+};
+use crate::{
+    engine::EngineHandle,
+    house::{House, RoomId},
+};
+
+pub(super) async fn list(State(engine): State<EngineHandle>) -> Result<Json<Vec<RoomView>>, ApiError> {
+    let rooms = engine.call(|engine, _| {
+        let house: &House = engine.house();
+        house.rooms().keys().filter_map(|id| view(house, *id)).collect()
+    });
+    Ok(Json(rooms.await.ok_or(ApiError::STOPPING)?))
+}
+
+pub(super) async fn change(
+    State(engine): State<EngineHandle>,
+    Path(room): Path<String>,
+    Json(change): Json<RoomChange>,
+) -> Result<Json<RoomView>, ApiError> {
+    let volume = change.volume.map(checked_volume).transpose()?;
+    let changed = engine.call(move |engine, _| {
+        let house = engine.house();
+        let id = house.find_room(&room)?;
+        house.set_room(id, volume, change.muted)?;
+        Ok::<_, ApiError>(view(house, id))
+    });
+    changed.await.ok_or(ApiError::STOPPING)??.map(Json).ok_or_else(|| ApiError::STOPPING.into())
+}
+
+pub(super) fn checked_volume(percent: u8) -> Result<Volume, ApiError> {
+    let problem = || format!("volume: {percent} is not between 0 and 100");
+    Volume::new(percent).ok_or_else(|| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem()))
+}
+
+fn view(house: &House, id: RoomId) -> Option<RoomView> {
+    let room = house.rooms().get(&id)?;
+    let online = house.is_online(id.node);
+    let report = room.report.as_ref().filter(|_| online);
+    let state = match report.map(|report| report.state) {
+        None if online => "starting",
+        None => "offline",
+        Some(RoomState::Idle) => "idle",
+        Some(RoomState::Starting) => "starting",
+        Some(RoomState::Playing) => "playing",
+        Some(RoomState::NoOutput) => "no output",
+        Some(RoomState::NoClock) => "no clock",
+        Some(RoomState::Other(_)) => "unknown",
+    };
+    let sync = report.map(|report| SyncView {
+        error_s: report.sync_error.as_secs_f64(),
+        evidence: match report.evidence {
+            Evidence::Estimate => "estimate",
+            Evidence::Device => "device",
+            Evidence::Acoustic => "acoustic",
+            Evidence::Nothing | Evidence::Other(_) => "nothing",
+        }
+        .into(),
+        uncertainty_s: report.uncertainty.as_secs_f64(),
+        rtt_s: room.clock.rtt.as_secs_f64(),
+        clock_drift_ppm: f64::from(room.clock.drift_ppb) * 1e-3,
+        dac_drift_ppm: f64::from(report.dac_drift_ppb) * 1e-3,
+        buffered_s: report.buffered.as_secs_f64(),
+        received: report.received,
+        lost: report.lost,
+        repaired: report.repaired,
+        late: report.late,
+        concealed_s: report.concealed_frames as f64 / f64::from(house.settings().rate.hertz()),
+        underruns: report.underruns,
+        resyncs: report.resyncs,
+    });
+    Some(RoomView {
+        id: id.to_string(),
+        name: room.name.clone(),
+        online,
+        group: room.group.map(|group| group.to_string()),
+        volume: room.volume.percent(),
+        muted: room.muted,
+        output: report.map_or_else(|| room.output.clone(), |report| report.output.clone()),
+        latency_s: room.latency.as_secs_f64(),
+        state: state.into(),
+        sync,
+    })
+}

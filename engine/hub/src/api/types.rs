@@ -1,0 +1,207 @@
+//! What the API gives and takes. Times are in seconds, rates in parts per million, volumes in percent.
+
+use serde::{Deserialize, Serialize};
+
+/// The hub.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HubView {
+    /// Its name.
+    pub name: String,
+    /// The household's short id.
+    pub household: String,
+    /// The UDP port at which nodes connect.
+    pub port: u16,
+    /// The protocol that it speaks.
+    pub protocol: String,
+    /// The program's version.
+    pub version: String,
+    /// The codec that it prefers.
+    pub codec: String,
+    /// Datagrams from nodes that meant nothing.
+    pub refused_datagrams: u64,
+}
+
+/// A machine of the household.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeView {
+    /// Its short id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `hub` or `node`.
+    pub role: String,
+    /// Whether it is connected to this hub.
+    pub online: bool,
+    /// From where.
+    pub address: Option<String>,
+}
+
+/// A room.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoomView {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Whether its node is connected.
+    pub online: bool,
+    /// The id of the group that it belongs to.
+    pub group: Option<String>,
+    /// 0 to 100.
+    pub volume: u8,
+    /// Whether it is muted.
+    pub muted: bool,
+    /// The output in use; when it does not work, why and what would bring it back.
+    pub output: String,
+    /// What lies between handing over a frame and hearing it.
+    pub latency_s: f64,
+    /// `offline`, `idle`, `starting`, `playing`, `no output` or `no clock`.
+    pub state: String,
+    /// How well it is in time; `None` when its node says nothing.
+    pub sync: Option<SyncView>,
+}
+
+/// How well a room is in time, and what that rests on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SyncView {
+    /// How far it is ahead of (positive) or behind its group.
+    pub error_s: f64,
+    /// What the figure rests on: `nothing`, `estimate`, `device` or `acoustic`.
+    pub evidence: String,
+    /// How far the figure may be off, unequal ways of the network apart.
+    pub uncertainty_s: f64,
+    /// The shortest round trip.
+    pub rtt_s: f64,
+    /// How much faster the node's clock runs than the hub's.
+    pub clock_drift_ppm: f64,
+    /// How much faster the converter runs than the node's clock.
+    pub dac_drift_ppm: f64,
+    /// Sound that has arrived and not been decoded.
+    pub buffered_s: f64,
+    /// Packets that arrived.
+    pub received: u64,
+    /// Packets that did not arrive the first time.
+    pub lost: u64,
+    /// Of those, packets that arrived after all.
+    pub repaired: u64,
+    /// Packets that came after their deadline.
+    pub late: u64,
+    /// Sound that was made up or left out because its packet was missing.
+    pub concealed_s: f64,
+    /// Times the converter ran dry.
+    pub underruns: u64,
+    /// Times the sound had to jump to be in time.
+    pub resyncs: u64,
+}
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupView {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// The ids of its rooms.
+    pub rooms: Vec<String>,
+    /// 0 to 100; a factor on every room's volume.
+    pub volume: u8,
+    /// Whether all of it is muted.
+    pub muted: bool,
+    /// `stopped`, `paused` or `playing`.
+    pub state: String,
+    /// What it plays or played.
+    pub title: Option<String>,
+    /// Where in that it is.
+    pub position_s: Option<f64>,
+    /// How long that is.
+    pub length_s: Option<f64>,
+    /// How long before it is heard a packet is sent: the slowest output, and the margin.
+    pub latency_s: f64,
+    /// Of that, what packets have for their way and for being asked for again.
+    pub margin_s: f64,
+}
+
+/// A change to a room; what is left out stays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoomChange {
+    /// 0 to 100.
+    pub volume: Option<u8>,
+    /// Whether it is muted.
+    pub muted: Option<bool>,
+}
+
+/// A new group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewGroup {
+    /// What people call it.
+    pub name: String,
+    /// Ids or names of its rooms.
+    #[serde(default)]
+    pub rooms: Vec<String>,
+}
+
+/// A change to a group; what is left out stays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GroupChange {
+    /// What people call it.
+    pub name: Option<String>,
+    /// 0 to 100.
+    pub volume: Option<u8>,
+    /// Whether all of it is muted.
+    pub muted: Option<bool>,
+}
+
+/// What to play; without a file, go on with what is paused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Play {
+    /// A file on the hub, as an absolute path.
+    pub file: Option<String>,
+    /// Where to begin.
+    pub position_s: f64,
+}
+
+/// Where to go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seek {
+    /// From the start.
+    pub position_s: f64,
+}
+
+/// A token to be made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewToken {
+    /// For how long it is good.
+    pub lifetime_s: u64,
+    /// How many nodes can join with it.
+    pub uses: u32,
+}
+
+impl Default for NewToken {
+    fn default() -> Self {
+        Self { lifetime_s: 3_600, uses: 1 }
+    }
+}
+
+/// A token that was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenView {
+    /// What to give to `unisono-node --join`. Secret until it is used.
+    pub token: String,
+    /// For how long it is good.
+    pub lifetime_s: u64,
+    /// How many nodes can join with it.
+    pub uses: u32,
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErrorView {
+    /// One line: what is wrong, and what to try.
+    pub error: String,
+}

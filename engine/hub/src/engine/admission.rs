@@ -1,0 +1,124 @@
+//! Who may come in.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use nix::net::if_::InterfaceFlags;
+use tracing::{info, warn};
+use unisono_core::wire::{
+    control::{Hello, RefuseReason},
+    ids::PeerId,
+};
+use unisono_household::{
+    Error,
+    config::Rejected,
+    household::HubHousehold,
+    token::{JoinToken, MAX_ADDRESSES},
+};
+
+use super::{Engine, EngineHandle, unix_now};
+use crate::house::ConnectionId;
+
+/// What was decided.
+enum Verdict {
+    /// Come in; the list to give, and whether it is new to everybody.
+    Admit {
+        members: Vec<u8>,
+        changed: Option<Vec<u8>>,
+    },
+    Refuse(RefuseReason, String),
+}
+
+impl Engine {
+    /// Decides about a node. A token is redeemed on disk first, so the answer comes later.
+    pub(super) fn judge(&self, id: ConnectionId, peer: PeerId, hello: Hello) {
+        let handle = self.handle.clone();
+        tokio::spawn(async move {
+            let asked = hello.clone();
+            let Some(verdict) = handle.household(move |household| decide(household, peer, &asked)).await else {
+                return;
+            };
+            handle
+                .call(move |engine, now| match verdict {
+                    Verdict::Admit { members, changed } => {
+                        info!("node \"{}\" ({peer}) is connected", hello.name);
+                        engine.house.admit(now, id, hello, members);
+                        if let Some(members) = changed {
+                            engine.house.members_changed(&members);
+                        }
+                    }
+                    Verdict::Refuse(reason, text) => {
+                        warn!("node \"{}\" ({peer}) is refused: {text}", hello.name);
+                        engine.house.refuse(id, reason, text);
+                    }
+                })
+                .await;
+        });
+    }
+}
+
+impl EngineHandle {
+    /// Makes a token with which `uses` nodes can join for so many seconds. `None` when the hub is stopping.
+    pub async fn issue_token(&self, lifetime_s: u64, uses: u32) -> Option<Result<JoinToken, Error>> {
+        let port = self.port();
+        self.household(move |household| {
+            let addresses: Vec<SocketAddr> = own_addresses().into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+            household.issue_token(&addresses, lifetime_s, uses, unix_now())
+        })
+        .await
+    }
+}
+
+/// Addresses at which nodes can reach this machine, at most as many as a token holds; IPv4 first, since every home has
+/// it. On a machine without a network its own.
+fn own_addresses() -> Vec<IpAddr> {
+    let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    let running = interfaces.filter(|interface| interface.flags.contains(InterfaceFlags::IFF_RUNNING));
+    let mut addresses: Vec<IpAddr> = running
+        .filter_map(|interface| {
+            let address = interface.address?;
+            let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+            v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
+        })
+        .filter(|ip| match ip {
+            IpAddr::V4(v4) => !v4.is_loopback(),
+            IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unicast_link_local(),
+        })
+        .collect();
+    addresses.sort();
+    addresses.dedup();
+    addresses.truncate(MAX_ADDRESSES);
+    if addresses.is_empty() { vec![Ipv4Addr::LOCALHOST.into()] } else { addresses }
+}
+
+fn decide(household: &mut HubHousehold, peer: PeerId, hello: &Hello) -> Verdict {
+    if hello.household.is_some_and(|theirs| theirs != household.household_id()) {
+        let text = "the node belongs to another household; delete its state folder to have it join this one";
+        return Verdict::Refuse(RefuseReason::OtherHousehold, text.into());
+    }
+    let mut changed = None;
+    if household.role_of(peer).is_none() {
+        let Some(secret) = &hello.join else {
+            let text = "the node is not a member of this household; make a token with `unisono token` and start it with \
+                        --join TOKEN";
+            return Verdict::Refuse(RefuseReason::NotAMember, text.into());
+        };
+        if let Err(error) = household.redeem(secret, peer, &hello.name, unix_now()) {
+            return refused(&error);
+        }
+        info!("node \"{}\" ({peer}) has joined the household", hello.name);
+        changed = Some(household.members().to_bytes());
+    }
+    let held = hello.household.is_some() && hello.members_version == household.config().members_version;
+    let members = if held { Vec::new() } else { household.members().to_bytes() };
+    Verdict::Admit { members, changed }
+}
+
+fn refused(error: &Error) -> Verdict {
+    let reason = match error {
+        Error::Rejected(Rejected::TokenUnknown) => RefuseReason::TokenUnknown,
+        Error::Rejected(Rejected::TokenUsed) => RefuseReason::TokenUsed,
+        Error::Rejected(Rejected::TokenExpired) => RefuseReason::TokenExpired,
+        _ => RefuseReason::Full,
+    };
+    Verdict::Refuse(reason, error.to_string())
+}

@@ -1,0 +1,292 @@
+//! The thread that reads a group's source and encodes it, once for each rendition, half a second ahead.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        mpsc::{self, Receiver, Sender, TryRecvError},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tracing::{error, warn};
+use unisono_codec::{Encode, Step};
+use unisono_core::{
+    units::{FramePosition, SampleRate},
+    wire::ids::StreamId,
+};
+use unisono_media::Source;
+
+use super::EngineHandle;
+use crate::house::{GroupId, RenditionPlan};
+
+/// Frames read at once: every packet length divides it.
+const BLOCK: usize = 960;
+
+/// Blocks encoded ahead, half a second: a disk may take that long to answer.
+const AHEAD: usize = 25;
+
+/// An order that comes while the thread waits is seen within this.
+const ORDER_INTERVAL: Duration = Duration::from_millis(20);
+
+enum Order {
+    Cue { run: u32, position: FramePosition, source_frame: u64, source: Option<Box<dyn Source>> },
+    Add(RenditionPlan),
+}
+
+/// Packets that wait to be sent.
+#[derive(Default)]
+struct Shelf {
+    packets: HashMap<StreamId, VecDeque<(FramePosition, Bytes)>>,
+    /// What the engine wants; what a thread that has not heard of it yet still encodes is not taken.
+    run: u32,
+    /// Where the next block begins.
+    encoded_to: FramePosition,
+    /// Where the packet that was taken last began.
+    taken_to: FramePosition,
+    closed: bool,
+}
+
+struct Shared {
+    shelf: Mutex<Shelf>,
+    /// Something was taken, or there are orders.
+    moved: Condvar,
+}
+
+/// The engine's end. Dropping it ends the thread.
+pub(super) struct Encoder {
+    orders: Sender<Order>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Encoder {
+    pub(super) fn start(group: GroupId, rate: SampleRate, channels: u8, engine: EngineHandle) -> io::Result<Self> {
+        let (orders, ordered) = mpsc::channel();
+        let shared = Arc::new(Shared { shelf: Mutex::default(), moved: Condvar::new() });
+        let thread = Thread {
+            group,
+            rate,
+            channels,
+            engine,
+            orders: ordered,
+            shared: Arc::clone(&shared),
+            source: None,
+            renditions: Vec::new(),
+            recent: VecDeque::new(),
+            run: 0,
+            position: FramePosition(0),
+            ended: true,
+        };
+        let thread = thread::Builder::new().name("encode".into()).spawn(move || thread.run())?;
+        Ok(Self { orders, shared, thread: Some(thread) })
+    }
+
+    /// Reads from a frame of the source on, which is heard as the stream's `position`.
+    pub(super) fn cue(&self, run: u32, position: FramePosition, source_frame: u64, source: Option<Box<dyn Source>>) {
+        {
+            let mut shelf = self.shared.lock();
+            shelf.packets.values_mut().for_each(VecDeque::clear);
+            (shelf.run, shelf.encoded_to, shelf.taken_to) = (run, position, position);
+        }
+        self.order(Order::Cue { run, position, source_frame, source });
+    }
+
+    /// Encodes to one more rendition, what was read ahead included.
+    pub(super) fn add(&self, plan: RenditionPlan) {
+        self.order(Order::Add(plan));
+    }
+
+    /// The packet at a position; `None` when it is not ready, which is the source's fault.
+    pub(super) fn take(&self, stream: StreamId, position: FramePosition) -> Option<Bytes> {
+        let mut shelf = self.shared.lock();
+        shelf.taken_to = shelf.taken_to.max(position);
+        let packets = shelf.packets.get_mut(&stream)?;
+        while packets.front().is_some_and(|(at, _)| *at < position) {
+            packets.pop_front();
+        }
+        let found = packets.front().is_some_and(|(at, _)| *at == position);
+        let packet = if found { packets.pop_front() } else { None };
+        self.shared.moved.notify_one();
+        packet.map(|(_, bytes)| bytes)
+    }
+
+    fn order(&self, order: Order) {
+        // A thread that has ended has said why.
+        let _ = self.orders.send(order);
+        self.shared.moved.notify_one();
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.moved.notify_one();
+        // It may be waiting for a disk; it ends by itself.
+        drop(self.thread.take());
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Rendition {
+    plan: RenditionPlan,
+    encoder: Box<dyn Encode>,
+}
+
+struct Thread {
+    group: GroupId,
+    rate: SampleRate,
+    channels: u8,
+    engine: EngineHandle,
+    orders: Receiver<Order>,
+    shared: Arc<Shared>,
+    source: Option<Box<dyn Source>>,
+    renditions: Vec<Rendition>,
+    /// What was read ahead and may not have been sent, for a rendition that comes late.
+    recent: VecDeque<(FramePosition, Vec<f32>)>,
+    run: u32,
+    position: FramePosition,
+    ended: bool,
+}
+
+impl Thread {
+    fn run(mut self) {
+        while self.wait() {
+            loop {
+                match self.orders.try_recv() {
+                    Ok(order) => self.obey(order),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return,
+                }
+            }
+            if !self.ended && self.has_room() {
+                self.encode_block();
+            }
+        }
+    }
+
+    /// Waits for something to do; says whether to go on.
+    fn wait(&self) -> bool {
+        let idle = |shelf: &mut Shelf| {
+            let room = shelf.encoded_to.0 < shelf.taken_to.0 + (AHEAD * BLOCK) as u64;
+            !shelf.closed && (self.ended || !room)
+        };
+        // Orders come without the lock held, so the wait is bounded.
+        let waited = self.shared.moved.wait_timeout_while(self.shared.lock(), ORDER_INTERVAL, idle);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.closed
+    }
+
+    fn has_room(&self) -> bool {
+        let shelf = self.shared.lock();
+        shelf.encoded_to.0 < shelf.taken_to.0 + (AHEAD * BLOCK) as u64
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Cue { run, position, source_frame, source } => {
+                self.source = source.or(self.source.take());
+                self.run = run;
+                self.position = position;
+                self.recent.clear();
+                self.ended = false;
+                self.renditions.iter_mut().for_each(|rendition| rendition.encoder.reset());
+                if let Some(Err(reason)) = self.source.as_mut().map(|source| source.seek(source_frame)) {
+                    self.fail(&reason.to_string());
+                }
+            }
+            Order::Add(plan) => self.add(plan),
+        }
+    }
+
+    fn add(&mut self, plan: RenditionPlan) {
+        let step = Step { codec: plan.format.codec, bit_rate: plan.format.bit_rate };
+        let encoder = unisono_codec::encoder(step, self.rate, self.channels, plan.format.packet_frames);
+        let mut rendition = match encoder {
+            Ok(encoder) => Rendition { plan, encoder },
+            Err(error) => return error!("{} cannot be encoded: {error}", plan.format.codec),
+        };
+        for (position, samples) in &self.recent {
+            encode(&mut rendition, self.run, *position, samples, &self.shared);
+        }
+        self.renditions.push(rendition);
+    }
+
+    fn encode_block(&mut self) {
+        let channels = usize::from(self.channels);
+        let mut samples = vec![0.0; BLOCK * channels];
+        let mut filled = 0;
+        while filled < BLOCK {
+            let Some(source) = &mut self.source else { break };
+            match source.read(&mut samples[filled * channels..]) {
+                Ok(0) => break,
+                Ok(frames) => filled += frames,
+                Err(reason) => {
+                    self.fail(&reason.to_string());
+                    break;
+                }
+            }
+        }
+        if filled < BLOCK && !self.ended {
+            self.end(FramePosition(self.position.0 + filled as u64));
+        }
+        self.push(samples);
+        if self.ended {
+            // Silence behind the end pushes out what codecs have looked ahead to.
+            self.push(vec![0.0; BLOCK * channels]);
+        }
+    }
+
+    fn push(&mut self, samples: Vec<f32>) {
+        for rendition in &mut self.renditions {
+            encode(rendition, self.run, self.position, &samples, &self.shared);
+        }
+        if self.recent.len() > AHEAD {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((self.position, samples));
+        self.position.0 += BLOCK as u64;
+        let mut shelf = self.shared.lock();
+        if shelf.run == self.run {
+            shelf.encoded_to = self.position;
+        }
+    }
+
+    fn end(&mut self, position: FramePosition) {
+        self.ended = true;
+        let (group, run) = (self.group, self.run);
+        self.engine.tell(move |engine, _| engine.source_ended(group, run, position));
+    }
+
+    fn fail(&mut self, reason: &str) {
+        warn!("group {} stops: {reason}", self.group);
+        self.ended = true;
+        let group = self.group;
+        self.engine.tell(move |engine, now| engine.house().handle_failure(now, group));
+    }
+}
+
+/// Encodes one block and puts its packets on the shelf.
+fn encode(rendition: &mut Rendition, run: u32, position: FramePosition, samples: &[f32], shared: &Shared) {
+    let frames = usize::try_from(rendition.plan.format.packet_frames).unwrap_or(BLOCK);
+    let channels = usize::from(rendition.plan.format.channels);
+    for (i, packet) in samples.chunks_exact(frames * channels).enumerate() {
+        match rendition.encoder.encode(packet) {
+            Ok(bytes) => {
+                let at = FramePosition(position.0 + (i * frames) as u64);
+                let mut shelf = shared.lock();
+                if shelf.run == run {
+                    shelf.packets.entry(rendition.plan.stream).or_default().push_back((at, bytes));
+                }
+            }
+            Err(error) => error!("a packet of {} is lost: {error}", rendition.plan.format.codec),
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The task that owns the house. Everything that changes it comes through one queue, so there is one order of events
+//! and no lock; whatever may take long (files, keys, disks) happens elsewhere and comes back as an event.
+
+mod admission;
+mod encoder;
+mod keeper;
+mod link;
+mod playing;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
+use tracing::{debug, info, warn};
+use unisono_core::{
+    time::{HubClock, Timestamp},
+    wire::{frame::Frame, ids::PeerId},
+};
+use unisono_household::{household::HubHousehold, local_join::LocalJoin};
+use unisono_transport::{
+    Connection, Endpoint, Identity, Options, clock,
+    discovery::{Announcement, Record},
+};
+
+pub use self::playing::PlayError;
+pub(crate) use self::playing::frames_of;
+use self::{
+    encoder::Encoder,
+    keeper::Keeper,
+    link::{Link, LinkOrder},
+};
+use crate::house::{Action, ConnectionId, GroupId, House, StreamSettings};
+
+/// Events that may wait. At 500 nodes this is a tenth of a second of requests for repair.
+const QUEUE: usize = 4_096;
+
+/// With nothing due the engine looks around so often.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// While something plays, where it is gets written so often.
+const POSITION_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What a hub is made of.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// The hub's name.
+    pub name: String,
+    /// Where nodes connect.
+    pub listen: SocketAddr,
+    /// What the hub keeps across restarts.
+    pub state: PathBuf,
+    /// Where it leaves a token for nodes on this machine.
+    pub runtime: PathBuf,
+    /// How streams are made.
+    pub streams: StreamSettings,
+}
+
+/// Why a hub cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What it keeps cannot be used.
+    #[error(transparent)]
+    State(#[from] unisono_household::Error),
+    /// Its port cannot be used.
+    #[error("{error}; choose another with --listen or `listen` in the settings")]
+    Port {
+        /// What is wrong.
+        error: unisono_transport::Error,
+    },
+    /// Its key cannot be used.
+    #[error(transparent)]
+    Identity(unisono_transport::Error),
+    /// Streams cannot be made as the settings want them.
+    #[error(transparent)]
+    Streams(#[from] unisono_codec::Error),
+}
+
+/// Something to be done by the engine, with everything that it has at hand.
+type Call = Box<dyn FnOnce(&mut Engine, Timestamp<HubClock>) + Send>;
+
+/// What comes to the engine.
+enum Event {
+    Call(Call),
+    Connected(Connection),
+    Frame(ConnectionId, Frame),
+    Datagram(ConnectionId, Bytes),
+    Gone(ConnectionId),
+}
+
+/// The way to the engine.
+#[derive(Clone)]
+pub struct EngineHandle {
+    events: mpsc::Sender<Event>,
+    household: Arc<Mutex<HubHousehold>>,
+    port: u16,
+}
+
+/// The hub.
+pub struct Engine {
+    house: House,
+    handle: EngineHandle,
+    received: mpsc::Receiver<Event>,
+    endpoint: Arc<Endpoint>,
+    links: HashMap<ConnectionId, Link>,
+    encoders: BTreeMap<GroupId, Encoder>,
+    sources: HashMap<GroupId, Box<dyn unisono_media::Source>>,
+    keeper: Keeper,
+    next_connection: u64,
+    changed: bool,
+    _local: Option<LocalJoin>,
+    _announcement: Announcement,
+}
+
+impl Engine {
+    /// Opens what the hub keeps and its port. To be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When any of it cannot be used.
+    pub fn start(settings: &EngineSettings) -> Result<Self, Error> {
+        let mut household = HubHousehold::open_or_create(&settings.state, &settings.name, unix_now())?;
+        let (keeper, kept) = Keeper::open(&settings.state)?;
+        let identity = Identity::from_pkcs8(household.hub_key().pkcs8()).map_err(Error::Identity)?;
+        let options = Options { accept: true, ..Options::new(*household.reset_key()) };
+        let endpoint = Endpoint::bind(settings.listen, &identity, &options).map_err(|error| Error::Port { error })?;
+        let port = endpoint.local_address().map_or(settings.listen.port(), |address| address.port());
+        let loopback = if settings.listen.is_ipv6() && !settings.listen.ip().is_unspecified() {
+            settings.listen
+        } else {
+            SocketAddr::from(([127, 0, 0, 1], port))
+        };
+        let local = household.open_local_join(&settings.runtime, &[loopback]);
+        let local = local.inspect_err(|error| warn!("nodes on this machine cannot join by themselves: {error}")).ok();
+        let record = Record::new(identity.peer_id(), Some(household.household_id()), &settings.name);
+        let announcement = Announcement::start(&record, port);
+        let seed = clock::now::<HubClock>().as_nanos().cast_unsigned();
+        let mut house = House::new(settings.name.clone(), identity.peer_id(), settings.streams.clone(), seed)?;
+        let resume = kept.map_or_else(Vec::new, |kept| playing::restore(&mut house, kept));
+        let (events, received) = mpsc::channel(QUEUE);
+        let handle = EngineHandle { events, household: Arc::new(Mutex::new(household)), port };
+        info!("hub \"{}\" ({}) listens at UDP port {port}", settings.name, identity.peer_id());
+        let engine = Self {
+            house,
+            handle,
+            received,
+            endpoint: Arc::new(endpoint),
+            links: HashMap::new(),
+            encoders: BTreeMap::new(),
+            sources: HashMap::new(),
+            keeper,
+            next_connection: 1,
+            changed: false,
+            _local: local,
+            _announcement: announcement,
+        };
+        for (group, path) in resume {
+            tokio::spawn(playing::resume(engine.handle.clone(), group, path));
+        }
+        Ok(engine)
+    }
+
+    /// The way to this engine.
+    pub fn handle(&self) -> EngineHandle {
+        self.handle.clone()
+    }
+
+    /// The house, to be read or commanded.
+    pub const fn house(&mut self) -> &mut House {
+        &mut self.house
+    }
+
+    /// Whether a connection of a node is there.
+    pub fn address_of(&self, peer: PeerId) -> Option<SocketAddr> {
+        self.links.values().find(|link| link.connection.peer() == peer).map(|link| link.connection.remote_address())
+    }
+
+    /// Serves until `stop` completes, then says goodbye.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
+        let (endpoint, events) = (Arc::clone(&self.endpoint), self.handle.events.clone());
+        let acceptor = tokio::spawn(async move {
+            while let Some(connection) = endpoint.accept().await {
+                if events.send(Event::Connected(connection)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let mut save_at = Instant::now() + POSITION_INTERVAL;
+        loop {
+            self.act();
+            let now: Timestamp<HubClock> = clock::now();
+            let due = self.house.poll_timeout().map_or(IDLE, |at| (at - now).to_duration()).min(IDLE);
+            let wake = (Instant::now() + due).min(save_at);
+            tokio::select! {
+                () = &mut stop => break,
+                Some(event) = self.received.recv() => self.take(event),
+                () = sleep_until(wake) => {}
+            }
+            // What has come in meanwhile is taken together.
+            while let Ok(event) = self.received.try_recv() {
+                self.take(event);
+            }
+            let now = clock::now();
+            self.house.handle_timeout(now);
+            if self.changed || Instant::now() >= save_at {
+                save_at = Instant::now() + POSITION_INTERVAL;
+                self.keeper.keep(self.house.snapshot(now), self.changed);
+                self.changed = false;
+            }
+        }
+        acceptor.abort();
+        self.keeper.keep(self.house.snapshot(clock::now()), true);
+        self.endpoint.shut_down("the hub is stopping").await;
+    }
+
+    fn take(&mut self, event: Event) {
+        let now = clock::now();
+        match event {
+            Event::Call(call) => call(self, now),
+            Event::Connected(connection) => {
+                let id = ConnectionId(self.next_connection);
+                self.next_connection += 1;
+                debug!("connection {} from {} ({})", id.0, connection.remote_address(), connection.peer());
+                self.house.handle_connected(id, connection.peer());
+                self.links.insert(id, Link::start(id, connection, self.handle.events.clone()));
+            }
+            Event::Frame(id, frame) => self.house.handle_frame(now, id, &frame),
+            Event::Datagram(id, datagram) => self.house.handle_datagram(now, id, &datagram),
+            Event::Gone(id) => {
+                self.house.handle_disconnected(id);
+                self.links.remove(&id);
+            }
+        }
+        // Packets are answered before more is taken in.
+        self.act();
+    }
+
+    /// Does what the house wants done.
+    fn act(&mut self) {
+        while let Some(action) = self.house.poll_action() {
+            match action {
+                Action::Control(id, bytes) => self.order(id, LinkOrder::Control(bytes)),
+                Action::Datagram(id, bytes) => {
+                    if let Some(link) = self.links.get(&id) {
+                        // A connection that is over says so by itself.
+                        let _ = link.connection.send_datagram(bytes);
+                    }
+                }
+                Action::Clock(id, leader) => self.order(id, LinkOrder::Clock(Box::new(leader))),
+                Action::Judge(id, peer, hello) => self.judge(id, peer, hello),
+                Action::Budget(id, bit_rate, latency) => {
+                    if let Some(link) = self.links.get(&id) {
+                        link.connection.set_budget(bit_rate, latency);
+                    }
+                }
+                Action::Close(id, reason) => self.order(id, LinkOrder::Close(reason)),
+                Action::Cue { group, run, position, source_frame } => self.cue(group, run, position, source_frame),
+                Action::AddRendition(group, plan) => {
+                    if let Some(encoder) = self.encoders.get(&group) {
+                        encoder.add(plan);
+                    }
+                }
+                Action::Packet { group, stream, position } => {
+                    let packet = self.encoders.get(&group).and_then(|encoder| encoder.take(stream, position));
+                    match packet {
+                        Some(payload) => self.house.handle_packet(group, stream, position, payload),
+                        None => debug!("the source of group {group} was late for position {}", position.0),
+                    }
+                }
+                Action::CloseStream(group) => {
+                    self.encoders.remove(&group);
+                }
+                Action::Ended(group) => info!("group {group} has played to the end"),
+                Action::Changed => self.changed = true,
+            }
+        }
+    }
+
+    /// Tells a link something; one that does not keep up is closed.
+    fn order(&mut self, id: ConnectionId, order: LinkOrder) {
+        let stuck = self.links.get(&id).is_some_and(|link| link.orders.try_send(order).is_err());
+        if stuck && let Some(link) = self.links.get(&id) {
+            warn!("node {} does not read what it is told; its connection is closed", link.connection.peer());
+            link.connection.close("too far behind");
+        }
+    }
+}
+
+impl EngineHandle {
+    /// Has the engine do something, and waits for what comes of it. `None` when the hub is stopping.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut Engine, Timestamp<HubClock>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        let call: Call = Box::new(move |engine, now| {
+            // Whoever asked may have gone.
+            let _ = answer.send(call(engine, now));
+        });
+        self.events.send(Event::Call(call)).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// As [`Self::call`], from a thread of its own, without waiting for what comes of it.
+    fn tell(&self, call: impl FnOnce(&mut Engine, Timestamp<HubClock>) + Send + 'static) {
+        // The engine may have ended.
+        let _ = self.events.blocking_send(Event::Call(Box::new(call)));
+    }
+
+    /// Has the household do something; it may wait for a disk, so it is done on a thread for that.
+    pub async fn household<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut HubHousehold) -> T + Send + 'static,
+    ) -> Option<T> {
+        let household = Arc::clone(&self.household);
+        let call = move || call(&mut household.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::task::spawn_blocking(call).await.ok()
+    }
+
+    /// The UDP port at which nodes connect.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// Seconds since 1970 on the wall clock: for tokens and for judging how long the hub was away, never for sound.
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

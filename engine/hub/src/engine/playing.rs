@@ -1,0 +1,148 @@
+//! What plays: opening sources, handing them to encoders, going on after a restart.
+
+use std::path::PathBuf;
+
+use tracing::{info, warn};
+use unisono_core::{
+    time::Nanos,
+    units::{FramePosition, SampleRate},
+};
+use unisono_media::{FileSource, Source};
+
+use super::{Engine, EngineHandle, encoder::Encoder, keeper::Kept, unix_now};
+use crate::house::{GroupId, House, Media, Refused};
+
+/// A hub that was away for no longer than this goes on by itself; after a longer time nobody expects it to, and nothing
+/// starts unasked.
+const RESUME_WITHIN: u64 = 60;
+
+/// Why something is not played.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlayError {
+    /// The file.
+    #[error(transparent)]
+    Media(#[from] unisono_media::Error),
+    /// The group.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The hub is stopping.
+    #[error("the hub is stopping")]
+    Stopping,
+}
+
+/// A source that was opened, and what it is.
+struct Opened {
+    source: Box<dyn Source>,
+    media: Media,
+}
+
+impl EngineHandle {
+    /// Opens a file and plays it in a group from so many seconds on; gives its title.
+    ///
+    /// # Errors
+    /// When the file cannot be played, or the group is not there or has no rooms.
+    pub async fn play_file(&self, group: GroupId, path: PathBuf, seconds: f64) -> Result<String, PlayError> {
+        let opened = open(self, path).await?;
+        let title = opened.media.title.clone();
+        self.call(move |engine, now| {
+            let rate = engine.house.settings().rate;
+            let frame = frames_of(seconds, rate);
+            // The cue that this brings about finds its source here.
+            engine.sources.insert(group, opened.source);
+            let played = engine.house.play(now, group, opened.media, frame);
+            if played.is_err() {
+                engine.sources.remove(&group);
+            }
+            played
+        })
+        .await
+        .ok_or(PlayError::Stopping)??;
+        Ok(title)
+    }
+
+    /// Goes on with what a group has paused. Its file is opened again if the hub has been restarted since.
+    ///
+    /// # Errors
+    /// When nothing is paused, or the file cannot be played any more.
+    pub async fn resume(&self, group: GroupId) -> Result<(), PlayError> {
+        let reopen = self.call(move |engine, now| {
+            if engine.encoders.contains_key(&group) {
+                return engine.house.resume(now, group).map(|()| None);
+            }
+            match (engine.house.position(now, group), engine.house.groups().get(&group)) {
+                (Some(frame), Some(known)) => Ok(known.media.clone().map(|media| (media.location, frame))),
+                (None, Some(known)) => Err(Refused::NothingPlays(known.name.clone())),
+                (_, None) => Err(Refused::UnknownGroup(group.to_string())),
+            }
+        });
+        let Some((location, frame)) = reopen.await.ok_or(PlayError::Stopping)?? else { return Ok(()) };
+        let opened = open(self, location.into()).await?;
+        let played = self.call(move |engine, now| {
+            engine.sources.insert(group, opened.source);
+            engine.house.play(now, group, opened.media, frame)
+        });
+        Ok(played.await.ok_or(PlayError::Stopping)??)
+    }
+}
+
+impl Engine {
+    /// Makes a group's source ready.
+    pub(super) fn cue(&mut self, group: GroupId, run: u32, position: FramePosition, source_frame: u64) {
+        let source = self.sources.remove(&group);
+        if let Some(encoder) = self.encoders.get(&group) {
+            encoder.cue(run, position, source_frame, source);
+            return;
+        }
+        let Some(source) = source else {
+            warn!("group {group} has nothing to play from");
+            return;
+        };
+        let settings = self.house.settings();
+        match Encoder::start(group, settings.rate, settings.channels, self.handle.clone()) {
+            Ok(encoder) => {
+                encoder.cue(run, position, source_frame, Some(source));
+                self.encoders.insert(group, encoder);
+            }
+            Err(error) => warn!("no thread to encode for group {group}: {error}"),
+        }
+    }
+
+    /// An encoder's source has come to its end.
+    pub(super) fn source_ended(&mut self, group: GroupId, run: u32, position: FramePosition) {
+        self.house.handle_end(group, run, position);
+    }
+}
+
+/// Takes up what was kept; gives what is to be played on.
+pub(super) fn restore(house: &mut House, kept: Kept) -> Vec<(GroupId, PathBuf)> {
+    let away = unix_now().saturating_sub(kept.at_unix);
+    let playing = kept.snapshot.groups.iter().filter_map(|group| Some((group.id(), PathBuf::from(group.playing()?))));
+    let resume = if away <= RESUME_WITHIN { playing.collect() } else { Vec::new() };
+    house.restore(kept.snapshot);
+    resume
+}
+
+/// Goes on with what played before a restart.
+pub(super) async fn resume(handle: EngineHandle, group: GroupId, path: PathBuf) {
+    match handle.resume(group).await {
+        Ok(()) => info!("going on with {} in group {group}", path.display()),
+        Err(error) => warn!("group {group} does not go on: {error}"),
+    }
+}
+
+/// Opens a file; it may wait for a disk, so it is done on a thread for that.
+async fn open(handle: &EngineHandle, path: PathBuf) -> Result<Opened, PlayError> {
+    let streams = handle.call(|engine, _| engine.house.settings().clone()).await.ok_or(PlayError::Stopping)?;
+    let location = path.to_string_lossy().into_owned();
+    let open = move || FileSource::open(&path, streams.rate, streams.channels);
+    let source = tokio::task::spawn_blocking(open).await.map_err(|_| PlayError::Stopping)??;
+    let description = source.description();
+    let media = Media { title: description.title.clone(), location, frames: description.frames };
+    Ok(Opened { source: Box::new(source), media })
+}
+
+/// So many seconds in frames.
+pub(crate) fn frames_of(seconds: f64, rate: SampleRate) -> u64 {
+    rate.frames_in(Nanos::from_secs_f64(seconds)).0
+}

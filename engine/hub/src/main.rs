@@ -1,0 +1,76 @@
+//! `unisono-hub`: sends music to nodes, all on one clock.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tracing::info;
+use unisono_hub::{api, config::Arguments, engine::Engine};
+
+fn main() -> ExitCode {
+    unisono_settings::start_logging();
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("unisono-hub: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let (check, with_parent) = (arguments.check_config, arguments.with_parent);
+    let settings = arguments.settings()?;
+    if check {
+        println!(
+            "the settings are fine: nodes at {}, state in {}",
+            settings.engine.listen,
+            settings.engine.state.display()
+        );
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.context("no event loop")?.block_on(async {
+        let stop = stopped(with_parent).context("signals cannot be caught")?;
+        let listener = TcpListener::bind(settings.api).await.with_context(|| {
+            format!("the control API cannot have TCP port {}; choose another with --api", settings.api)
+        })?;
+        let engine = Engine::start(&settings.engine)?;
+        info!("control API at http://{}", listener.local_addr().unwrap_or(settings.api));
+        let serve = api::serve(listener, engine.handle());
+        tokio::select! {
+            () = engine.run(ended(stop)) => Ok(()),
+            served = serve => served.context("the control API has stopped"),
+        }
+    })
+}
+
+/// Completes when the program is asked to end.
+fn stopped(with_parent: bool) -> std::io::Result<watch::Receiver<bool>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (stop, stopped) = watch::channel(false);
+    if with_parent {
+        let stop = stop.clone();
+        unisono_settings::when_parent_ends(move || {
+            stop.send_replace(true);
+        })?;
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        stop.send_replace(true);
+    });
+    Ok(stopped)
+}
+
+async fn ended(mut stop: watch::Receiver<bool>) {
+    // The sender lives as long as the program.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,160 @@
+//! The node's settings: a file, and the command line over it.
+
+use std::{collections::HashSet, path::PathBuf};
+
+use clap::Parser;
+use serde::Deserialize;
+use unisono_core::time::Nanos;
+use unisono_household::token::JoinToken;
+use unisono_settings::{Program, runtime_folder, state_folder};
+
+use crate::{
+    output::OutputSpec,
+    session::{NodeSettings, RoomSettings},
+};
+
+/// Plays what its hub sends, in time with every other room.
+#[derive(Debug, Parser)]
+#[command(name = "unisono-node", version)]
+pub struct Arguments {
+    /// Settings file [default: /etc/unisono/node.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Join a household with a token from `unisono token`
+    #[arg(long, value_name = "TOKEN")]
+    pub join: Option<String>,
+    /// Where the hub is, when it is not found by itself: host or host:port
+    #[arg(long, value_name = "ADDRESS")]
+    pub hub: Vec<String>,
+    /// What this node is called [default: the machine's name]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Where the sound goes; `--list` shows what this machine has
+    #[arg(long, value_name = "OUTPUT", help = OUTPUT_HELP)]
+    pub output: Option<String>,
+    /// Delay behind the converter (amplifier, television), in milliseconds
+    #[arg(long, value_name = "MS")]
+    pub latency_ms: Option<f64>,
+    /// What is kept across restarts
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+    /// Where a hub on this machine leaves its token
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub runtime: Option<PathBuf>,
+    /// List the outputs of this machine and end
+    #[arg(long)]
+    pub list: bool,
+    /// Play a test tone on the output and end
+    #[arg(long)]
+    pub test_tone: bool,
+    /// Read the settings, say what is wrong with them, and end
+    #[arg(long)]
+    pub check_config: bool,
+    /// End when standard input does
+    #[arg(long, hide = true)]
+    pub with_parent: bool,
+}
+
+/// The settings file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    name: Option<String>,
+    hub: Vec<String>,
+    state: Option<PathBuf>,
+    room: Vec<FileRoom>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileRoom {
+    name: Option<String>,
+    #[serde(default = "automatic")]
+    output: OutputSpec,
+    #[serde(default)]
+    latency_ms: f64,
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file.
+    #[error(transparent)]
+    File(#[from] unisono_settings::Error),
+    /// The command line or the file says something that cannot be.
+    #[error("{0}")]
+    Impossible(String),
+}
+
+const OUTPUT_HELP: &str =
+    "Where the sound goes: auto, alsa:NAME, cpal[:NAME], file:PATH.wav, model[:ppm=..,quantum=..,record=..]";
+
+/// Where the settings are unless it is said otherwise.
+const CONFIG: &str = "/etc/unisono/node.toml";
+
+/// The longest delay behind a converter.
+const MAX_LATENCY_MS: f64 = 2_000.0;
+
+impl Arguments {
+    /// The settings that the file and the command line make together.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be used, or a value is impossible.
+    pub fn settings(self) -> Result<NodeSettings, Error> {
+        let file: File = match &self.config {
+            Some(path) => unisono_settings::read(path)?,
+            None => unisono_settings::read_if_there(CONFIG.as_ref())?,
+        };
+        let join = self.join.map(|text| text.parse::<JoinToken>()).transpose();
+        let join = join.map_err(|error| Error::Impossible(format!("--join: {error}")))?;
+        let output = self.output.map(|text| text.parse::<OutputSpec>()).transpose();
+        let output = output.map_err(|error| Error::Impossible(format!("--output: {error}")))?;
+        let name = self.name.or(file.name).unwrap_or_else(machine_name);
+        let mut rooms = file.room;
+        if rooms.is_empty() {
+            rooms.push(FileRoom { name: None, output: automatic(), latency_ms: 0.0 });
+        }
+        if output.is_some() || self.latency_ms.is_some() {
+            let [only] = rooms.as_mut_slice() else {
+                let text = "--output and --latency-ms are for a node with one room; set them in the settings file";
+                return Err(Error::Impossible(text.into()));
+            };
+            only.output = output.unwrap_or_else(|| only.output.clone());
+            only.latency_ms = self.latency_ms.unwrap_or(only.latency_ms);
+        }
+        let mut outputs = HashSet::new();
+        let rooms = rooms.into_iter().map(|room| {
+            let output = room.output.to_string();
+            if !(0.0..=MAX_LATENCY_MS).contains(&room.latency_ms) {
+                let text = format!("latency_ms: {} is not between 0 and {MAX_LATENCY_MS}", room.latency_ms);
+                return Err(Error::Impossible(text));
+            }
+            if !matches!(room.output, OutputSpec::Model(_)) && !outputs.insert(output.clone()) {
+                return Err(Error::Impossible(format!("output: two rooms cannot share {output}")));
+            }
+            let latency = Nanos::from_secs_f64(room.latency_ms * 1e-3);
+            Ok(RoomSettings { name: room.name.unwrap_or_else(|| name.clone()), output: room.output, latency })
+        });
+        Ok(NodeSettings {
+            rooms: rooms.collect::<Result<_, _>>()?,
+            hubs: if self.hub.is_empty() { file.hub } else { self.hub },
+            state: self.state.or(file.state).unwrap_or_else(|| state_folder(Program::Node)),
+            runtime: self.runtime.unwrap_or_else(runtime_folder),
+            join,
+            name,
+        })
+    }
+}
+
+const fn automatic() -> OutputSpec {
+    OutputSpec::Auto
+}
+
+/// What the machine is called.
+fn machine_name() -> String {
+    let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "node".into() } else { name.into() }
+}

@@ -1,0 +1,75 @@
+//! `unisono-node`: plays what its hub sends.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use clap::Parser;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use unisono_player::{config::Arguments, output, session::Node};
+
+fn main() -> ExitCode {
+    unisono_settings::start_logging();
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("unisono-node: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    if arguments.list {
+        for device in output::list() {
+            let state = if device.available { "" } else { "  (not available now)" };
+            println!("{:<40} {}{state}", device.id, device.description);
+        }
+        return Ok(());
+    }
+    let (check, test_tone, with_parent) = (arguments.check_config, arguments.test_tone, arguments.with_parent);
+    let settings = arguments.settings()?;
+    if check {
+        println!("the settings are fine: {} room(s), state in {}", settings.rooms.len(), settings.state.display());
+        return Ok(());
+    }
+    if test_tone {
+        for room in &settings.rooms {
+            println!("{}: a test tone on {}", room.name, room.output);
+            output::test_tone(&room.output, TEST_TONE)?;
+        }
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event loop")?;
+    runtime.block_on(async {
+        let stop = stopped(with_parent).context("signals cannot be caught")?;
+        Node::start(settings)?.run(stop).await?;
+        Ok(())
+    })
+}
+
+/// Completes when the program is asked to end.
+fn stopped(with_parent: bool) -> std::io::Result<impl Future<Output = ()>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (orphaned, mut orphan) = watch::channel(false);
+    if with_parent {
+        let orphaned = orphaned.clone();
+        unisono_settings::when_parent_ends(move || {
+            orphaned.send_replace(true);
+        })?;
+    }
+    Ok(async move {
+        // Held, so that without a parent to watch nothing is ever said.
+        let _orphaned = orphaned;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = orphan.wait_for(|orphan| *orphan) => {}
+        }
+    })
+}
+
+/// Long enough to walk to the speaker and hear it.
+const TEST_TONE: Duration = Duration::from_secs(5);

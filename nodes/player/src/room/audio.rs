@@ -1,0 +1,194 @@
+//! The audio thread: asks the converter where it is, renders, writes. While an output runs it neither allocates, locks
+//! nor logs; opening one, and opening it again when it is gone, happens in between.
+
+use std::{
+    io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use ringbuf::{
+    HeapCons, HeapProd, HeapRb,
+    traits::{Consumer, Observer, Producer, Split},
+};
+use tracing::{info, warn};
+use unisono_core::{
+    time::{HubClock, Mapping, Nanos, NodeClock},
+    timeline::Timeline,
+    units::{Gain, SampleRate},
+};
+
+use super::{
+    RoomSetup, RoomStatus,
+    block::{CHANNELS, Played},
+    renderer::{Rendered, Renderer},
+};
+use crate::output::{self, Fault, Gone, Output, OutputSpec};
+
+/// Frames rendered at once, 5 ms at 48 kHz.
+const CHUNK: usize = 240;
+
+/// With less than this queued the device cannot wait for sound that is late.
+const URGENT: Nanos = Nanos::from_millis(15);
+
+/// A lost output is tried again so often.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Orders that may wait. They come at the rate of packets at most, and the thread looks every 5 ms.
+const ORDERS: usize = 256;
+
+/// What the audio thread is told. Small and without heap memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AudioOrder {
+    /// Play this once what played before has faded out.
+    Start {
+        /// The blocks of this stream bear this number.
+        generation: u32,
+        /// What its positions mean.
+        timeline: Timeline,
+    },
+    /// The positions have a new meaning.
+    Timeline(Timeline),
+    /// Fade out.
+    Stop,
+    /// Be so loud, within so long.
+    Gain(Gain, Nanos),
+    /// The hub's clock is known better.
+    Clock(Mapping<NodeClock, HubClock>),
+}
+
+/// The giving end.
+pub(super) struct Orders(HeapProd<AudioOrder>);
+
+/// The taking end.
+pub(super) struct Ordered(HeapCons<AudioOrder>);
+
+pub(super) fn orders() -> (Orders, Ordered) {
+    let (give, take) = HeapRb::new(ORDERS).split();
+    (Orders(give), Ordered(take))
+}
+
+impl Orders {
+    /// An audio thread that has not looked for over a second has no use for more.
+    pub(super) fn give(&mut self, order: AudioOrder) {
+        let _ = self.0.try_push(order);
+    }
+}
+
+struct Thread {
+    spec: OutputSpec,
+    rate: SampleRate,
+    renderer: Renderer,
+    orders: HeapCons<AudioOrder>,
+    status: Arc<RoomStatus>,
+    random: fastrand::Rng,
+}
+
+pub(super) fn spawn(
+    setup: &RoomSetup,
+    played: Played,
+    orders: Ordered,
+    status: Arc<RoomStatus>,
+) -> io::Result<JoinHandle<()>> {
+    let thread = Thread {
+        spec: setup.output.clone(),
+        rate: setup.rate,
+        renderer: Renderer::new(played, setup.rate, setup.latency),
+        orders: orders.0,
+        status,
+        random: fastrand::Rng::with_seed(unisono_transport::clock::now::<NodeClock>().as_nanos().cast_unsigned()),
+    };
+    thread::Builder::new().name("audio".into()).spawn(move || thread.run())
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut said = String::new();
+        while !self.is_over() {
+            match output::open(&self.spec, self.rate) {
+                Ok(mut output) => {
+                    info!("output {} is open", self.spec);
+                    said.clear();
+                    self.status.set_output(true, self.spec.to_string());
+                    self.renderer.device_restarted();
+                    let Some(gone) = self.serve(output.as_mut()) else { return };
+                    warn!("output {}: {gone}", self.spec);
+                    self.status.set_output(false, format!("{}: {gone}", self.spec));
+                    self.renderer.device_restarted();
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    if text != said {
+                        warn!("{text}");
+                        said.clone_from(&text);
+                    }
+                    self.status.set_output(false, text);
+                }
+            }
+            self.wait_for_device();
+        }
+    }
+
+    /// Plays until the output is lost, or `None` when the room ends. Real-time.
+    fn serve(&mut self, output: &mut dyn Output) -> Option<Gone> {
+        let urgent = u32::try_from(self.rate.frames_in(URGENT).0).unwrap_or(u32::MAX);
+        let mut chunk = [0.0; CHUNK * CHANNELS];
+        loop {
+            self.take_orders();
+            if self.is_over() {
+                return None;
+            }
+            match self.turn(output, urgent, &mut chunk) {
+                Ok(()) => {}
+                Err(Fault::Underrun) => {
+                    self.status.count_underrun();
+                    self.renderer.device_restarted();
+                }
+                Err(Fault::Gone(gone)) => return Some(gone),
+            }
+            self.status.publish(&self.renderer.status(), output.quality().uncertainty);
+            // At irregular times, so that the steps of a coarse counter are met at every phase.
+            thread::sleep(Duration::from_micros(self.random.u64(4_000..6_000)));
+        }
+    }
+
+    /// Real-time.
+    fn turn(&mut self, output: &mut dyn Output, urgent: u32, chunk: &mut [f32]) -> Result<(), Fault> {
+        if let Some(reading) = output.position()? {
+            self.renderer.observe(reading);
+        }
+        loop {
+            let room = output.room()?;
+            let frames = usize::try_from(room.writable).unwrap_or(0).min(CHUNK);
+            if frames == 0 {
+                return Ok(());
+            }
+            match self.renderer.render(&mut chunk[..frames * CHANNELS], room.queued < urgent) {
+                Rendered::Wait => return Ok(()),
+                Rendered::Frames(frames) => output.write(&chunk[..frames * CHANNELS])?,
+            };
+        }
+    }
+
+    fn take_orders(&mut self) {
+        while let Some(order) = self.orders.try_pop() {
+            self.renderer.obey(order);
+        }
+    }
+
+    /// Waits before the next attempt, and keeps taking orders so that the room is up to date when its output is back.
+    fn wait_for_device(&mut self) {
+        let until = Instant::now() + RETRY;
+        while Instant::now() < until && !self.is_over() {
+            self.take_orders();
+            self.renderer.drain();
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Whether the room ends: the decoding thread is gone.
+    fn is_over(&self) -> bool {
+        self.orders.is_empty() && !self.orders.write_is_held()
+    }
+}

@@ -1,0 +1,128 @@
+//! One room: packets come in from the session, sound goes out through a converter.
+//!
+//! ```text
+//! session ──RoomCommand──▶ decoding thread ──blocks, AudioCommand──▶ audio thread ──▶ Output
+//!    ▲                                                                    │
+//!    └────────────────────────── RoomStatus (atomics) ◀───────────────────┘
+//! ```
+//!
+//! Blocks travel through a lock-free ring and come back empty through another, so that the audio thread neither
+//! allocates nor frees. Where a decision is made (which packet, which frames, how fast) it is made by
+//! `unisono_core::playout`, which the simulator runs too.
+
+mod audio;
+mod block;
+mod decoder;
+mod renderer;
+mod status;
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{self, SyncSender},
+    },
+    thread::JoinHandle,
+};
+
+use bytes::Bytes;
+use unisono_core::{
+    playout::Leads,
+    time::{HubClock, Mapping, Nanos, NodeClock},
+    timeline::Timeline,
+    units::{FramePosition, Gain, SampleRate},
+    wire::{control::Format, ids::StreamId},
+};
+
+pub use self::status::{OutputState, RoomStatus};
+use crate::output::OutputSpec;
+
+/// Decoded sound is handed over so early when it is there, and a packet that is missing is given up so late. The device
+/// holds 60 ms, of which the audio thread spends three quarters waiting for sound that is late.
+pub const LEADS: Leads = Leads { ready: Nanos::from_millis(120), give_up: Nanos::from_millis(50) };
+
+/// Commands that may wait: two seconds of packets. A decoding thread that is further behind is of no use.
+const QUEUE: usize = 256;
+
+/// What the session tells a room.
+#[derive(Clone, Debug)]
+pub enum RoomCommand {
+    /// Play this rendition; what played before ends with a fade.
+    Start {
+        /// The rendition.
+        stream: StreamId,
+        /// How its packets are coded; validated.
+        format: Format,
+        /// What its positions mean.
+        timeline: Timeline,
+    },
+    /// The positions have a new meaning.
+    Timeline(StreamId, Timeline),
+    /// A packet.
+    Packet(StreamId, FramePosition, Bytes),
+    /// End what plays, with a fade.
+    Stop,
+    /// Be so loud, within so long.
+    Gain(Gain, Nanos),
+    /// The hub's clock is known better.
+    Clock(Mapping<NodeClock, HubClock>),
+}
+
+/// How a room is made.
+#[derive(Clone, Debug)]
+pub struct RoomSetup {
+    /// Where the sound goes.
+    pub output: OutputSpec,
+    /// What lies behind the converter: a speaker's own delay, a trim.
+    pub latency: Nanos,
+    /// The rate at which the output is opened.
+    pub rate: SampleRate,
+}
+
+/// A room that runs. Dropping it fades out and ends its threads.
+#[derive(Debug)]
+pub struct Room {
+    commands: Option<SyncSender<RoomCommand>>,
+    status: Arc<RoomStatus>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Room {
+    /// Starts a room's threads. The output is opened by them, and again every second while it is gone.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no threads.
+    pub fn start(setup: &RoomSetup) -> io::Result<Self> {
+        let (commands, received) = mpsc::sync_channel(QUEUE);
+        let status = Arc::new(RoomStatus::new(&setup.output));
+        let (sound, played) = block::queue();
+        let (orders, ordered) = audio::orders();
+        let audio = audio::spawn(setup, played, ordered, Arc::clone(&status))?;
+        let decoder = decoder::spawn(received, sound, orders, setup.latency, Arc::clone(&status))?;
+        Ok(Self { commands: Some(commands), status, threads: vec![decoder, audio] })
+    }
+
+    /// Tells the room something. A room that is too far behind loses it; that is counted.
+    pub fn tell(&self, command: RoomCommand) {
+        if self.commands.as_ref().is_some_and(|commands| commands.try_send(command).is_err()) {
+            self.status.count_dropped();
+        }
+    }
+
+    /// How the room is doing.
+    pub fn status(&self) -> &RoomStatus {
+        &self.status
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // The decoding thread ends with its commands, the audio thread with its orders.
+        self.commands = None;
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! From blocks to the frames that go to a converter. Real-time throughout: no allocation, no lock, no system call.
+
+use unisono_core::{
+    playout::{DacReading, Playout, PlayoutStatus, Queued, RESAMPLER_REACH, Step},
+    time::Nanos,
+    units::{FramePosition, Gain, SampleRate},
+};
+use unisono_media::resample::Resampler;
+
+use super::{
+    audio::AudioOrder,
+    block::{Block, CHANNELS, Played},
+};
+
+/// Frames that the resampler holds at most: what the decoder runs ahead and what is read back, at 48 kHz 0.34 s.
+const HELD_FRAMES: usize = 16_384;
+
+/// What came of a call to [`Renderer::render`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rendered {
+    /// So many frames are to be written.
+    Frames(usize),
+    /// The sound is not there yet and the device can wait for it.
+    Wait,
+}
+
+/// Turns blocks into frames. Owned by the audio thread.
+pub(super) struct Renderer {
+    played: Played,
+    playout: Playout,
+    resampler: Resampler,
+    /// Which stream is played, and which waits for the old one to fade out.
+    generation: u32,
+    next: Option<(u32, unisono_core::timeline::Timeline)>,
+    run: u32,
+    pending: Option<Box<Block>>,
+    volume: Volume,
+}
+
+impl Renderer {
+    pub(super) fn new(played: Played, rate: SampleRate, latency: Nanos) -> Self {
+        Self {
+            played,
+            playout: Playout::new(rate, latency),
+            resampler: Resampler::new(CHANNELS, HELD_FRAMES),
+            generation: 0,
+            next: None,
+            run: 0,
+            pending: None,
+            volume: Volume { gain: 0.0, target: 0.0, step: 0.0, rate },
+        }
+    }
+
+    pub(super) fn obey(&mut self, order: AudioOrder) {
+        match order {
+            AudioOrder::Start { generation, timeline } => self.next = Some((generation, timeline)),
+            AudioOrder::Timeline(timeline) => match &mut self.next {
+                Some((_, next)) => *next = timeline,
+                None => self.playout.set_timeline(timeline),
+            },
+            AudioOrder::Stop => {
+                self.next = None;
+                self.playout.stop();
+            }
+            AudioOrder::Gain(gain, ramp) => self.volume.move_to(gain, ramp),
+            AudioOrder::Clock(mapping) => self.playout.set_clock(mapping),
+        }
+    }
+
+    pub(super) fn observe(&mut self, reading: DacReading) {
+        self.playout.observe(reading);
+    }
+
+    pub(super) fn device_restarted(&mut self) {
+        self.playout.device_restarted();
+    }
+
+    pub(super) fn status(&self) -> PlayoutStatus {
+        self.playout.status()
+    }
+
+    /// Gives up what was decoded: there is nothing to play it on.
+    pub(super) fn drain(&mut self) {
+        while let Some(block) = self.pending.take().or_else(|| self.played.take_full()) {
+            self.played.give_back(block);
+        }
+        self.resampler.clear();
+    }
+
+    /// Fills the start of `out`, interleaved. `urgent` says that the device cannot wait.
+    pub(super) fn render(&mut self, out: &mut [f32], urgent: bool) -> Rendered {
+        if let Some((generation, timeline)) = self.next
+            && self.playout.is_silent()
+        {
+            self.next = None;
+            self.generation = generation;
+            self.resampler.clear();
+            self.run = 0;
+            self.playout.set_timeline(timeline);
+        }
+        let wanted = u32::try_from(out.len() / CHANNELS).unwrap_or(u32::MAX);
+        // A discard is followed by another question; more than this many in a row can wait for the next turn.
+        for _ in 0..64 {
+            self.take_blocks();
+            let queued = (self.resampler.end() > self.resampler.start()).then(|| Queued {
+                run: self.run,
+                start: self.resampler.start(),
+                end: self.resampler.end(),
+            });
+            match self.playout.plan(wanted, queued, urgent) {
+                Step::Wait => return Rendered::Wait,
+                Step::Discard { run, before } => self.discard(run, before),
+                Step::Silence { frames } => {
+                    let frames = usize::try_from(frames).unwrap_or(0);
+                    out[..frames * CHANNELS].fill(0.0);
+                    self.volume.advance(frames);
+                    return Rendered::Frames(frames);
+                }
+                Step::Play { frames, start, excess, gain } => {
+                    let frames = usize::try_from(frames).unwrap_or(0);
+                    let out = &mut out[..frames * CHANNELS];
+                    self.resampler.read(start, excess, out);
+                    fade(out, gain);
+                    self.volume.apply(out);
+                    let keep = start.advanced_by(frames as f64 * (1.0 + excess)).frame();
+                    self.resampler.discard_before(FramePosition(keep.0.saturating_sub(RESAMPLER_REACH)));
+                    return Rendered::Frames(frames);
+                }
+            }
+        }
+        Rendered::Wait
+    }
+
+    /// Moves blocks into the resampler as long as each continues the one before.
+    fn take_blocks(&mut self) {
+        while let Some(block) = self.pending.take().or_else(|| self.played.take_full()) {
+            let age = block.generation.wrapping_sub(self.generation).cast_signed();
+            if age < 0 {
+                self.played.give_back(block);
+                continue;
+            }
+            let empty = self.resampler.end() == self.resampler.start();
+            let continues = block.run == self.run && block.start == self.resampler.end();
+            let held = self.resampler.end().distance_from(self.resampler.start());
+            let frames = block.samples().len() / CHANNELS;
+            let fits = usize::try_from(held).unwrap_or(0) + frames <= HELD_FRAMES;
+            if age > 0 || !(empty || continues) || !fits {
+                self.pending = Some(block);
+                return;
+            }
+            self.run = block.run;
+            self.resampler.push(block.start, block.samples());
+            self.played.give_back(block);
+        }
+    }
+
+    fn discard(&mut self, run: u32, before: FramePosition) {
+        if self.run < run || self.resampler.end() <= before {
+            self.resampler.clear();
+        } else {
+            self.resampler.discard_before(before);
+        }
+    }
+}
+
+/// A straight line from one gain to another.
+fn fade(out: &mut [f32], (from, to): (f32, f32)) {
+    if (from, to) == (1.0, 1.0) {
+        return;
+    }
+    let frames = (out.len() / CHANNELS) as f32;
+    for (i, frame) in out.chunks_exact_mut(CHANNELS).enumerate() {
+        let gain = from + (to - from) * i as f32 / frames;
+        frame.iter_mut().for_each(|sample| *sample *= gain);
+    }
+}
+
+/// How loud the room is, on its way to how loud it is to be.
+struct Volume {
+    gain: f32,
+    target: f32,
+    step: f32,
+    rate: SampleRate,
+}
+
+impl Volume {
+    fn move_to(&mut self, gain: Gain, ramp: Nanos) {
+        self.target = gain.factor();
+        let frames = self.rate.frames_in(ramp).0.max(1) as f32;
+        self.step = (self.target - self.gain) / frames;
+    }
+
+    fn apply(&mut self, out: &mut [f32]) {
+        if self.gain == self.target {
+            if self.gain != 1.0 {
+                out.iter_mut().for_each(|sample| *sample *= self.gain);
+            }
+            return;
+        }
+        for frame in out.chunks_exact_mut(CHANNELS) {
+            self.advance(1);
+            frame.iter_mut().for_each(|sample| *sample *= self.gain);
+        }
+    }
+
+    fn advance(&mut self, frames: usize) {
+        let left = self.target - self.gain;
+        let step = self.step * frames as f32;
+        self.gain = if step.abs() >= left.abs() { self.target } else { self.gain + step };
+    }
+}

@@ -1,0 +1,151 @@
+//! How a room is doing, as its threads tell everybody else.
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+};
+
+use unisono_core::{playout::PlayoutStatus, time::Nanos, units::Drift};
+
+use crate::output::OutputSpec;
+
+/// The output of a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputState {
+    /// Whether sound can be put out.
+    pub works: bool,
+    /// The output, and when it does not work, why and what would bring it back.
+    pub text: String,
+}
+
+/// Written by the room's threads, read by anybody. The audio thread writes atomics only; [`OutputState`] changes while
+/// it has no output to serve.
+#[derive(Debug)]
+pub struct RoomStatus {
+    output: Mutex<OutputState>,
+    playing: AtomicBool,
+    device_known: AtomicBool,
+    sync_error: AtomicI64,
+    device_uncertainty: AtomicI64,
+    /// Parts per 10^12, so that it fits an integer.
+    dac_drift: AtomicI64,
+    underruns: AtomicU64,
+    starved: AtomicU64,
+    resyncs: AtomicU64,
+    buffered: AtomicI64,
+    concealed: AtomicU64,
+    late: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl RoomStatus {
+    pub(super) fn new(output: &OutputSpec) -> Self {
+        Self {
+            output: Mutex::new(OutputState { works: false, text: format!("{output}: opening") }),
+            playing: AtomicBool::new(false),
+            device_known: AtomicBool::new(false),
+            sync_error: AtomicI64::new(0),
+            device_uncertainty: AtomicI64::new(0),
+            dac_drift: AtomicI64::new(0),
+            underruns: AtomicU64::new(0),
+            starved: AtomicU64::new(0),
+            resyncs: AtomicU64::new(0),
+            buffered: AtomicI64::new(0),
+            concealed: AtomicU64::new(0),
+            late: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        }
+    }
+
+    /// The output and whether it works.
+    pub fn output(&self) -> OutputState {
+        self.output.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Whether sound is put out.
+    pub fn is_playing(&self) -> bool {
+        self.playing.load(Relaxed)
+    }
+
+    /// Whether the converter's clock is known.
+    pub fn is_device_known(&self) -> bool {
+        self.device_known.load(Relaxed)
+    }
+
+    /// How far the room is ahead of (positive) or behind its group, by the converter's reported position.
+    pub fn sync_error(&self) -> Nanos {
+        Nanos::new(self.sync_error.load(Relaxed))
+    }
+
+    /// How far that position may be off.
+    pub fn device_uncertainty(&self) -> Nanos {
+        Nanos::new(self.device_uncertainty.load(Relaxed))
+    }
+
+    /// How much faster the converter runs than the node's clock.
+    pub fn dac_drift(&self) -> Drift {
+        Drift::from_ratio(self.dac_drift.load(Relaxed) as f64 * 1e-12)
+    }
+
+    /// Times the converter ran dry.
+    pub fn underruns(&self) -> u64 {
+        self.underruns.load(Relaxed)
+    }
+
+    /// Times the sound had to jump to be in time, or stopped because there was none.
+    pub fn resyncs(&self) -> u64 {
+        self.resyncs.load(Relaxed) + self.starved.load(Relaxed)
+    }
+
+    /// Sound that has arrived and not been decoded.
+    pub fn buffered(&self) -> Nanos {
+        Nanos::new(self.buffered.load(Relaxed))
+    }
+
+    /// Frames that were made up or left silent because their packet was missing.
+    pub fn concealed_frames(&self) -> u64 {
+        self.concealed.load(Relaxed)
+    }
+
+    /// Packets that came after they were given up.
+    pub fn late(&self) -> u64 {
+        self.late.load(Relaxed)
+    }
+
+    /// Commands that were lost because the decoding thread was too far behind.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    /// Not for the audio path.
+    pub(super) fn set_output(&self, works: bool, text: String) {
+        *self.output.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = OutputState { works, text };
+    }
+
+    /// Real-time.
+    pub(super) fn publish(&self, status: &PlayoutStatus, device: Nanos) {
+        self.playing.store(status.playing, Relaxed);
+        self.device_known.store(status.device_known, Relaxed);
+        self.sync_error.store(status.sync_error.as_nanos(), Relaxed);
+        self.device_uncertainty.store((status.device_spread + device).as_nanos(), Relaxed);
+        #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+        self.dac_drift.store((status.dac_drift.excess() * 1e12) as i64, Relaxed);
+        self.starved.store(status.starved, Relaxed);
+        self.resyncs.store(status.resyncs, Relaxed);
+    }
+
+    /// Real-time.
+    pub(super) fn count_underrun(&self) {
+        self.underruns.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn publish_decoder(&self, buffered: Nanos, concealed: u64, late: u64) {
+        self.buffered.store(buffered.as_nanos(), Relaxed);
+        self.concealed.store(concealed, Relaxed);
+        self.late.store(late, Relaxed);
+    }
+
+    pub(super) fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Relaxed);
+    }
+}

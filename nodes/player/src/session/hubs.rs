@@ -1,0 +1,170 @@
+//! Where hubs are, and how often to try.
+
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, ToSocketAddrs},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, info};
+use unisono_core::wire::ids::HouseholdId;
+use unisono_settings::HUB_PORT;
+use unisono_transport::{
+    Error,
+    discovery::{Browser, Event},
+};
+
+/// The first wait after a connection is lost. A hub that was restarted is back sooner than a person notices.
+const FIRST: Duration = Duration::from_millis(100);
+
+/// The longest: a hub that comes back is found within it even where multicast does not work.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// After a refusal; asking again sooner would change nothing.
+const REFUSED: Duration = Duration::from_secs(10);
+
+/// Where hubs may be.
+pub(super) struct Hubs {
+    manual: Vec<String>,
+    browser: Browser,
+    found: BTreeMap<String, (Option<HouseholdId>, Vec<SocketAddr>)>,
+    said: String,
+}
+
+impl std::fmt::Debug for Hubs {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Hubs").field("manual", &self.manual).field("found", &self.found).finish_non_exhaustive()
+    }
+}
+
+impl Hubs {
+    pub(super) fn new(manual: Vec<String>) -> Self {
+        Self { manual, browser: Browser::new(), found: BTreeMap::new(), said: String::new() }
+    }
+
+    /// Addresses to try, the likeliest first. An address in the settings is the only one that is tried.
+    pub(super) async fn candidates(
+        &mut self,
+        household: Option<HouseholdId>,
+        remembered: &[SocketAddr],
+    ) -> Vec<SocketAddr> {
+        let mut addresses = Vec::new();
+        for text in self.manual.clone() {
+            match resolve(text.clone()).await {
+                Ok(resolved) => addresses.extend(resolved),
+                Err(reason) => self.say_once(&format!("hub {text}: {reason}")),
+            }
+        }
+        if self.manual.is_empty() {
+            let ours = self.found.values().filter(|(of, _)| of.is_none() || *of == household);
+            addresses.extend(ours.flat_map(|(_, addresses)| addresses.iter().copied()));
+            addresses.extend(remembered);
+            if addresses.is_empty() {
+                self.say_once("looking for a hub on this network; give its address with --hub where it is not found");
+            }
+        }
+        let mut known = std::collections::BTreeSet::new();
+        addresses.retain(|address| known.insert(*address));
+        addresses
+    }
+
+    /// Says why a hub could not be reached, once for each reason.
+    pub(super) fn failed(&mut self, error: &Error) {
+        self.say_once(&format!("{error}; trying again"));
+    }
+
+    pub(super) fn say_once(&mut self, text: &str) {
+        if self.said == text {
+            debug!("{text}");
+        } else {
+            info!("{text}");
+            self.said = text.into();
+        }
+    }
+
+    /// Waits until a hub has announced itself. Loses nothing when it is cancelled.
+    async fn news(&mut self) {
+        loop {
+            match self.browser.next().await {
+                Event::Found(hub) => {
+                    let news = (hub.record.household, hub.addresses);
+                    if self.found.insert(hub.instance, news.clone()).as_ref() != Some(&news) {
+                        return;
+                    }
+                }
+                Event::Lost { instance } => {
+                    self.found.remove(&instance);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// An address of the settings: `host`, `host:port`, IPv6 in brackets or bare.
+async fn resolve(text: String) -> Result<Vec<SocketAddr>, String> {
+    let lookup = move || {
+        let bare = text.parse::<std::net::IpAddr>().is_ok();
+        let with_port = !bare && (text.ends_with(']') || text.rsplit_once(':').is_none());
+        let full = match (bare, with_port) {
+            (true, _) => return text.parse().map(|ip| vec![SocketAddr::new(ip, HUB_PORT)]).map_err(|_| String::new()),
+            (false, true) => format!("{text}:{HUB_PORT}"),
+            (false, false) => text,
+        };
+        full.to_socket_addrs().map(Iterator::collect).map_err(|error| error.to_string())
+    };
+    tokio::task::spawn_blocking(lookup).await.map_err(|error| error.to_string())?
+}
+
+/// How long to wait before the next attempt: longer each time, and never in step with other nodes.
+pub(super) struct Backoff {
+    next: Duration,
+    random: fastrand::Rng,
+}
+
+impl Backoff {
+    pub(super) fn new() -> Self {
+        let seed = unisono_transport::clock::now::<unisono_core::time::NodeClock>().as_nanos().cast_unsigned();
+        Self { next: FIRST, random: fastrand::Rng::with_seed(seed) }
+    }
+
+    /// A connection was had; the next attempt is soon.
+    pub(super) fn start_over(&mut self) {
+        self.next = FIRST;
+    }
+
+    /// The next attempt would end like this one.
+    pub(super) fn slow_down(&mut self) {
+        self.next = REFUSED;
+    }
+
+    /// Waits, or until a hub announces itself.
+    pub(super) async fn wait(&mut self, hubs: &mut Hubs) {
+        let wait = self.next.mul_f64(0.5 + self.random.f64());
+        self.next = if self.next > LONGEST { LONGEST } else { (self.next * 2).min(LONGEST) };
+        tokio::select! {
+            () = sleep_until(Instant::now() + wait) => {}
+            () = hubs.news() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn addresses_may_be_written_in_every_usual_way() {
+        for (text, expected) in [
+            ("192.0.2.1", "192.0.2.1:8470"),
+            ("192.0.2.1:9000", "192.0.2.1:9000"),
+            ("2001:db8::1", "[2001:db8::1]:8470"),
+            ("[2001:db8::1]", "[2001:db8::1]:8470"),
+            ("[2001:db8::1]:9000", "[2001:db8::1]:9000"),
+        ] {
+            assert_eq!(resolve(text.into()).await, Ok(vec![expected.parse().unwrap()]), "{text}");
+        }
+        assert!(resolve("no such host".into()).await.is_err());
+    }
+}

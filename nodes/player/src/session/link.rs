@@ -1,0 +1,285 @@
+//! One connection to a hub, driven.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, interval, sleep_until, timeout};
+use tracing::{debug, info, warn};
+use unisono_core::{
+    session::{NodeAction, NodeConfig, NodeSession},
+    time::{Nanos, NodeClock, Timestamp},
+    wire::{
+        clock::Report as ClockPacket,
+        control::{Evidence, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome},
+        ids::{PeerId, RoomIndex, StreamId},
+    },
+};
+use unisono_household::members::{Pinned, Role, SignedMembers};
+use unisono_transport::{ClockChannel, Closed, Connection, ControlSender, Error, clock};
+
+use super::{GREETING_LIMIT, Node};
+use crate::room::{LEADS, RoomCommand};
+
+/// The hub is told how the rooms are doing so often.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// With nothing due the session looks around so often.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How a connection came to its end.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It broke, or the hub went.
+    Closed(Closed),
+    /// The hub does not want the node.
+    Refused(Refuse),
+    /// The hub's member list is not one that the node accepts.
+    Distrusted(String),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Closed(closed) => Self::Closed(closed),
+            other => Self::Closed(Closed::Protocol(other.to_string())),
+        }
+    }
+}
+
+/// What belongs to one connection.
+struct Link<'a> {
+    connection: &'a Connection,
+    hub: PeerId,
+    control: ControlSender,
+    clock: Option<ClockChannel<NodeClock>>,
+    /// What each room plays, by its index.
+    streams: Vec<Option<StreamId>>,
+    playable: bool,
+}
+
+impl Node {
+    /// Serves one connection until it ends.
+    pub(super) async fn serve(&mut self, connection: &Connection) -> Ended {
+        let hub = connection.peer();
+        let learned = self.take_estimator(hub);
+        let seed = clock::now::<NodeClock>().as_nanos().cast_unsigned();
+        let latency = self.rooms.iter().map(|(settings, _)| settings.latency).max().unwrap_or(Nanos::ZERO);
+        let mut session = NodeSession::new(self.greeting(), learned, LEADS.give_up + latency, seed);
+        let ended = self.drive(connection, &mut session).await;
+        self.keep_estimator(hub, session.into_estimator());
+        ended
+    }
+
+    async fn drive(&mut self, connection: &Connection, session: &mut NodeSession) -> Ended {
+        let (control, mut messages) = match timeout(GREETING_LIMIT, connection.control()).await {
+            Ok(Ok(control)) => control,
+            Ok(Err(error)) => return error.into(),
+            Err(_) => return Ended::Closed(Closed::Silent),
+        };
+        let streams = vec![None; self.rooms.len()];
+        let mut link = Link { connection, hub: connection.peer(), control, clock: None, streams, playable: false };
+        let mut reports = interval(REPORT_INTERVAL);
+        let greeted = Instant::now();
+        loop {
+            if let Err(ended) = self.act(session, &mut link) {
+                return ended;
+            }
+            let now: Timestamp<NodeClock> = clock::now();
+            let due = session.poll_timeout().map_or(IDLE, |at| (at - now).to_duration()).min(IDLE);
+            tokio::select! {
+                message = messages.recv() => match message {
+                    Ok(Some(frame)) => session.handle_frame(clock::now(), &frame, &mut self.judges),
+                    Ok(None) => return Ended::Closed(connection.closed().await),
+                    Err(error) => return error.into(),
+                },
+                datagram = connection.read_datagram() => match datagram {
+                    Ok(datagram) => session.handle_datagram(clock::now(), &datagram),
+                    Err(error) => return error.into(),
+                },
+                packet = receive(&mut link.clock) => match packet {
+                    Ok(packet) => match ClockPacket::parse(&packet.fields) {
+                        Ok(report) => session.handle_clock(&report, packet.at),
+                        Err(error) => debug!("a clock packet cannot be read: {error}"),
+                    },
+                    Err(error) => return error.into(),
+                },
+                _ = reports.tick() => {
+                    if link.clock.is_none() && greeted.elapsed() > GREETING_LIMIT {
+                        return Ended::Closed(Closed::Silent);
+                    }
+                    session.report(clock::now(), self.reports(session, &link));
+                }
+                () = sleep_until(Instant::now() + due) => {}
+            }
+            session.handle_timeout(clock::now());
+        }
+    }
+
+    /// Does what the session wants done.
+    fn act(&mut self, session: &mut NodeSession, link: &mut Link<'_>) -> Result<(), Ended> {
+        while let Some(action) = session.poll_action() {
+            match action {
+                NodeAction::Control(bytes) => link.control.try_send(bytes)?,
+                NodeAction::Datagram(bytes) => {
+                    link.connection.send_datagram(bytes)?;
+                }
+                NodeAction::Clock(probe, token) => {
+                    if let Some(Ok(at)) = link.clock.as_ref().map(|clock| clock.send(&probe.encode())) {
+                        session.handle_clock_sent(token, at);
+                    }
+                }
+                NodeAction::Welcomed(welcome) => self.welcomed(&welcome, link)?,
+                NodeAction::Members(members) => self.check(&members, link.hub)?,
+                NodeAction::Start { room, stream, format, timeline } => {
+                    debug!("room {} plays stream {} as {}", room.0, stream.0, format.codec);
+                    if let Some(plays) = link.streams.get_mut(usize::from(room.0)) {
+                        *plays = Some(stream);
+                    }
+                    self.tell(room, RoomCommand::Start { stream, format, timeline });
+                }
+                NodeAction::Timeline { stream, timeline } => {
+                    for room in link.rooms_of(stream) {
+                        self.tell(room, RoomCommand::Timeline(stream, timeline));
+                    }
+                }
+                NodeAction::Packet { stream, position, payload } => {
+                    for room in link.rooms_of(stream) {
+                        self.tell(room, RoomCommand::Packet(stream, position, payload.clone()));
+                    }
+                }
+                NodeAction::Stop { room } => {
+                    if let Some(plays) = link.streams.get_mut(usize::from(room.0)) {
+                        *plays = None;
+                    }
+                    self.tell(room, RoomCommand::Stop);
+                }
+                NodeAction::Gain { room, gain, ramp } => self.tell(room, RoomCommand::Gain(gain, ramp)),
+                NodeAction::Estimate(estimate) => {
+                    link.playable |= session.is_locked(clock::now());
+                    if link.playable {
+                        for (_, room) in &self.rooms {
+                            room.tell(RoomCommand::Clock(estimate.mapping));
+                        }
+                    }
+                }
+                NodeAction::Close(refuse) => return Err(Ended::Refused(refuse)),
+            }
+        }
+        Ok(())
+    }
+
+    fn welcomed(&mut self, welcome: &Welcome, link: &mut Link<'_>) -> Result<(), Ended> {
+        self.check(&welcome.members, link.hub)?;
+        link.clock = Some(link.connection.clock(welcome.clock_tag)?);
+        let address = link.connection.remote_address();
+        if let Err(error) = self.store.remember_addresses(link.hub, &[address]) {
+            warn!("{error}");
+        }
+        info!("connected to hub \"{}\" ({}) at {address}", welcome.name, link.hub);
+        Ok(())
+    }
+
+    /// Checks a member list, or that the one held has this hub in it.
+    fn check(&mut self, members: &[u8], hub: PeerId) -> Result<(), Ended> {
+        if !members.is_empty() {
+            let signed = SignedMembers::from_bytes(members);
+            let taken = signed.and_then(|signed| self.store.join(&signed, hub));
+            taken.map_err(|error| Ended::Distrusted(error.to_string()))?;
+            self.join = None;
+        }
+        match self.store.members().and_then(|list| list.role_of(hub)) {
+            Some(Role::Hub) => Ok(()),
+            _ => Err(Ended::Distrusted(format!("{hub} is no hub of this household"))),
+        }
+    }
+
+    fn greeting(&self) -> NodeConfig {
+        NodeConfig {
+            name: self.name.clone(),
+            household: self.store.pinned().map(Pinned::household),
+            members_version: self.store.pinned().map_or(0, Pinned::version),
+            join: self.join.as_ref().map(|token| *token.secret()),
+            codecs: unisono_codec::SUPPORTED.to_vec(),
+            rooms: self.offers(),
+        }
+    }
+
+    fn offers(&self) -> Vec<RoomOffer> {
+        let rooms = self.rooms.iter().zip(&self.judges).zip(0..);
+        rooms
+            .map(|(((settings, room), judge), index)| RoomOffer {
+                index: RoomIndex(index),
+                name: settings.name.clone(),
+                output: room.status().output().text,
+                latency: LEADS.give_up + settings.latency,
+                term: judge.highest(),
+            })
+            .collect()
+    }
+
+    fn reports(&self, session: &NodeSession, link: &Link<'_>) -> Vec<RoomReport> {
+        let estimate = session.estimate(clock::now());
+        let rooms = self.rooms.iter().zip(&link.streams).zip(0..);
+        rooms
+            .map(|(((_, room), stream), index)| {
+                let status = room.status();
+                let output = status.output();
+                let playing = status.is_playing();
+                let state = match (output.works, playing, stream) {
+                    (false, ..) => RoomState::NoOutput,
+                    (true, true, _) => RoomState::Playing,
+                    (true, false, None) => RoomState::Idle,
+                    (true, false, Some(_)) if !link.playable => RoomState::NoClock,
+                    (true, false, Some(_)) => RoomState::Starting,
+                };
+                let clock = estimate.map_or(Nanos::ZERO, |estimate| estimate.uncertainty);
+                let evidence = if playing { Evidence::Device } else { Evidence::Nothing };
+                RoomReport {
+                    room: RoomIndex(index),
+                    state,
+                    stream: *stream,
+                    output: output.text,
+                    sync_error: status.sync_error(),
+                    evidence,
+                    uncertainty: clock + status.device_uncertainty(),
+                    buffered: status.buffered(),
+                    dac_drift_ppb: parts_per_billion(status.dac_drift().excess()),
+                    // The session counts these.
+                    received: 0,
+                    lost: 0,
+                    repaired: 0,
+                    late: status.late(),
+                    concealed_frames: status.concealed_frames(),
+                    underruns: status.underruns(),
+                    resyncs: status.resyncs(),
+                }
+            })
+            .collect()
+    }
+
+    fn tell(&self, room: RoomIndex, command: RoomCommand) {
+        if let Some(room) = self.room(room) {
+            room.tell(command);
+        }
+    }
+}
+
+impl Link<'_> {
+    fn rooms_of(&self, stream: StreamId) -> Vec<RoomIndex> {
+        let rooms = self.streams.iter().zip(0..).filter(|(plays, _)| **plays == Some(stream));
+        rooms.map(|(_, index)| RoomIndex(index)).collect()
+    }
+}
+
+/// The next clock packet; waits for ever until there is a channel.
+async fn receive(clock: &mut Option<ClockChannel<NodeClock>>) -> Result<unisono_transport::Received<NodeClock>, Error> {
+    match clock {
+        Some(clock) => clock.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn parts_per_billion(excess: f64) -> i32 {
+    #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+    let parts = (excess * 1e9).round() as i32;
+    parts
+}

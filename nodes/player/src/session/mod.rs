@@ -1,0 +1,269 @@
+//! The node: finds its hub, stays connected, and lets its rooms play.
+
+mod hubs;
+mod link;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+use tracing::{info, warn};
+use unisono_core::{
+    clock::Estimator,
+    leadership::Judge,
+    time::Nanos,
+    units::{Drift, SampleRate},
+    wire::{
+        control::{Refuse, RefuseReason},
+        ids::{PeerId, RoomIndex},
+    },
+};
+use unisono_household::{
+    local_join::read_local_token,
+    members::Pinned,
+    node_store::{LearnedDrift, NodeStore},
+    token::JoinToken,
+};
+use unisono_transport::{Connection, Endpoint, Expect, Identity, Options};
+
+use self::{
+    hubs::{Backoff, Hubs},
+    link::Ended,
+};
+use crate::{
+    output::OutputSpec,
+    room::{Room, RoomSetup},
+};
+
+/// One room as the settings have it.
+#[derive(Clone, Debug)]
+pub struct RoomSettings {
+    /// What the room is called until the household names it.
+    pub name: String,
+    /// Where its sound goes.
+    pub output: OutputSpec,
+    /// What lies behind the converter.
+    pub latency: Nanos,
+}
+
+/// A node as the settings have it.
+#[derive(Clone, Debug)]
+pub struct NodeSettings {
+    /// The node's name.
+    pub name: String,
+    /// Where its hub is; found by itself when empty.
+    pub hubs: Vec<String>,
+    /// What it keeps across restarts.
+    pub state: PathBuf,
+    /// Where a hub on the same machine leaves a token.
+    pub runtime: PathBuf,
+    /// A token to join with.
+    pub join: Option<JoinToken>,
+    /// Its rooms.
+    pub rooms: Vec<RoomSettings>,
+}
+
+/// Why a node gave up. Everything else it tries again for as long as it runs.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What it keeps cannot be used.
+    #[error(transparent)]
+    State(#[from] unisono_household::Error),
+    /// The network cannot be used, or no hub answered when it was to join.
+    #[error(transparent)]
+    Network(#[from] unisono_transport::Error),
+    /// A room's threads could not be started.
+    #[error("no thread for room \"{room}\": {reason}; the system has too many")]
+    Threads {
+        /// The room.
+        room: String,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// The hub does not want the node.
+    #[error("the hub refused this node: {0}")]
+    Refused(String),
+    /// None of a token's addresses answered.
+    #[error("cannot join: {0}; is the hub running, and is its UDP port reachable from here?")]
+    CannotJoin(String),
+    /// The node belongs to a household already.
+    #[error("this node belongs to household {household} already; delete {} to have it join another", state.display())]
+    JoinedAlready {
+        /// The household.
+        household: String,
+        /// The folder to delete.
+        state: PathBuf,
+    },
+}
+
+/// A node that runs.
+#[derive(Debug)]
+pub struct Node {
+    name: String,
+    endpoint: Endpoint,
+    store: NodeStore,
+    hubs: Hubs,
+    runtime: PathBuf,
+    join: Option<JoinToken>,
+    rooms: Vec<(RoomSettings, Room)>,
+    judges: Vec<Judge>,
+    /// What was learned of each hub's clock since the node started.
+    estimators: BTreeMap<PeerId, Estimator>,
+}
+
+impl Node {
+    /// Opens what the node keeps, its port and its rooms.
+    ///
+    /// # Errors
+    ///
+    /// When any of it cannot be used.
+    pub fn start(settings: NodeSettings) -> Result<Self, Error> {
+        let store = NodeStore::open(&settings.state)?;
+        for path in store.damaged() {
+            warn!("{} is damaged; its older copy is used", path.display());
+        }
+        if let (Some(pinned), Some(_)) = (store.pinned(), &settings.join) {
+            let household = pinned.household().to_string();
+            return Err(Error::JoinedAlready { household, state: settings.state });
+        }
+        let identity = Identity::from_pkcs8(store.key().pkcs8())?;
+        // A node accepts nothing, so nobody needs its resets.
+        let endpoint = Endpoint::bind(SocketAddr::from(([0_u16; 8], 0)), &identity, &Options::new([0; 64]))?;
+        let mut rooms = Vec::new();
+        for room in settings.rooms {
+            let setup = RoomSetup { output: room.output.clone(), latency: room.latency, rate: SampleRate::HZ_48000 };
+            let running = Room::start(&setup).map_err(|reason| Error::Threads { room: room.name.clone(), reason })?;
+            rooms.push((room, running));
+        }
+        Ok(Self {
+            name: settings.name,
+            endpoint,
+            hubs: Hubs::new(settings.hubs),
+            runtime: settings.runtime,
+            join: settings.join,
+            judges: vec![Judge::default(); rooms.len()],
+            rooms,
+            store,
+            estimators: BTreeMap::new(),
+        })
+    }
+
+    /// Plays for its hub until `stop` completes.
+    ///
+    /// # Errors
+    ///
+    /// When it was to join and cannot, or the hub will never have it.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), Error> {
+        tokio::pin!(stop);
+        let mut backoff = Backoff::new();
+        loop {
+            let connected = tokio::select! {
+                () = &mut stop => return Ok(()),
+                connected = self.connect() => connected?,
+            };
+            if let Some(connection) = connected {
+                let ended = tokio::select! {
+                    () = &mut stop => return Ok(()),
+                    ended = self.serve(&connection) => ended,
+                };
+                match ended {
+                    Ended::Refused(refuse) if self.is_final(&refuse) => return Err(Error::Refused(refuse.text)),
+                    Ended::Refused(refuse) => {
+                        warn!("the hub refused this node: {}", refuse.text);
+                        backoff.slow_down();
+                    }
+                    Ended::Closed(closed) => {
+                        info!("connection to the hub lost: {closed}");
+                        backoff.start_over();
+                    }
+                    Ended::Distrusted(error) => {
+                        warn!("that hub is not trusted: {error}");
+                        backoff.slow_down();
+                    }
+                }
+            }
+            tokio::select! {
+                () = &mut stop => return Ok(()),
+                () = backoff.wait(&mut self.hubs) => {}
+            }
+        }
+    }
+
+    /// A connection to a hub, or `None` when none could be had now.
+    async fn connect(&mut self) -> Result<Option<Connection>, Error> {
+        if self.store.pinned().is_none() {
+            return self.connect_to_join().await;
+        }
+        let remembered = self.store.hubs().values().flat_map(|hub| hub.addresses.iter().copied()).collect::<Vec<_>>();
+        let household = self.store.pinned().map(Pinned::household);
+        for address in self.hubs.candidates(household, &remembered).await {
+            match self.endpoint.connect(address, Expect::AnyMember).await {
+                Ok(connection) => return Ok(Some(connection)),
+                Err(error) => self.hubs.failed(&error),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn connect_to_join(&mut self) -> Result<Option<Connection>, Error> {
+        let asked_for = self.join.is_some();
+        if self.join.is_none() {
+            self.join = read_local_token(&self.runtime)?;
+        }
+        let Some(token) = &self.join else {
+            self.hubs
+                .say_once("not in a household yet: get a token with `unisono token`, then start with --join TOKEN");
+            return Ok(None);
+        };
+        let mut reason = String::from("the token holds no address");
+        for address in token.addresses() {
+            match self.endpoint.connect(*address, Expect::Key(token.hub())).await {
+                Ok(connection) => return Ok(Some(connection)),
+                Err(error) => reason = error.to_string(),
+            }
+        }
+        if asked_for {
+            return Err(Error::CannotJoin(reason));
+        }
+        // A token that a hub on this machine has left behind; it writes a new one when it starts.
+        self.join = None;
+        Ok(None)
+    }
+
+    /// Whether a refusal will be the same next time.
+    fn is_final(&self, refuse: &Refuse) -> bool {
+        let joins = self.store.pinned().is_none();
+        joins && !matches!(refuse.reason, RefuseReason::Full | RefuseReason::Replaced)
+    }
+
+    /// What is known of a hub's clock.
+    fn take_estimator(&mut self, hub: PeerId) -> Estimator {
+        let learned = self.store.hubs().get(&hub).and_then(|known| known.drift);
+        self.estimators.remove(&hub).unwrap_or_else(|| {
+            learned.map_or_else(Estimator::new, |learned| {
+                let ratio = |ppb: i32| Drift::from_ratio(f64::from(ppb) * 1e-9);
+                // A machine that was cold runs otherwise than one that was warm: never believe it to better than 5 ppm.
+                let within = (f64::from(learned.uncertainty_ppb) * 1e-9).max(5e-6);
+                Estimator::with_prior(ratio(learned.ppb), Drift::from_ratio(within))
+            })
+        })
+    }
+
+    fn keep_estimator(&mut self, hub: PeerId, estimator: Estimator) {
+        if let Some((drift, within)) = estimator.learned() {
+            #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+            let ppb = |drift: Drift| (drift.excess() * 1e9).round() as i32;
+            let learned = LearnedDrift { ppb: ppb(drift), uncertainty_ppb: ppb(within).unsigned_abs() };
+            if let Err(error) = self.store.remember_drift(hub, learned) {
+                warn!("{error}");
+            }
+        }
+        self.estimators.insert(hub, estimator);
+    }
+
+    fn room(&self, index: RoomIndex) -> Option<&Room> {
+        self.rooms.get(usize::from(index.0)).map(|(_, room)| room)
+    }
+}
+
+/// Without an answer to the greeting for so long a hub is given up.
+const GREETING_LIMIT: Duration = Duration::from_secs(5);
