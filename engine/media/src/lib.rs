@@ -1,1 +1,19 @@
 //! Audio in, frames out: sources, decoding and resampling for Unisono.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`Source`], [`FileSource`] | sound from a file, at the rate and in the channels of a stream |
+//! | `convert`, `downmix` | to that rate, to those channels |
+//! | [`resample`] | the node's side: a stream read a few millionths faster or slower |
+#![forbid(unsafe_code)]
+
+mod convert;
+mod downmix;
+mod error;
+mod file;
+pub mod resample;
+mod source;
+
+pub use error::Error;
+pub use file::FileSource;
+pub use source::{Description, Source};

@@ -1,16 +1,15 @@
 //! Encoders and decoders of Unisono: Opus, FLAC and PCM behind one pair of traits.
 //!
 //! A hub makes one encoder for each rendition of a stream ([`encoder`]) and sends its [`Encode::format`] along; a node
-//! makes the decoder from that ([`decoder`]). A packet is a datagram's worth of sound and stands for itself: no codec
-//! here needs a container. Output lags input by [`Format::lookahead`] frames and by nothing else, so rooms on different
-//! codecs agree to the sample.
+//! makes the decoder from that ([`decoder`]). No codec here needs a container: a packet is one frame of its codec. Output
+//! lags input by [`Format::lookahead`] frames and by nothing else, so rooms on different codecs agree to the sample.
 //!
 //! | module | what is in it |
 //! |---|---|
 //! | `opus` | libopus, for links that lose or are slow |
 //! | `flac` | FLAC frames (RFC 9639) of one packet each |
 //! | `pcm` | plain big-endian samples |
-//! | `conceal` | what the lossless codecs play in the place of a lost packet |
+//! | `conceal` | what is played in the place of a lost packet |
 #![forbid(unsafe_code)]
 
 mod conceal;
@@ -51,12 +50,11 @@ pub trait Decode: Send {
     /// After an error the packet counts as lost: call [`Self::conceal`] for the same `out`.
     ///
     /// # Errors
-    /// [`Error::BufferSize`] when `out` has another size, [`Error::Damaged`] when the packet cannot be read. Neither
-    /// changes what the next packet decodes to.
+    /// [`Error::BufferSize`] when `out` has another size, [`Error::Damaged`] when the packet cannot be read.
     fn decode(&mut self, packet: &[u8], out: &mut [f32]) -> Result<(), Error>;
 
-    /// Makes up the sound of a lost packet. It falls to silence within some 100 ms of loss. An `out` of another size
-    /// than a packet's is filled with silence.
+    /// Makes up the sound of a lost packet. It has faded to silence after 100 ms of loss. An `out` of another size than
+    /// a packet's is filled with silence.
     fn conceal(&mut self, out: &mut [f32]);
 
     /// The next packet does not continue the last one.
@@ -92,10 +90,10 @@ pub fn encoder(step: Step, rate: SampleRate, channels: u8, packet_frames: u32) -
     };
     format.validate()?;
     Ok(match step.codec {
-        Codec::Opus => Box::new(opus::Encoder::new(format, step.bit_rate)?),
-        Codec::Flac => Box::new(flac::Encoder::new(format)),
-        Codec::Pcm16 => Box::new(pcm::Encoder::new(format, 16)),
-        Codec::Pcm24 => Box::new(pcm::Encoder::new(format, 24)),
+        Codec::Opus => Box::new(opus::Encoder::new(&format, step.bit_rate)?),
+        Codec::Flac => Box::new(flac::Encoder::new(&format)),
+        Codec::Pcm16 => Box::new(pcm::Encoder::new(&format, 16)),
+        Codec::Pcm24 => Box::new(pcm::Encoder::new(&format, 24)),
         Codec::Other(_) => return Err(Error::unknown(step.codec)),
     })
 }
@@ -120,7 +118,7 @@ pub fn decoder(format: &Format) -> Result<Box<dyn Decode>, Error> {
 pub fn warm_up_packets(format: &Format) -> u64 {
     match format.codec {
         // RFC 7845 section 4.6: an Opus decoder has converged after 80 ms.
-        Codec::Opus => u64::from((format.rate * 80 / 1000).div_ceil(format.packet_frames.max(1))),
+        Codec::Opus => (u64::from(format.rate) * 80 / 1000).div_ceil(u64::from(format.packet_frames).max(1)),
         _ => 0,
     }
 }

@@ -1,25 +1,25 @@
 //! Opus (RFC 6716) through libopus.
 //!
 //! The bit rate is constrained-variable: about the quality of free variation, and yet no packet outgrows what the
-//! congestion window and the datagram were laid out for. The encoder is told that it hears music: below some 100 kb/s
-//! it would otherwise take up its speech mode now and then, whose sound is not in phase with that of other codecs.
+//! congestion window was laid out for. The encoder is told that it hears music: at low rates it would otherwise turn to
+//! its speech mode now and then, whose sound is not in phase with that of other codecs.
 
 use bytes::Bytes;
 use opus::{Application, Bitrate, Channels, Signal};
 use unisono_core::wire::control::{Codec, Format};
 
-use crate::{Decode, Encode, Error, check_size, packet_samples};
+use crate::{Decode, Encode, Error, check_size, conceal::Fade, packet_samples};
 
 /// What libopus can do that music wants. It knows lower rates, but not with 20 kHz.
 const RATE: u32 = 48_000;
 
-/// Below this, stereo music is better sent as mono, or not at all. Above 510 kb/s libopus has no use for more.
-const BIT_RATES: std::ops::RangeInclusive<u32> = 24_000..=510_000;
+/// Below this libopus mixes speech coding in, which is out of phase. Above it has no use for more.
+const BIT_RATES: std::ops::RangeInclusive<u32> = 32_000..=510_000;
 
 /// 2.5, 5, 10, 20, 40 and 60 ms. Longer packets are several of these in one, and cost latency.
 const PACKET_FRAMES: [u32; 6] = [120, 240, 480, 960, 1920, 2880];
 
-const SUPPORTED: &str = "48000 Hz, 1 or 2 channels, 24 to 510 kb/s, packets of 2.5, 5, 10, 20, 40 or 60 ms";
+const SUPPORTED: &str = "48000 Hz, 1 or 2 channels, 32 to 510 kb/s, packets of 2.5, 5, 10, 20, 40 or 60 ms";
 
 /// The best that libopus has; 1 % of a small hub's core for each rendition.
 const COMPLEXITY: i32 = 10;
@@ -41,8 +41,8 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     /// For a valid format whose lookahead and bit rate are yet to be filled in.
-    pub(crate) fn new(format: Format, bit_rate: u32) -> Result<Self, Error> {
-        let channels = supported(&format)?;
+    pub(crate) fn new(format: &Format, bit_rate: u32) -> Result<Self, Error> {
+        let channels = supported(format)?;
         if !BIT_RATES.contains(&bit_rate) {
             return Err(unsupported(format!("{bit_rate} b/s")));
         }
@@ -53,8 +53,8 @@ impl Encoder {
         state.set_complexity(COMPLEXITY).map_err(failed)?;
         state.set_signal(Signal::Music).map_err(failed)?;
         let lookahead = state.get_lookahead().map_err(failed)?.cast_unsigned();
-        let input = vec![0.0; packet_samples(&format)];
-        let format = Format { lookahead, bit_rate, ..format };
+        let input = vec![0.0; packet_samples(format)];
+        let format = Format { lookahead, bit_rate, ..format.clone() };
         Ok(Self { format, state, input, packet: vec![0; MAX_PACKET] })
     }
 }
@@ -84,13 +84,18 @@ impl Encode for Encoder {
 pub(crate) struct Decoder {
     format: Format,
     state: opus::Decoder,
+    fade: Fade,
 }
 
 impl Decoder {
     /// For a valid format.
     pub(crate) fn new(format: &Format) -> Result<Self, Error> {
         let channels = supported(format)?;
-        Ok(Self { format: format.clone(), state: opus::Decoder::new(RATE, channels).map_err(failed)? })
+        Ok(Self {
+            format: format.clone(),
+            state: opus::Decoder::new(RATE, channels).map_err(failed)?,
+            fade: Fade::new(format.rate, format.packet_frames),
+        })
     }
 }
 
@@ -108,6 +113,14 @@ impl Decode for Decoder {
         }
         self.state.decode_float(packet, out, false).map_err(|_| damaged("libopus cannot read it"))?;
         hold_within_limit(out);
+        if self.fade.is_loss() {
+            // The decoder joins the packet to what it had made up; only the gain is to be brought back.
+            let gain = self.fade.gain();
+            for (frame, share) in out.chunks_exact_mut(usize::from(self.format.channels)).zip(self.fade.shares()) {
+                frame.iter_mut().for_each(|sample| *sample *= gain + (1.0 - gain) * share);
+            }
+        }
+        self.fade.end();
         Ok(())
     }
 
@@ -116,9 +129,14 @@ impl Decode for Decoder {
             out.fill(0.0);
         }
         hold_within_limit(out);
+        for frame in out.chunks_exact_mut(usize::from(self.format.channels)) {
+            let gain = self.fade.next_gain();
+            frame.iter_mut().for_each(|sample| *sample *= gain);
+        }
     }
 
     fn reset(&mut self) {
+        self.fade.end();
         // It can only fail for a null pointer.
         let _ = self.state.reset_state();
     }

@@ -18,9 +18,9 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     /// For a valid format.
-    pub(crate) fn new(format: Format, bits: u32) -> Self {
+    pub(crate) fn new(format: &Format, bits: u32) -> Self {
         let bit_rate = format.rate * u32::from(format.channels) * bits;
-        Self { format: Format { bit_rate, ..format }, bits }
+        Self { format: Format { bit_rate, ..format.clone() }, bits }
     }
 }
 
@@ -67,11 +67,12 @@ impl Decode for Decoder {
         if packet.len() != packet_samples(&self.format) * bytes_in(self.bits) {
             return Err(Error::Damaged { codec: self.codec(), flaw: "it has another length" });
         }
-        for (sample, bytes) in out.iter_mut().zip(packet.chunks_exact(bytes_in(self.bits))) {
-            // Left-justified, so that the sign is where it belongs.
-            let mut wide = [0; 4];
-            wide[..bytes.len()].copy_from_slice(bytes);
-            *sample = to_float(i32::from_be_bytes(wide) >> (32 - self.bits), self.bits);
+        // Left-justified, so that the sign is where it belongs.
+        let sample = |wide: [u8; 4]| to_float(i32::from_be_bytes(wide) >> (32 - self.bits), self.bits);
+        if self.bits == 16 {
+            out.iter_mut().zip(packet.as_chunks::<2>().0).for_each(|(out, [a, b])| *out = sample([*a, *b, 0, 0]));
+        } else {
+            out.iter_mut().zip(packet.as_chunks::<3>().0).for_each(|(out, [a, b, c])| *out = sample([*a, *b, *c, 0]));
         }
         self.concealer.learn(out);
         Ok(())
@@ -102,9 +103,9 @@ mod tests {
     fn samples_are_big_endian() {
         let mut sound = [0.0; 20];
         sound[..4].copy_from_slice(&[0.5, -1.0, 1.0, 1.0 / 32_768.0]);
-        let packet = Encoder::new(format(Codec::Pcm16), 16).encode(&sound).unwrap();
+        let packet = Encoder::new(&format(Codec::Pcm16), 16).encode(&sound).unwrap();
         assert_eq!(packet[..8], [0x40, 0x00, 0x80, 0x00, 0x7f, 0xff, 0x00, 0x01]);
-        let packet = Encoder::new(format(Codec::Pcm24), 24).encode(&sound).unwrap();
+        let packet = Encoder::new(&format(Codec::Pcm24), 24).encode(&sound).unwrap();
         assert_eq!(packet[..12], [0x40, 0, 0, 0x80, 0, 0, 0x7f, 0xff, 0xff, 0x00, 0x01, 0x00]);
         let mut out = [0.0; 20];
         Decoder::new(&format(Codec::Pcm24), 24).decode(&packet, &mut out).unwrap();

@@ -12,7 +12,8 @@ pub(crate) fn to_int(sample: f32, bits: u32) -> i32 {
 
 /// Exact up to 24 bits.
 pub(crate) fn to_float(sample: i32, bits: u32) -> f32 {
-    sample as f32 / (1_u32 << (bits - 1)) as f32
+    // The reciprocal of a power of two is exact.
+    sample as f32 * (1.0 / (1_u32 << (bits - 1)) as f32)
 }
 
 #[cfg(test)]

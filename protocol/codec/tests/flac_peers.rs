@@ -1,4 +1,5 @@
 //! Our FLAC is everybody's FLAC: others read what we write, and we read what others write.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a test may")]
 
 mod common;
 

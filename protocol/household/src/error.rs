@@ -44,10 +44,20 @@ pub enum Error {
     },
     /// A key file that is empty, cut short or altered.
     #[error(
-        "the key in {} is damaged; restore the file from a backup, or delete it on purpose to become a new machine",
+        "the key in {} is damaged; restore the file from a backup, or move its folder away on purpose to become a new \
+         machine",
         path.display()
     )]
     KeyDamaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of random bytes that is empty, cut short or altered.
+    #[error(
+        "the secret in {} is damaged; restore the file from a backup, or delete it on purpose to get a new one",
+        path.display()
+    )]
+    SecretDamaged {
         /// The file.
         path: PathBuf,
     },
@@ -72,7 +82,10 @@ pub enum Error {
         known: u64,
     },
     /// The state folder is in use.
-    #[error("another {program} uses the state folder {}; stop it, or give this one a folder of its own", path.display())]
+    #[error(
+        "another {program} uses the state folder {}; stop it, or give this one a folder of its own",
+        path.display()
+    )]
     Locked {
         /// The folder.
         path: PathBuf,
@@ -81,7 +94,8 @@ pub enum Error {
     },
     /// A part of an identity is gone while the rest is there.
     #[error(
-        "{} is missing though the rest of this {program}'s state is there; restore it from a backup, or move {} away {}",
+        "{} is missing though the rest of this {program}'s state is there; \
+         restore it from a backup, or move {} away {}",
         missing.display(),
         folder.display(),
         match *program {
@@ -104,7 +118,10 @@ pub enum Error {
         path: PathBuf,
     },
     /// The household key and the configuration are of two households.
-    #[error("the key in {} is of another household than the configuration beside it; restore the right one", path.display())]
+    #[error(
+        "the key in {} is of another household than the configuration beside it; restore the right one",
+        path.display()
+    )]
     WrongHouseholdKey {
         /// The key file.
         path: PathBuf,
@@ -146,7 +163,9 @@ pub enum Error {
     #[error("this machine belongs to no household yet; give it a join token")]
     NoHousehold,
     /// A member list from before the one that is held.
-    #[error("the member list is older (version {offered}) than the one held ({held}); bring the hub that sent it up to date")]
+    #[error(
+        "the member list is older (version {offered}) than the one held ({held}); bring the hub that sent it up to date"
+    )]
     ListOlder {
         /// The version that is held.
         held: u64,

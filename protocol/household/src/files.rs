@@ -154,9 +154,9 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
     fs::rename(from, to).and_then(|()| sync_dir(parent(to))).map_err(failed("write", to))
 }
 
-/// Removes a file; it may be gone already.
+/// Removes a file, durably; it may be gone already.
 pub(crate) fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
+    match fs::remove_file(path).and_then(|()| sync_dir(parent(path))) {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(cause)),
         _ => Ok(()),
     }

@@ -13,6 +13,7 @@
 //! Only the payload changes with the format, so a build can tell a newer format from damage.
 
 use std::{
+    cmp::Ordering,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -50,6 +51,8 @@ pub(crate) struct Generations {
     /// The copy that is written next, and the other.
     paths: [PathBuf; 2],
     generation: u64,
+    /// Whether the other copy is known to be on the disk, not in the system's memory only.
+    other_is_safe: bool,
     damaged: Vec<PathBuf>,
 }
 
@@ -61,29 +64,27 @@ impl Generations {
     /// # Errors
     /// When no copy is intact though there is one, or the newest is in a format that this build does not know.
     pub(crate) fn open(folder: &Path, kind: &'static Kind) -> Result<(Self, Option<Vec<u8>>), Error> {
-        let path = |letter| folder.join(format!("{}.{letter}", kind.name));
-        let mut this = Self { kind, paths: [path("a"), path("b")], generation: 0, damaged: Vec::new() };
-        let copies = [this.read_copy(0)?, this.read_copy(1)?];
-        let newest = match &copies {
-            [Copy::Intact(a), Copy::Intact(b)] => usize::from(b.generation > a.generation),
-            [_, Copy::Intact(_)] => 1,
-            [Copy::Damaged, _] => 0,
-            [Copy::Missing, Copy::Damaged] => 1,
-            [Copy::Intact(_) | Copy::Missing, _] => 0,
-        };
-        let path = this.paths[newest].clone();
-        let [a, b] = copies;
-        let (newest_copy, other_copy) = if newest == 0 { (a, b) } else { (b, a) };
-        let content = match newest_copy {
-            Copy::Missing => return Ok((this, None)),
+        let mut this = Self::unread(folder, kind);
+        let (mut other, mut newest) = (this.read_copy(0)?, this.read_copy(1)?);
+        if other.rank() > newest.rank() {
+            (other, newest) = (newest, other);
+            this.paths.swap(0, 1);
+        }
+        let path = this.paths[1].clone();
+        let content = match newest {
+            Copy::Missing => return Ok((Self::unread(folder, kind), None)),
             Copy::Damaged => return Err(Error::StateDamaged { path }),
             Copy::Intact(content) => content,
         };
-        if content.format != kind.format {
-            return Err(Error::NewerState { path, found: content.format.into(), known: kind.format.into() });
+        match content.format.cmp(&kind.format) {
+            Ordering::Greater => {
+                return Err(Error::NewerState { path, found: content.format.into(), known: kind.format.into() });
+            }
+            // There has been none.
+            Ordering::Less => return Err(Error::StateDamaged { path }),
+            Ordering::Equal => {}
         }
-        this.paths.swap(0, 1 - newest);
-        if matches!(other_copy, Copy::Damaged) {
+        if matches!(other, Copy::Damaged) {
             this.set_aside(0)?;
         }
         this.generation = content.generation;
@@ -92,8 +93,7 @@ impl Generations {
 
     /// Opens the copies without believing a word of them: what is there is set aside.
     pub(crate) fn open_anew(folder: &Path, kind: &'static Kind) -> Result<Self, Error> {
-        let path = |letter| folder.join(format!("{}.{letter}", kind.name));
-        let mut this = Self { kind, paths: [path("a"), path("b")], generation: 0, damaged: Vec::new() };
+        let mut this = Self::unread(folder, kind);
         for place in [0, 1] {
             if files::exists(&this.paths[place])? {
                 this.set_aside(place)?;
@@ -102,21 +102,27 @@ impl Generations {
         Ok(this)
     }
 
+    fn unread(folder: &Path, kind: &'static Kind) -> Self {
+        let path = |letter| folder.join(format!("{}.{letter}", kind.name));
+        Self { kind, paths: [path("a"), path("b")], generation: 0, other_is_safe: false, damaged: Vec::new() }
+    }
+
     /// Writes the next generation. When it fails, the one before is still there.
     pub(crate) fn write(&mut self, payload: &[u8], outlast: Outlast) -> Result<(), Error> {
+        debug_assert!(payload.len() <= self.kind.limit, "what is longer could not be read again");
         let generation = self.generation.saturating_add(1);
         let mut bytes = self.kind.magic.to_vec();
         bytes.extend(self.kind.format.to_be_bytes());
         bytes.extend(generation.to_be_bytes());
         bytes.extend(payload);
         bytes.extend(digest(&SHA256, &bytes).as_ref());
-        match outlast {
-            Outlast::PowerLoss => {
-                files::write_atomically(&self.paths[0], &bytes)?;
-                self.paths.swap(0, 1);
-            }
+        if outlast == Outlast::Crash && self.other_is_safe {
             // The same copy again and again: the other one is on the disk and stays there.
-            Outlast::Crash => overwrite(&self.paths[0], &bytes)?,
+            overwrite(&self.paths[0], &bytes)?;
+        } else {
+            files::write_atomically(&self.paths[0], &bytes)?;
+            self.paths.swap(0, 1);
+            self.other_is_safe = true;
         }
         self.generation = generation;
         Ok(())
@@ -147,6 +153,17 @@ enum Copy {
     Missing,
     Damaged,
     Intact(Content),
+}
+
+impl Copy {
+    /// An intact copy goes before a damaged one, and that before none: what is there is not passed over.
+    fn rank(&self) -> (u8, u64) {
+        match self {
+            Self::Missing => (0, 0),
+            Self::Damaged => (1, 0),
+            Self::Intact(content) => (2, content.generation),
+        }
+    }
 }
 
 struct Content {
@@ -248,9 +265,9 @@ mod tests {
     #[test]
     fn hasty_writes_never_touch_the_copy_that_is_safe() {
         let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), b"safe");
-        let safe = fs::read(dir.path().join("thing.state.a")).unwrap();
         let (mut copies, _) = Generations::open(dir.path(), &KIND).unwrap();
+        copies.write(b"the first one is safe whatever it is to be", Outlast::Crash).unwrap();
+        let safe = fs::read(dir.path().join("thing.state.a")).unwrap();
         for number in 0..5 {
             copies.write(&[number; 9], Outlast::Crash).unwrap();
             assert_eq!(read(dir.path()).unwrap().unwrap(), [number; 9]);

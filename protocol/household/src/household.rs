@@ -1,11 +1,11 @@
 //! A household as a hub holds it: keys, configuration, and the member list signed.
 //!
-//! The folder holds `hub.key`, `household.key`, `reset.key` (see [`crate::keys`]), `household.redb` (see
-//! [`crate::config`]) and `hub.lock`. While `first-start` is there too, the first start was cut short and nobody has
-//! met this hub yet; the next start makes what is missing. Later a missing file is an error: half an identity is not
-//! made up again. Only the reset key is, which costs nothing but a second at the next restart.
+//! The folder holds `hub.key`, `household.key`, `reset.key` (see [`crate::keys`]), `household.redb` (a redb database of
+//! the [configuration](crate::config)) and `hub.lock`. While `first-start` is there too, the first start was cut short
+//! and nobody has met this hub yet; the next start makes what is missing. Later a missing file is an error: half an
+//! identity is not made up again. Only the reset key is, which costs nothing but a second at the next restart.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use unisono_core::wire::ids::{HouseholdId, PeerId};
 
@@ -88,7 +88,7 @@ impl HubHousehold {
         let store = if files::exists(&database)? {
             ConfigStore::open(&database)?
         } else {
-            ConfigStore::create(&database, Config::founded(household, hub, hub_name, now_unix))?
+            ConfigStore::create(&database, &Config::founded(household, hub, hub_name, now_unix))?
         };
         if store.config().household != household {
             return Err(Error::WrongHouseholdKey { path: folder.file(HOUSEHOLD_KEY) });
@@ -123,7 +123,7 @@ impl HubHousehold {
     /// When there are too many tokens or addresses, or the token cannot be written.
     pub fn issue_token(
         &mut self,
-        addresses: &[std::net::SocketAddr],
+        addresses: &[SocketAddr],
         lifetime_secs: u64,
         uses: u32,
         now_unix: u64,
@@ -148,8 +148,8 @@ impl HubHousehold {
         self.apply(&Command::RedeemToken { hash, peer, name, now_unix })
     }
 
-    /// Lets nodes of the same user on this machine join by themselves, by a token in a file in `folder` that is good
-    /// until the returned value is dropped or the hub ends.
+    /// Lets nodes of the same user on this machine join by themselves: leaves a token in a file in `folder` until the
+    /// returned value is dropped. The token is good until this is called again or the hub ends.
     ///
     /// # Errors
     /// When there are too many addresses, or the file cannot be written.
@@ -157,7 +157,7 @@ impl HubHousehold {
     pub fn open_local_join(
         &mut self,
         folder: &Path,
-        addresses: &[std::net::SocketAddr],
+        addresses: &[SocketAddr],
     ) -> Result<crate::local_join::LocalJoin, Error> {
         let token = JoinToken::new(addresses, self.hub(), keys::random()?)?;
         let file = crate::local_join::LocalJoin::write(folder, &token)?;

@@ -120,7 +120,7 @@ pub fn load_or_create_secret<const N: usize>(path: &Path) -> Result<[u8; N], Err
     let body = pem::decode(SECRET_LABEL, &text).unwrap_or_default();
     match body.split_first_chunk::<N>() {
         Some((secret, rest)) if rest == check(secret) => Ok(*secret),
-        _ => Err(Error::KeyDamaged { path: path.to_owned() }),
+        _ => Err(Error::SecretDamaged { path: path.to_owned() }),
     }
 }
 
@@ -228,9 +228,9 @@ mod tests {
         let path = dir.path().join("reset.key");
         let made = load_or_create_secret::<64>(&path).unwrap();
         assert_eq!(load_or_create_secret::<64>(&path).unwrap(), made);
-        assert!(matches!(load_or_create_secret::<32>(&path).unwrap_err(), Error::KeyDamaged { .. }));
+        assert!(matches!(load_or_create_secret::<32>(&path).unwrap_err(), Error::SecretDamaged { .. }));
         fs::write(&path, "").unwrap();
-        assert!(matches!(load_or_create_secret::<64>(&path).unwrap_err(), Error::KeyDamaged { .. }));
+        assert!(matches!(load_or_create_secret::<64>(&path).unwrap_err(), Error::SecretDamaged { .. }));
     }
 
     #[test]

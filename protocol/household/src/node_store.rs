@@ -71,7 +71,9 @@ impl NodeStore {
             return Err(Error::Incomplete { missing: key_path, folder: folder.path().to_owned(), program: "node" });
         }
         let (state, home) = match payload {
-            Some(payload) => decode(&payload).ok_or_else(|| Error::StateDamaged { path: folder.file(STATE_FILE.name) })?,
+            Some(payload) => {
+                decode(&payload).ok_or_else(|| Error::StateDamaged { path: folder.file(STATE_FILE.name) })?
+            }
             None => Default::default(),
         };
         Ok(Self { key: SecretKey::load_or_create(&key_path)?, _folder: folder, files, state, home })

@@ -1,8 +1,8 @@
 //! The recovery code: the household's key on paper. Whoever has it can found the household anew on another machine,
 //! and every node that belonged to it will recognise it.
 //!
-//! It is a code (see [`crate::code`]) of one byte that says the version, 1, and the 32 bytes of the key's seed: twelve
-//! groups of five characters.
+//! It is base32 (RFC 4648) of one byte that says the version, 1, of the 32 bytes of the key's seed, and of the first
+//! four bytes of the SHA-256 of `recovery code`, a zero byte, and both: twelve groups of five characters.
 
 use crate::{Error, code, keys::SecretKey};
 

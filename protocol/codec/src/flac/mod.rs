@@ -1,8 +1,8 @@
 //! FLAC (RFC 9639), one frame in each packet and no container.
 //!
-//! Sound that came from 16 or 20 bits is coded in as many although the stream has 24: the format lets frames differ in
-//! depth, and it saves a third. Frames are written by this module rather than by a library, for Rice parameters above
-//! 14, without which loud sound of 24 bits is barely compressed; and read by it so that no packet can panic.
+//! Frames are written by this module rather than by a library for two things that make a third of the size: low bits
+//! that no sample uses are left out, since sound of 16 bits is common in a stream of 24; and Rice parameters go beyond
+//! 14, without which loud sound of 24 bits is not compressed at all. They are read by it so that no packet can panic.
 //!
 //! | module | what is in it |
 //! |---|---|
@@ -54,37 +54,17 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     /// For a valid format whose header and bit rate are yet to be filled in.
-    pub(crate) fn new(format: Format) -> Self {
-        let header = stream_info::write(&format, DEPTH);
+    pub(crate) fn new(format: &Format) -> Self {
+        let header = stream_info::write(format, DEPTH);
         // Loud noise cannot be compressed, so that the wire must be able to carry this.
         let bit_rate = format.rate * u32::from(format.channels) * DEPTH;
         let frames = format.packet_frames as usize;
         let planes = if format.channels == 2 { 4 } else { usize::from(format.channels) };
         Self {
-            format: Format { bit_rate, header, ..format },
+            format: Format { bit_rate, header, ..*format },
             analysis: Analysis::new(frames),
             channels: vec![vec![0; frames]; planes],
         }
-    }
-
-    /// Takes the samples apart, and gives the bits that they have.
-    fn take_apart(&mut self, interleaved: &[f32]) -> u32 {
-        let channels = usize::from(self.format.channels);
-        let mut all = 0;
-        for (i, frame) in interleaved.chunks_exact(channels).enumerate() {
-            for (plane, sample) in self.channels.iter_mut().zip(frame) {
-                plane[i] = to_int(*sample, DEPTH);
-                all |= plane[i];
-            }
-        }
-        let depth = DEPTH
-            - match all.trailing_zeros() {
-                0..4 => 0,
-                4..8 => 4,
-                _ => 8,
-            };
-        self.channels.iter_mut().take(channels).flatten().for_each(|sample| *sample >>= DEPTH - depth);
-        depth
     }
 }
 
@@ -95,7 +75,11 @@ impl Encode for Encoder {
 
     fn encode(&mut self, interleaved: &[f32]) -> Result<Bytes, Error> {
         check_size(&self.format, interleaved.len())?;
-        let depth = self.take_apart(interleaved);
+        for (i, frame) in interleaved.chunks_exact(usize::from(self.format.channels)).enumerate() {
+            for (plane, sample) in self.channels.iter_mut().zip(frame) {
+                plane[i] = to_int(*sample, DEPTH);
+            }
+        }
         if let [left, right, mid, side] = self.channels.as_mut_slice()
             && self.format.channels == 2
         {
@@ -106,7 +90,7 @@ impl Encode for Encoder {
         }
         let mut planes = self.channels.iter().enumerate().map(|(i, samples)| {
             let is_side = self.format.channels == 2 && i == 3;
-            Subframe::cheapest(samples, depth + u32::from(is_side), &mut self.analysis)
+            Subframe::cheapest(samples, DEPTH + u32::from(is_side), &mut self.analysis)
         });
         let (assignment, subframes) = if self.format.channels == 2
             && let (Some(left), Some(right), Some(mid), Some(side)) =
@@ -117,7 +101,7 @@ impl Encode for Encoder {
             (Assignment::Independent { channels: self.format.channels }, planes.collect())
         };
         let mut out = BitWriter::default();
-        for byte in (Header { frames: self.format.packet_frames, assignment, depth: Some(depth) }).to_bytes() {
+        for byte in (Header { frames: self.format.packet_frames, assignment, depth: Some(DEPTH) }).to_bytes() {
             out.put(u32::from(byte), 8);
         }
         subframes.iter().for_each(|subframe| subframe.write(&mut out));
@@ -232,5 +216,96 @@ const fn left_and_right(assignment: Assignment, first: i32, second: i32) -> (i32
             let sum = first.wrapping_shl(1) | (second & 1);
             (sum.wrapping_add(second) >> 1, sum.wrapping_sub(second) >> 1)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stereo frame of 20 samples with the right checksums around what `body` writes.
+    fn frame(assignment: Assignment, depth: u32, frames: u32, body: impl Fn(&mut BitWriter)) -> Vec<u8> {
+        let mut out = BitWriter::default();
+        let header = Header { frames, assignment, depth: Some(depth) };
+        header.to_bytes().iter().for_each(|byte| out.put(u32::from(*byte), 8));
+        body(&mut out);
+        out.align();
+        out.put(u32::from(crc16(out.bytes())), 16);
+        out.into_bytes()
+    }
+
+    fn decoded(frame: &[u8]) -> Result<Vec<f32>, &'static str> {
+        let mut format = Format {
+            codec: Codec::Flac,
+            rate: 8_000,
+            channels: 2,
+            packet_frames: 20,
+            lookahead: 0,
+            bit_rate: 0,
+            header: Vec::new(),
+        };
+        format.header = stream_info::write(&format, DEPTH);
+        let mut out = vec![0.0; 40];
+        match Decoder::new(&format).unwrap().decode(frame, &mut out) {
+            Ok(()) => Ok(out),
+            Err(Error::Damaged { flaw, .. }) => Err(flaw),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    /// A channel that stays at one value.
+    fn constant(out: &mut BitWriter, value: i32, depth: u32) {
+        out.put(0, 8);
+        out.put_signed(value, depth);
+    }
+
+    const INDEPENDENT: Assignment = Assignment::Independent { channels: 2 };
+
+    #[test]
+    fn frames_of_another_stream_are_refused() {
+        let silence = |depth: u32| move |out: &mut BitWriter| (0..2).for_each(|_| constant(out, 0, depth));
+        assert_eq!(decoded(&frame(INDEPENDENT, 24, 20, silence(24))), Ok(vec![0.0; 40]));
+        assert_eq!(decoded(&frame(INDEPENDENT, 16, 20, silence(16))), Ok(vec![0.0; 40]));
+        assert_eq!(decoded(&frame(INDEPENDENT, 24, 21, silence(24))), Err("it is not of its stream"));
+        assert_eq!(decoded(&frame(INDEPENDENT, 32, 20, silence(32))), Err("it has more bits than its stream"));
+        let mono = Assignment::Independent { channels: 1 };
+        assert_eq!(decoded(&frame(mono, 24, 20, silence(24))), Err("it is not of its stream"));
+    }
+
+    #[test]
+    fn samples_beyond_full_scale_are_cut_off() {
+        let loud = frame(Assignment::MidSide, 24, 20, |out| {
+            constant(out, (1 << 23) - 1, 24);
+            constant(out, (1 << 24) - 1, 25);
+        });
+        assert_eq!(decoded(&loud).unwrap()[..2], [1.0 - 2_f32.powi(-23), 0.0]);
+    }
+
+    #[test]
+    fn channels_that_make_no_sense_are_refused() {
+        let begun_with = |bits: &'static [(u32, u32)]| {
+            decoded(&frame(INDEPENDENT, 24, 20, |out| {
+                bits.iter().for_each(|(value, bits)| out.put(*value, *bits));
+                (0..100).for_each(|_| out.put(u32::MAX, 32));
+            }))
+        };
+        assert_eq!(begun_with(&[(1, 1)]), Err("it holds what is no channel"));
+        assert_eq!(begun_with(&[(2 << 1, 8)]), Err("its predictor is reserved"));
+        // All of the 24 bits are said to be unused.
+        assert_eq!(begun_with(&[(1, 8), (0, 23), (1, 1)]), Err("its samples have no bits"));
+        // A linear predictor of one coefficient: its precision is reserved, then its shift is negative.
+        assert_eq!(begun_with(&[(32 << 1, 8), (0, 24), (15, 4)]), Err("its predictor is reserved"));
+        assert_eq!(begun_with(&[(32 << 1, 8), (0, 24), (9, 4), (16, 5)]), Err("its predictor is reserved"));
+        // One of 32 coefficients, and 20 samples.
+        assert_eq!(begun_with(&[(63 << 1, 8)]), Err("it is shorter than its predictor"));
+        // No prediction: its residual in a reserved code, in eight parts, in parts of no length.
+        assert_eq!(begun_with(&[(8 << 1, 8), (2, 2)]), Err("its residual is coded in a reserved way"));
+        assert_eq!(begun_with(&[(8 << 1, 8), (0, 2), (3, 4)]), Err("its partitions do not fill it"));
+        assert_eq!(begun_with(&[(8 << 1, 8), (0, 2), (15, 4)]), Err("its partitions do not fill it"));
+        // Four samples of warm-up in a partition of two and a half.
+        assert_eq!(
+            begun_with(&[(12 << 1, 8), (0, 32), (0, 32), (0, 32), (0, 2), (3, 4)]),
+            Err("its partitions do not fill it")
+        );
     }
 }

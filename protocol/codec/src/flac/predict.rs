@@ -199,7 +199,21 @@ mod tests {
         if let Some(predictor) = Analysis::new(960).predictor(&square, 25, 15) {
             let _ = predictor.residual(&square);
         }
-        let hostile = Predictor { coefficients: vec![i32::MAX; 32], shift: 0 };
-        hostile.restore(&mut [i32::MIN; 100]);
+    }
+
+    #[test]
+    fn what_was_made_to_overflow_wraps() {
+        Predictor { coefficients: vec![i32::MAX; 32], shift: 0 }.restore(&mut [i32::MIN; 100]);
+        let mut samples = [i32::MAX; 3];
+        Predictor { coefficients: vec![1], shift: 0 }.restore(&mut samples);
+        assert_eq!(samples, [i32::MAX, -2, i32::MAX - 2]);
+    }
+
+    #[test]
+    fn a_residual_that_no_frame_can_hold_is_none() {
+        let doubled = Predictor { coefficients: vec![2], shift: 0 };
+        assert_eq!(doubled.residual(&[1 << 30, 1]), Some(vec![i32::MIN + 1]));
+        assert_eq!(doubled.residual(&[1 << 30, 0]), None);
+        assert_eq!(doubled.residual(&[1 << 30, -5]), None);
     }
 }

@@ -1,5 +1,7 @@
 //! One channel of a frame (RFC 9639 section 9.2).
 
+use std::borrow::Cow;
+
 use super::{
     Flaw,
     bits::{BitReader, BitWriter},
@@ -10,9 +12,11 @@ use super::{
 /// The cheapest way found to write one channel.
 #[derive(Debug)]
 pub(crate) struct Subframe<'a> {
-    samples: &'a [i32],
-    /// Bits in a sample.
+    /// Without the low bits that no sample uses.
+    samples: Cow<'a, [i32]>,
+    /// Bits in a sample, without those.
     depth: u32,
+    unused: u32,
     model: Model,
     /// What it costs, at most.
     pub(crate) bits: u64,
@@ -31,41 +35,52 @@ enum Model {
 impl<'a> Subframe<'a> {
     /// Tries what there is.
     pub(crate) fn cheapest(samples: &'a [i32], depth: u32, analysis: &mut Analysis) -> Self {
-        let frame_of = |model: Model, bits: u64| Self { samples, depth, model, bits: bits + 8 };
-        if samples.windows(2).all(|pair| pair[0] == pair[1]) {
-            return frame_of(Model::Constant, u64::from(depth));
+        let used = samples.iter().fold(0, |used, sample| used | sample);
+        if used == 0 || samples.windows(2).all(|pair| pair[0] == pair[1]) {
+            let bits = u64::from(8 + depth);
+            return Self { samples: samples.into(), depth, unused: 0, model: Model::Constant, bits };
         }
+        let unused = used.trailing_zeros();
+        let depth = depth - unused;
+        let samples: Cow<'_, [i32]> =
+            if unused == 0 { samples.into() } else { samples.iter().map(|sample| sample >> unused).collect() };
+        let verbatim = (Model::Verbatim, samples.len() as u64 * u64::from(depth));
         // As many as libFLAC takes for blocks of this length.
         let precision = if depth > 17 { 15 } else { 13 };
-        let linear = analysis.predictor(samples, depth, precision).map(|predictor| (predictor, Some(precision)));
-        let fixed = best_fixed(samples).map(|predictor| (predictor, None));
-        let verbatim = frame_of(Model::Verbatim, samples.len() as u64 * u64::from(depth));
+        let linear = analysis.predictor(&samples, depth, precision).map(|predictor| (predictor, Some(precision)));
+        let fixed = best_fixed(&samples).map(|predictor| (predictor, None));
         let predicted = fixed.into_iter().chain(linear).filter_map(|(predictor, precision)| {
-            let residual = predictor.residual(samples)?;
+            let residual = predictor.residual(&samples)?;
             let order = predictor.order();
             let plan = rice::Plan::new(&residual, order);
             let coefficients = precision.map_or(0, |precision| 9 + order as u64 * u64::from(precision));
             let bits = plan.bits + coefficients + order as u64 * u64::from(depth);
-            Some(frame_of(Model::Predicted { predictor, precision, residual, plan }, bits))
+            Some((Model::Predicted { predictor, precision, residual, plan }, bits))
         });
-        predicted.fold(verbatim, |best, next| if next.bits < best.bits { next } else { best })
+        let (model, bits) = predicted.fold(verbatim, |best, next| if next.1 < best.1 { next } else { best });
+        Self { samples, depth, unused, model, bits: bits + u64::from(8 + unused) }
     }
 
     pub(crate) fn write(&self, out: &mut BitWriter) {
+        let begin = |out: &mut BitWriter, code: u32| {
+            out.put(code << 1 | u32::from(self.unused > 0), 8);
+            if self.unused > 0 {
+                out.put_unary(self.unused - 1);
+            }
+        };
         match &self.model {
             Model::Constant => {
-                out.put(0, 8);
+                begin(out, 0);
                 out.put_signed(self.samples.first().copied().unwrap_or(0), self.depth);
             }
             Model::Verbatim => {
-                out.put(1 << 1, 8);
+                begin(out, 1);
                 self.samples.iter().for_each(|sample| out.put_signed(*sample, self.depth));
             }
             Model::Predicted { predictor, precision, residual, plan } => {
                 let order = predictor.order();
                 #[expect(clippy::cast_possible_truncation, reason = "at most 12")]
-                let code = if precision.is_some() { 31 + order as u32 } else { 8 + order as u32 };
-                out.put(code << 1, 8);
+                begin(out, if precision.is_some() { 31 + order as u32 } else { 8 + order as u32 });
                 self.samples.iter().take(order).for_each(|sample| out.put_signed(*sample, self.depth));
                 if let Some(precision) = precision {
                     out.put(precision - 1, 4);

@@ -1,18 +1,18 @@
 //! Sound and helpers that the tests share.
-#![allow(dead_code, reason = "each test uses some of it")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test uses some of it, and may panic")]
 
 use unisono_codec::{Encode, Step, encoder};
 use unisono_core::{units::SampleRate, wire::control::Codec};
 
 /// A seed that is printed, so that a failure can be repeated.
-pub fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
     println!("SEED={seed}");
     seed
 }
 
 /// Interleaved music of a kind: tones that swell and fade, clicks, and noise that is not the same in any two channels.
-pub fn music(frames: usize, channels: usize, seed: u64) -> Vec<f32> {
+pub(crate) fn music(frames: usize, channels: usize, seed: u64) -> Vec<f32> {
     let mut random = fastrand::Rng::with_seed(seed);
     let tones: Vec<(f32, f32, f32, f32)> = (0..24_u8)
         .map(|i| {
@@ -40,19 +40,19 @@ pub fn music(frames: usize, channels: usize, seed: u64) -> Vec<f32> {
 }
 
 /// The same, as it comes from so many bits.
-pub fn in_bits(sound: &[f32], bits: u32) -> Vec<f32> {
+pub(crate) fn in_bits(sound: &[f32], bits: u32) -> Vec<f32> {
     let steps = (1_u32 << (bits - 1)) as f32;
     sound.iter().map(|sample| (sample * steps).round().clamp(-steps, steps - 1.0) / steps).collect()
 }
 
-pub fn hertz(rate: u32) -> SampleRate {
+pub(crate) fn hertz(rate: u32) -> SampleRate {
     SampleRate::new(rate).unwrap()
 }
 
-pub fn step(codec: Codec) -> Step {
+pub(crate) fn step(codec: Codec) -> Step {
     Step { codec, bit_rate: if codec == Codec::Opus { 128_000 } else { 0 } }
 }
 
-pub fn make(codec: Codec, rate: u32, channels: u8, packet_frames: u32) -> Box<dyn Encode> {
+pub(crate) fn make(codec: Codec, rate: u32, channels: u8, packet_frames: u32) -> Box<dyn Encode> {
     encoder(step(codec), hertz(rate), channels, packet_frames).unwrap()
 }

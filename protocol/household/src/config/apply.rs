@@ -48,9 +48,7 @@ impl Config {
             Command::SetRoomTrim { room, trim } => self.set_room_trim(*room, *trim),
             Command::CreateGroup { group, name } => self.create_group(*group, name),
             Command::RenameGroup { group, name } => self.rename_group(*group, name),
-            Command::DeleteGroup { group } => {
-                self.groups.remove(group).map(|_| ()).ok_or(Rejected::UnknownGroup)
-            }
+            Command::DeleteGroup { group } => self.groups.remove(group).map(|_| ()).ok_or(Rejected::UnknownGroup),
             Command::SetGroupRooms { group, rooms } => self.set_group_rooms(*group, rooms),
             Command::IssueToken { hash, role, expires_unix, uses, now_unix } => {
                 let token = IssuedToken { role: *role, expires_unix: *expires_unix, uses_left: *uses };

@@ -1,7 +1,7 @@
 //! The configuration of a household: a state machine that gives every hub the same state from the same commands.
 //!
 //! [`Config`] is the state, [`Command`] what changes it, [`Config::apply`] how. Nothing in here reads a clock or draws
-//! a number: times and identifiers come in the command. [`ConfigStore`] keeps it on disk.
+//! a number: times and identifiers come in the command. A hub keeps it in a database; see [`crate::household`].
 
 mod apply;
 mod command;
@@ -20,7 +20,7 @@ use unisono_core::{
 };
 
 pub use command::{Command, Outcome, Rejected};
-pub use store::ConfigStore;
+pub(crate) use store::ConfigStore;
 
 use crate::{
     members::{Member, MemberList, Role},

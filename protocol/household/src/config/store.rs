@@ -17,7 +17,7 @@ use super::{Command, Config, Outcome};
 use crate::{Error, files};
 
 /// The configuration of a household, and its database.
-pub struct ConfigStore {
+pub(crate) struct ConfigStore {
     path: PathBuf,
     open_database: OpenDatabase,
     /// `None` after a failed write: the database takes no more until it is opened again.
@@ -27,27 +27,21 @@ pub struct ConfigStore {
 }
 
 impl ConfigStore {
-    /// Makes a database that holds `config`, or replaces the one that is there.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn create(path: &Path, config: Config) -> Result<Self, Error> {
+    /// Makes a database that holds `config`, where there is none yet.
+    pub(crate) fn create(path: &Path, config: &Config) -> Result<Self, Error> {
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(".new");
         let unfinished = PathBuf::from(unfinished);
         files::remove(&unfinished)?;
         files::write_atomically(&unfinished, b"")?;
         let database = builder().create(&unfinished).map_err(redb::Error::from);
-        database.and_then(|database| found(&database, &config)).map_err(understood(path))?;
+        database.and_then(|database| found(&database, config)).map_err(understood(path))?;
         files::rename(&unfinished, path)?;
         Self::open(path)
     }
 
     /// Opens a database, after checking it from end to end.
-    ///
-    /// # Errors
-    /// When it is damaged, of a newer format, used by another process, or cannot be read.
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         Self::open_with(path, |path| builder().open(path).map_err(redb::Error::from))
     }
 
@@ -58,7 +52,7 @@ impl ConfigStore {
             return Err(Error::NewerState { path: path.to_owned(), found, known: FORMAT });
         }
         let applied = meta(&database, META_APPLIED).map_err(understood(path))?;
-        let config = snapshot(&database).map_err(understood(path))?;
+        let config = snapshot(&database).map_err(understood(path))?.filter(|_| found == FORMAT);
         let config = config.ok_or_else(|| Error::StateDamaged { path: path.to_owned() })?;
         Ok(Self { path: path.to_owned(), open_database, database: Some(database), config, applied })
     }
@@ -67,17 +61,14 @@ impl ConfigStore {
     ///
     /// After a failed write the database is opened again by the next command, so that freed space is enough to go on.
     /// The state is then the one on disk.
-    ///
-    /// # Errors
-    /// When the command is rejected, or cannot be written.
-    pub fn apply(&mut self, command: &Command) -> Result<Outcome, Error> {
+    pub(crate) fn apply(&mut self, command: &Command) -> Result<Outcome, Error> {
         if self.database.is_none() {
             *self = Self::open_with(&self.path, self.open_database)?;
         }
         let mut next = self.config.clone();
         let outcome = next.apply(command)?;
         if outcome == Outcome::Changed {
-            let index = self.applied + 1;
+            let index = self.applied.saturating_add(1);
             let database = self.database.as_ref().expect("opened above");
             if let Err(cause) = write(database, index, command, &next) {
                 self.database = None;
@@ -90,7 +81,7 @@ impl ConfigStore {
     }
 
     /// The configuration as it is.
-    pub fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.config
     }
 }

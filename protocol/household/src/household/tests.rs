@@ -23,7 +23,7 @@ fn refusal(path: &Path) -> Error {
     open(path).map(|_| ()).unwrap_err()
 }
 
-fn address() -> std::net::SocketAddr {
+fn address() -> SocketAddr {
     "10.0.0.1:7000".parse().unwrap()
 }
 
@@ -123,8 +123,13 @@ fn a_damaged_file_stops_the_hub_and_is_left_as_it_is() {
             drop(open(&path).unwrap());
             fs::write(path.join(name), noise).unwrap();
             let refused = refusal(&path);
-            let damaged = matches!(&refused, Error::KeyDamaged { path } | Error::StateDamaged { path } if path.ends_with(name));
-            assert!(damaged, "{name}: {refused}");
+            let (Error::KeyDamaged { path: named }
+            | Error::SecretDamaged { path: named }
+            | Error::StateDamaged { path: named }) = &refused
+            else {
+                panic!("{name}: {refused}");
+            };
+            assert_eq!(named, &path.join(name));
             assert_eq!(fs::read_to_string(path.join(name)).unwrap(), noise);
         }
     }

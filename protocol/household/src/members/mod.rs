@@ -131,11 +131,13 @@ mod tests {
             |list| list.members.clear(),
             |list| list.members[0].role = Role::Other(9),
             |list| {
-                list.members = (0..=500u16).map(|id| Member {
-                    peer: PeerId(std::array::from_fn(|place| id.to_be_bytes()[place.min(1)])),
-                    role: Role::Hub,
-                    name: "hub".into(),
-                }).collect();
+                list.members = (0..=500u16)
+                    .map(|id| Member {
+                        peer: PeerId(std::array::from_fn(|place| id.to_be_bytes()[place.min(1)])),
+                        role: Role::Hub,
+                        name: "hub".into(),
+                    })
+                    .collect();
             },
         ];
         for (number, break_rule) in breaks.into_iter().enumerate() {

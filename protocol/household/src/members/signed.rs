@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn only_the_household_makes_members() {
-        let (key, mut list) = house(7);
+        let (_, mut list) = house(7);
         let stranger = SecretKey::from_seed(&[66; 32]);
         let forged = SignedMembers::sign_unchecked(&list, &stranger);
         assert!(matches!(forged.verify(list.household), Err(Error::ListForged)));
@@ -193,7 +193,6 @@ mod tests {
         list.household = HouseholdId(stranger.public());
         let other = SignedMembers::sign(&list, &stranger).unwrap();
         assert!(matches!(other.verify(pinned), Err(Error::OtherHousehold { .. })));
-        drop(key);
     }
 
     #[test]

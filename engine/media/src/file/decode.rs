@@ -1,0 +1,277 @@
+//! The sound of a file as it is in there: its own rate, its own channels.
+//!
+//! Encoders' delay and padding are taken off. A frame's number follows from the file's own marks after every jump, and
+//! from counting otherwise: so it is the same whether it was reached by playing or by seeking. A damaged piece becomes
+//! as much silence, and what follows stays where it was; only from an MP3 a frame can vanish without a trace.
+
+use std::path::{Path, PathBuf};
+
+use symphonia::core::{
+    codecs::audio::AudioDecoder,
+    errors::Error as Failure,
+    formats::{FormatReader, SeekMode, SeekTo},
+    packet::Packet,
+    units::Timestamp,
+};
+
+use super::{
+    check,
+    open::{Layout, Opened, Overlap, guarded, open},
+};
+use crate::Error;
+
+/// So many failures in a row are the end: a reader that is lost may fail for ever.
+const MAX_FAILURES: u32 = 64;
+
+/// The longest silence that stands for what is damaged. A larger gap is a mark that is itself damaged.
+const MAX_GAP_SECONDS: u64 = 10;
+
+/// Silence is given in pieces of so many frames.
+const SILENCE: u64 = 4_096;
+
+/// Frames by which marks may be off in a file that is whole.
+const JITTER: u64 = 64;
+
+/// An MP3 frame may need bits from nine frames before it, and its filters know two more.
+const MP3_LEAD: u64 = 12 * 1152;
+
+/// A Vorbis block overlaps the one before it.
+const VORBIS_LEAD: u64 = 2 * 8192;
+
+/// A seek into the last page of an Ogg file comes out wrong by the padding in it. A page has at most 255 packets, which
+/// hold 2048 frames at most as encoders make them.
+const OGG_PAGE: u64 = 1 << 19;
+
+pub(super) struct Decoder {
+    path: PathBuf,
+    reader: Box<dyn FormatReader>,
+    decoder: Box<dyn AudioDecoder>,
+    layout: Layout,
+    /// The next frame to give.
+    position: u64,
+    /// Whether the next packet is known to begin there.
+    is_settled: bool,
+    has_ended: bool,
+    failures: u32,
+    skipped: u64,
+    /// What the last packet held.
+    samples: Vec<f32>,
+    /// Silent frames that come before it.
+    silence: u64,
+}
+
+impl Decoder {
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let mut file = check::open(path)?;
+        check::refuse_unsupported(path, &mut file)?;
+        let Opened { reader, decoder, layout } = open(path, file)?;
+        let mut decoder = Self {
+            path: path.into(),
+            reader,
+            decoder,
+            layout,
+            position: 0,
+            is_settled: false,
+            has_ended: false,
+            failures: 0,
+            skipped: 0,
+            samples: Vec::new(),
+            silence: 0,
+        };
+        if !decoder.layout.is_gapless {
+            decoder.layout.frames = decoder.count();
+            decoder.begin_again()?;
+            decoder.skipped = 0;
+        }
+        Ok(decoder)
+    }
+
+    /// Appends the next interleaved frames; `false` at the end.
+    pub(super) fn next(&mut self, out: &mut Vec<f32>) -> Result<bool, Error> {
+        let before = out.len();
+        while out.len() == before {
+            if self.silence > 0 {
+                self.be_silent(out);
+                continue;
+            }
+            let Some(packet) = self.next_packet()? else { return Ok(false) };
+            match self.decode(&packet) {
+                Ok(frames) => self.place(&packet, frames, out),
+                Err(Failure::ResetRequired) => self.has_ended = true,
+                Err(_) => {
+                    if self.end_of(&packet) > self.signed_position() {
+                        self.skipped += 1;
+                    }
+                    self.fail();
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Goes on with another frame.
+    pub(super) fn seek(&mut self, frame: u64) -> Result<(), Error> {
+        let from = match self.layout.overlap {
+            Overlap::None => frame,
+            Overlap::Mp3 => frame.saturating_sub(MP3_LEAD),
+            Overlap::Vorbis => {
+                let last_page = self.layout.frames.unwrap_or(0).saturating_sub(OGG_PAGE);
+                frame.saturating_sub(VORBIS_LEAD).min(last_page)
+            }
+        };
+        let mark = i64::try_from(from).unwrap_or(i64::MAX).saturating_add(self.layout.origin);
+        let to = SeekTo::Timestamp { ts: Timestamp::new(mark), track_id: self.layout.track };
+        let found = from > 0 && self.layout.seeks && guarded(|| self.reader.seek(SeekMode::Accurate, to)).is_ok();
+        if found {
+            self.decoder.reset();
+            self.failures = 0;
+            self.has_ended = false;
+        } else {
+            self.begin_again()?;
+        }
+        self.position = frame;
+        self.is_settled = false;
+        self.silence = 0;
+        Ok(())
+    }
+
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Opens the file anew, at its beginning.
+    fn begin_again(&mut self) -> Result<(), Error> {
+        let Opened { reader, decoder, .. } = open(&self.path, check::open(&self.path)?)?;
+        (self.reader, self.decoder) = (reader, decoder);
+        self.position = 0;
+        self.is_settled = false;
+        self.has_ended = false;
+        self.failures = 0;
+        Ok(())
+    }
+
+    /// Frames to the end of the file, by the marks of its packets.
+    fn count(&mut self) -> Option<u64> {
+        let mut end = 0;
+        while let Ok(Some(packet)) = self.next_packet() {
+            end = self.end_of(&packet);
+        }
+        u64::try_from(end).ok()
+    }
+
+    /// The next packet of our track; `None` at the end.
+    fn next_packet(&mut self) -> Result<Option<Packet>, Error> {
+        while !self.has_ended {
+            match guarded(|| self.reader.next_packet()) {
+                Ok(Some(packet)) if packet.track_id == self.layout.track => return Ok(Some(packet)),
+                Ok(Some(_)) => {}
+                // Another stream may follow in the same file; it is another piece of music.
+                Ok(None) | Err(Failure::ResetRequired) => self.has_ended = true,
+                Err(Failure::IoError(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                    self.has_ended = true;
+                }
+                Err(Failure::IoError(error)) if error.raw_os_error().is_some() => {
+                    return Err(Error::from_io(&self.path, &error));
+                }
+                Err(_) => {
+                    self.skipped += 1;
+                    self.fail();
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Decodes a packet into `samples`, and gives its frames.
+    fn decode(&mut self, packet: &Packet) -> Result<usize, Failure> {
+        let channels = self.layout.channels.count();
+        guarded(|| {
+            let sound = self.decoder.decode(packet)?;
+            if sound.spec().channels().count() != channels || sound.spec().rate() != self.layout.rate {
+                return Err(Failure::DecodeError("its rate or its channels change"));
+            }
+            sound.copy_to_vec_interleaved(&mut self.samples);
+            Ok(sound.frames())
+        })
+    }
+
+    /// Appends what came of a packet, or remembers the silence that has to come before it.
+    fn place(&mut self, packet: &Packet, frames: usize, out: &mut Vec<f32>) {
+        if frames == 0 {
+            // Usual for the first packets of some codecs, and without end for a reader that is lost.
+            self.fail_silently();
+            return;
+        }
+        self.failures = 0;
+        let ahead = self.begin_of(packet).saturating_sub(self.signed_position());
+        let old =
+            if self.is_settled || ahead > 0 { 0 } else { usize::try_from(ahead.unsigned_abs()).unwrap_or(frames) };
+        if old >= frames {
+            return;
+        }
+        let gap = u64::try_from(ahead).unwrap_or(0);
+        let limit = MAX_GAP_SECONDS * u64::from(self.layout.rate);
+        if gap > if self.is_settled { JITTER } else { 0 } && gap < limit {
+            // Some readers leave out what is damaged and say nothing.
+            self.skipped += u64::from(self.is_settled);
+            self.silence = gap;
+        }
+        self.is_settled = true;
+        if self.silence == 0 {
+            self.append(old, out);
+        }
+    }
+
+    /// Appends some of the silence before `samples`, and then those.
+    fn be_silent(&mut self, out: &mut Vec<f32>) {
+        let frames = self.silence.min(SILENCE);
+        out.resize(out.len() + frames as usize * self.layout.channels.count(), 0.0);
+        self.position += frames;
+        self.silence -= frames;
+        if self.silence == 0 {
+            self.append(0, out);
+        }
+    }
+
+    /// Appends `samples` but for the first frames.
+    fn append(&mut self, old: usize, out: &mut Vec<f32>) {
+        let channels = self.layout.channels.count();
+        let samples = self.samples.get(old * channels..).unwrap_or_default();
+        // A file of floats can hold anything.
+        out.extend(samples.iter().map(|sample| if sample.is_finite() { *sample } else { 0.0 }));
+        self.position += (samples.len() / channels) as u64;
+    }
+
+    /// Something is missing, so that counting does not tell any more where the next packet belongs.
+    fn fail(&mut self) {
+        self.is_settled = false;
+        self.fail_silently();
+    }
+
+    fn fail_silently(&mut self) {
+        self.failures += 1;
+        self.has_ended |= self.failures > MAX_FAILURES;
+    }
+
+    /// The first frame that comes out of a packet.
+    fn begin_of(&self, packet: &Packet) -> i64 {
+        packet.pts.get().saturating_add(signed(packet.trim_start.get())).saturating_sub(self.layout.origin)
+    }
+
+    /// The frame behind the last that comes out of a packet.
+    fn end_of(&self, packet: &Packet) -> i64 {
+        packet.pts.get().saturating_add(signed(packet.dur.get())).saturating_sub(self.layout.origin)
+    }
+
+    fn signed_position(&self) -> i64 {
+        signed(self.position)
+    }
+}
+
+fn signed(frames: u64) -> i64 {
+    i64::try_from(frames).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,153 @@
+//! Sound from a file.
+
+mod check;
+mod decode;
+mod open;
+
+use std::path::Path;
+
+use unisono_core::units::SampleRate;
+
+use self::decode::Decoder;
+use crate::{Description, Error, Source, convert::Converter, downmix::Downmix};
+
+/// A file in WAV, FLAC, MP3 or Ogg Vorbis, played gapless at any rate and in one channel or two.
+///
+/// It holds a packet and the reach of the resampler in memory, however long it is. Where the rates are equal and nothing
+/// is to be mixed, samples pass exactly. Of a damaged file it plays what can be decoded.
+pub struct FileSource {
+    decoder: Decoder,
+    downmix: Downmix,
+    /// `None` when the rates are equal.
+    converter: Option<Converter>,
+    description: Description,
+    channels: usize,
+    /// Frames as they are in the file.
+    decoded: Vec<f32>,
+    /// Frames in the output's channels; those before `given` are gone.
+    mixed: Vec<f32>,
+    given: usize,
+    has_ended: bool,
+}
+
+impl FileSource {
+    /// Opens a file and decodes the first of it.
+    ///
+    /// # Errors
+    /// When it is not there, may not be read, is no regular file, holds no sound that is supported, or none that can be
+    /// decoded; and when `channels` is neither 1 nor 2.
+    pub fn open(path: impl AsRef<Path>, rate: SampleRate, channels: u8) -> Result<Self, Error> {
+        let path = path.as_ref();
+        if !(1..=2).contains(&channels) {
+            return Err(Error::Channels { channels });
+        }
+        let decoder = Decoder::open(path)?;
+        let layout = decoder.layout();
+        let channels = usize::from(channels);
+        let converter = (layout.rate != rate.hertz()).then(|| Converter::new(layout.rate, rate.hertz(), channels));
+        let frames = layout.frames.map(|frames| match &converter {
+            Some(converter) => converter.output_frames(frames),
+            None => frames,
+        });
+        let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let description = Description {
+            title: layout.title.clone().unwrap_or(stem),
+            frames,
+            codec: layout.codec.into(),
+            original_rate: layout.rate,
+            original_channels: u32::try_from(layout.channels.count()).unwrap_or(u32::MAX),
+            bits: layout.bits,
+        };
+        let downmix = Downmix::new(&layout.channels, channels);
+        let mut source = Self {
+            decoder,
+            downmix,
+            converter,
+            description,
+            channels,
+            decoded: Vec::new(),
+            mixed: Vec::new(),
+            given: 0,
+            has_ended: false,
+        };
+        if !source.decode_more()? {
+            return Err(if source.decoder.skipped() > 0 {
+                Error::Damaged { path: path.into(), reason: "no part of it can be decoded".into() }
+            } else {
+                Error::Empty { path: path.into() }
+            });
+        }
+        Ok(source)
+    }
+
+    /// Decodes the next piece of the file; `false` at its end.
+    fn decode_more(&mut self) -> Result<bool, Error> {
+        self.decoded.clear();
+        if !self.decoder.next(&mut self.decoded)? {
+            return Ok(false);
+        }
+        self.mixed.drain(..self.given);
+        self.given = 0;
+        self.downmix.apply(&self.decoded, &mut self.mixed);
+        Ok(true)
+    }
+
+    /// Gives what is there already, and says how many frames.
+    fn give(&mut self, out: &mut [f32]) -> usize {
+        if let Some(converter) = &mut self.converter {
+            converter.push(&self.mixed[self.given..]);
+            self.given = self.mixed.len();
+            return converter.read(out);
+        }
+        let waiting = &self.mixed[self.given..];
+        let count = waiting.len().min(out.len() / self.channels * self.channels);
+        out[..count].copy_from_slice(&waiting[..count]);
+        self.given += count;
+        count / self.channels
+    }
+}
+
+impl Source for FileSource {
+    fn read(&mut self, out: &mut [f32]) -> Result<usize, Error> {
+        let mut written = 0;
+        while (written + 1) * self.channels <= out.len() {
+            let frames = self.give(&mut out[written * self.channels..]);
+            written += frames;
+            if frames > 0 {
+                continue;
+            }
+            if self.has_ended {
+                break;
+            }
+            match self.decode_more() {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.has_ended = true;
+                    if let Some(converter) = &mut self.converter {
+                        converter.finish();
+                    }
+                }
+                // What was read is good; the next call meets the error again.
+                Err(_) if written > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(written)
+    }
+
+    fn seek(&mut self, frame: u64) -> Result<(), Error> {
+        self.mixed.clear();
+        self.given = 0;
+        self.has_ended = false;
+        let from = self.converter.as_mut().map_or(frame, |converter| converter.restart(frame));
+        self.decoder.seek(from)
+    }
+
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn skipped(&self) -> u64 {
+        self.decoder.skipped()
+    }
+}

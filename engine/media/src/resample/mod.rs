@@ -1,0 +1,134 @@
+//! The node's resampler: reads a stream a few millionths faster or slower, at any fraction of a frame.
+//!
+//! Where it reads is the caller's business ([`Phase`]): it is at once the drift correction and the fractional delay of
+//! an output, and it has no position of its own that could run away. The kernel is a sinc over 64 frames whose cutoff is
+//! the Nyquist frequency, so that at whole frames samples pass bit for bit. For the same reason what lies above 20.5 kHz
+//! (at 48 kHz) is mirrored there, and ratios far from 1 alias; playout stays within some thousandths.
+
+mod history;
+mod kernel;
+
+use std::sync::OnceLock;
+
+use unisono_core::{playout::RESAMPLER_REACH, timeline::Phase, units::FramePosition};
+
+use self::history::History;
+pub(crate) use self::kernel::{Kernel, dot};
+
+/// Half of the taps lie before a phase, half of them behind it.
+#[expect(clippy::cast_possible_truncation, reason = "some tens")]
+const TAPS: usize = 2 * RESAMPLER_REACH as usize;
+
+/// Between two of them a cubic is 180 dB from the true curve.
+const PHASES: usize = 256;
+
+/// The most that the rate may differ from nominal: what a stream may announce, many times over.
+const MAX_EXCESS: f64 = 0.5;
+
+/// Sound in, sound out, at a rate that may differ from moment to moment.
+#[derive(Debug)]
+pub struct Resampler {
+    kernel: &'static Kernel,
+    history: History,
+}
+
+impl Resampler {
+    /// Holds up to `capacity_frames` frames of so many channels. Allocates, and the first of a process computes the
+    /// kernel.
+    pub fn new(channels: usize, capacity_frames: usize) -> Self {
+        static KERNEL: OnceLock<Kernel> = OnceLock::new();
+        let kernel = KERNEL.get_or_init(|| Kernel::new(TAPS, PHASES, 1.0));
+        Self { kernel, history: History::new(channels, capacity_frames) }
+    }
+
+    /// Forgets what is held. Real-time: no allocation, no lock, no system call.
+    pub fn clear(&mut self) {
+        self.history.clear();
+    }
+
+    /// Takes interleaved sound whose first frame is `start`, and says how many frames of it; those that do not fit are
+    /// left. What does not continue [`Self::end`] replaces what is held. Real-time: no allocation, no lock, no system
+    /// call.
+    pub fn push(&mut self, start: FramePosition, interleaved: &[f32]) -> usize {
+        self.history.push(start, interleaved)
+    }
+
+    /// Forgets what lies before a position. [`Self::read`] wants [`RESAMPLER_REACH`] frames before its phase. Real-time:
+    /// no allocation, no lock, no system call.
+    pub fn discard_before(&mut self, position: FramePosition) {
+        self.history.discard_before(position);
+    }
+
+    /// The first frame that is held.
+    pub fn start(&self) -> FramePosition {
+        self.history.start()
+    }
+
+    /// The frame behind the last that is held.
+    pub fn end(&self) -> FramePosition {
+        self.history.end()
+    }
+
+    /// Writes interleaved frames to the whole of `out`: frame k is read at `start + k * (1 + excess)`. What lies before
+    /// [`Self::start`] counts as silence. Gives the frames written; they are fewer when the next would lie within
+    /// [`RESAMPLER_REACH`] of the end. Real-time: no allocation, no lock, no system call.
+    pub fn read(&self, start: Phase, excess: f64, out: &mut [f32]) -> usize {
+        let mut at = Position::from(start);
+        let step = Position::step(excess);
+        let mut scratch = [0.0; TAPS];
+        let mut window = [0.0; TAPS];
+        let mut written = 0;
+        for frame in out.chunks_exact_mut(self.history.channels()) {
+            if at.frame().saturating_add(RESAMPLER_REACH) >= self.end().0 {
+                break;
+            }
+            let (phase, between) = at.phase();
+            let taps = self.kernel.at(phase, between, &mut scratch);
+            for (channel, sample) in frame.iter_mut().enumerate() {
+                *sample = dot(taps, self.history.around(channel, at.frame(), &mut window));
+            }
+            at = at.after(step);
+            written += 1;
+        }
+        written
+    }
+}
+
+/// A phase that can be counted on: 64 bits of frames and 64 below, added without rounding.
+#[derive(Clone, Copy, Debug)]
+struct Position(u128);
+
+impl Position {
+    /// How far `1 + excess` frames are.
+    fn step(excess: f64) -> Self {
+        let excess = if excess.is_finite() { excess.clamp(-MAX_EXCESS, MAX_EXCESS) } else { 0.0 };
+        #[expect(clippy::cast_possible_truncation, reason = "below 2^64")]
+        let bits = (excess * 2_f64.powi(64)) as i128;
+        Self((1_u128 << 64).saturating_add_signed(bits))
+    }
+
+    fn after(self, step: Self) -> Self {
+        Self(self.0.saturating_add(step.0))
+    }
+
+    fn frame(self) -> u64 {
+        (self.0 >> 64) as u64
+    }
+
+    /// The kernel's phase, and how far it is from there to the next, 0 to 1.
+    fn phase(self) -> (usize, f32) {
+        #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+        let fraction = self.0 as u64;
+        let phase = fraction >> (u64::BITS - PHASES.ilog2());
+        // 24 bits are as many as a float has.
+        let between = (fraction << PHASES.ilog2()) >> 40;
+        #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+        (phase as usize, between as f32 / (1 << 24) as f32)
+    }
+}
+
+impl From<Phase> for Position {
+    fn from(phase: Phase) -> Self {
+        Self(u128::from(phase.frame().0) << 64 | u128::from(phase.fraction_bits()))
+    }
+}

@@ -1,0 +1,46 @@
+//! Where sound comes from.
+
+use crate::Error;
+
+/// Sound that is read from front to back, at a rate and in channels that were chosen when it was made. Not for an audio
+/// thread: it may wait for a disk.
+pub trait Source: Send {
+    /// Writes interleaved samples, full scale ±1, and says how many frames; 0 is the end.
+    ///
+    /// # Errors
+    /// When the system cannot read on. Damage in the sound itself is no error: it is skipped, and counted by
+    /// [`Self::skipped`].
+    fn read(&mut self, out: &mut [f32]) -> Result<usize, Error>;
+
+    /// Goes on with another frame, counted at the output's rate from the beginning. Behind the end nothing is left to
+    /// read.
+    ///
+    /// # Errors
+    /// When the system cannot read there.
+    fn seek(&mut self, frame: u64) -> Result<(), Error>;
+
+    /// What it is.
+    fn description(&self) -> &Description;
+
+    /// Damaged pieces that were left out so far.
+    fn skipped(&self) -> u64 {
+        0
+    }
+}
+
+/// What a source is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// From its tags, or its name.
+    pub title: String,
+    /// Its length at the output's rate, when that is known. A damaged file may hold less.
+    pub frames: Option<u64>,
+    /// How it is coded, for people.
+    pub codec: String,
+    /// Frames per second before they were resampled.
+    pub original_rate: u32,
+    /// Channels before they were mixed.
+    pub original_channels: u32,
+    /// Bits in a sample, where samples have bits.
+    pub bits: Option<u32>,
+}

@@ -1,0 +1,69 @@
+//! Why an output cannot be opened.
+
+use std::io;
+
+/// Why an output cannot be opened: in one line what, on which device, and what to try.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is none of that name, now. It may be plugged in later.
+    #[error("{device}: no such device is here; plug it in, or choose one of the outputs that are listed")]
+    NotFound {
+        /// The output as it was asked for.
+        device: String,
+    },
+    /// Somebody else has it.
+    #[error("{device}: in use by {holder}; stop that, or choose another output")]
+    Busy {
+        /// The output as it was asked for.
+        device: String,
+        /// Who has it, as far as the system tells.
+        holder: String,
+    },
+    /// It is there, and this user must not use it.
+    #[error("{device}: permission denied; {remedy}")]
+    Permission {
+        /// The output as it was asked for.
+        device: String,
+        /// What to try.
+        remedy: &'static str,
+    },
+    /// It does not do this rate, format or number of channels.
+    #[error("{device}: {problem}; {remedy}")]
+    Unsupported {
+        /// The output as it was asked for.
+        device: String,
+        /// What it does not do.
+        problem: String,
+        /// What to try.
+        remedy: String,
+    },
+    /// Anything else.
+    #[error("{device}: {reason}; try another output")]
+    Other {
+        /// The output as it was asked for.
+        device: String,
+        /// What the system says.
+        reason: String,
+    },
+}
+
+impl OpenError {
+    /// For a file that cannot be created.
+    pub(super) fn from_io(device: String, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => {
+                Self::Other { device, reason: String::from("the folder that it is to be in does not exist") }
+            }
+            io::ErrorKind::PermissionDenied => {
+                Self::Permission { device, remedy: "choose a folder that this user may write to" }
+            }
+            _ => Self::Other { device, reason: one_line(&error.to_string()) },
+        }
+    }
+}
+
+/// What others say, on one line.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

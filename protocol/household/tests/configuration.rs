@@ -1,0 +1,247 @@
+//! The rules of the configuration, one by one.
+
+use unisono_core::{
+    time::Nanos,
+    units::Volume,
+    wire::ids::{HouseholdId, PeerId, RoomIndex},
+};
+use unisono_household::{
+    config::{Command, Config, GroupId, Outcome, Rejected, RoomId},
+    members::Role,
+    token::TokenHash,
+};
+
+const HUB: PeerId = PeerId([1; 32]);
+const KITCHEN: PeerId = PeerId([2; 32]);
+const CELLAR: PeerId = PeerId([3; 32]);
+const HASH: TokenHash = TokenHash([5; 32]);
+const NOW: u64 = 1_000_000;
+const WEEK: u64 = 7 * 24 * 3600;
+
+fn room(node: PeerId, index: u8) -> RoomId {
+    RoomId { node, index: RoomIndex(index) }
+}
+
+fn add(peer: PeerId, name: &str) -> Command {
+    Command::AddMember { peer, role: Role::Node, name: name.into() }
+}
+
+/// A hub and two nodes.
+fn house() -> Config {
+    let mut config = Config::founded(HouseholdId([9; 32]), HUB, "attic", 1);
+    config.apply(&add(KITCHEN, "kitchen")).expect("nothing is in its way");
+    config.apply(&add(CELLAR, "cellar")).expect("nothing is in its way");
+    config
+}
+
+fn issue(uses: u32) -> Command {
+    Command::IssueToken { hash: HASH, role: Role::Node, expires_unix: NOW + 60, uses, now_unix: NOW }
+}
+
+fn redeem(id: u8, now_unix: u64) -> Command {
+    Command::RedeemToken { hash: HASH, peer: PeerId([id; 32]), name: "new".into(), now_unix }
+}
+
+#[test]
+fn every_change_of_the_members_and_nothing_else_raises_their_version() {
+    let mut config = house();
+    let version = config.members_version;
+    let name = Some("Küche".to_owned());
+    config.apply(&Command::SetRoomName { room: room(KITCHEN, 0), name }).unwrap();
+    config.apply(&issue(1)).unwrap();
+    assert_eq!(config.members_version, version);
+    config.apply(&redeem(8, NOW)).unwrap();
+    config.apply(&Command::RenameMember { peer: KITCHEN, name: "galley".into() }).unwrap();
+    config.apply(&Command::RemoveMember { peer: CELLAR }).unwrap();
+    assert_eq!(config.members_version, version + 3);
+    assert_eq!(config.apply(&Command::RenameMember { peer: KITCHEN, name: " galley ".into() }), Ok(Outcome::Unchanged));
+    assert_eq!(config.members_version, version + 3);
+}
+
+#[test]
+fn machines_with_one_name_get_numbers_and_people_have_to_choose() {
+    let mut config = house();
+    let long = "ü".repeat(32);
+    for (id, name) in [(10, "Kitchen"), (11, "kitchen"), (12, &long), (13, &long), (14, "\u{7} x")] {
+        config.apply(&add(PeerId([id; 32]), name)).unwrap();
+    }
+    let name = |id| config.members[&PeerId([id; 32])].name.as_str();
+    assert_eq!([name(10), name(11)], ["Kitchen 2", "kitchen 3"]);
+    assert_eq!([name(12), name(13)], [long.as_str(), &format!("{} 2", "ü".repeat(31))]);
+    assert_eq!(name(14), "x");
+    let rename = |name: &str| Command::RenameMember { peer: CELLAR, name: name.into() };
+    assert_eq!(config.apply(&rename("KITCHEN")), Err(Rejected::NameTaken("KITCHEN".into())));
+    assert_eq!(config.apply(&rename(" \u{7}\t")), Err(Rejected::NameEmpty));
+    assert_eq!(config.apply(&rename("CELLAR")), Ok(Outcome::Changed));
+}
+
+#[test]
+fn there_is_always_a_hub() {
+    let mut config = house();
+    assert_eq!(config.apply(&Command::RemoveMember { peer: HUB }), Err(Rejected::LastHub));
+    let second = PeerId([7; 32]);
+    config.apply(&Command::AddMember { peer: second, role: Role::Hub, name: "den".into() }).unwrap();
+    config.apply(&Command::RemoveMember { peer: HUB }).unwrap();
+    assert_eq!(config.apply(&Command::RemoveMember { peer: HUB }), Err(Rejected::UnknownMember(HUB)));
+}
+
+#[test]
+fn a_member_does_not_change_its_role_by_joining_again() {
+    let mut config = house();
+    assert_eq!(config.apply(&add(KITCHEN, "other")), Ok(Outcome::Unchanged));
+    let promote = Command::AddMember { peer: KITCHEN, role: Role::Hub, name: "kitchen".into() };
+    assert_eq!(config.apply(&promote), Err(Rejected::OtherRole(KITCHEN)));
+}
+
+#[test]
+fn a_household_has_five_hundred_members_at_most() {
+    let mut config = house();
+    for id in 0..497u16 {
+        let peer = PeerId(std::array::from_fn(|place| if place < 2 { id.to_be_bytes()[place] } else { 0xee }));
+        config.apply(&add(peer, "speaker")).unwrap();
+    }
+    let refused = config.apply(&add(PeerId([0xdd; 32]), "one too many"));
+    assert_eq!(refused, Err(Rejected::TooMany { what: "members", limit: 500 }));
+}
+
+#[test]
+fn a_machine_that_leaves_takes_its_rooms_along() {
+    let mut config = house();
+    let (group, rooms) = (GroupId([1; 16]), vec![room(KITCHEN, 0), room(CELLAR, 0)]);
+    config.apply(&Command::CreateGroup { group, name: "down".into() }).unwrap();
+    config.apply(&Command::SetGroupRooms { group, rooms }).unwrap();
+    config.apply(&Command::SetRoomTrim { room: room(KITCHEN, 0), trim: Nanos::from_millis(3) }).unwrap();
+    config.apply(&Command::RemoveMember { peer: KITCHEN }).unwrap();
+    assert!(config.rooms.is_empty());
+    assert_eq!(config.groups[&group].rooms, [room(CELLAR, 0)].into());
+    let trim = Command::SetRoomTrim { room: room(KITCHEN, 0), trim: Nanos::ZERO };
+    assert_eq!(config.apply(&trim), Err(Rejected::UnknownRoom(room(KITCHEN, 0))));
+}
+
+#[test]
+fn a_room_never_starts_louder_than_it_may_be() {
+    let mut config = house();
+    let room = room(KITCHEN, 0);
+    let volume = |percent| Volume::new(percent).unwrap();
+    config.apply(&Command::SetRoomStartVolume { room, volume: volume(60) }).unwrap();
+    config.apply(&Command::SetRoomMaxVolume { room, volume: volume(50) }).unwrap();
+    assert_eq!(config.rooms[&room].start_volume, volume(50));
+    let refused = config.apply(&Command::SetRoomStartVolume { room, volume: volume(51) });
+    assert_eq!(refused, Err(Rejected::AboveMaxVolume { max: volume(50) }));
+}
+
+#[test]
+fn a_trim_is_shorter_than_two_seconds() {
+    let mut config = house();
+    for (trim, good) in [(2_000, true), (2_001, false), (-2_000, true), (-2_001, false), (i64::MIN, false)] {
+        let trim = Command::SetRoomTrim { room: room(KITCHEN, 0), trim: Nanos::from_millis(trim) };
+        assert_eq!(config.apply(&trim).is_ok(), good, "{trim:?}");
+    }
+}
+
+#[test]
+fn room_names_are_told_apart_and_given_back() {
+    let mut config = house();
+    let name =
+        |index, name: Option<&str>| Command::SetRoomName { room: room(KITCHEN, index), name: name.map(str::to_owned) };
+    config.apply(&name(0, Some("Hob"))).unwrap();
+    assert_eq!(config.apply(&name(1, Some("hob"))), Err(Rejected::NameTaken("hob".into())));
+    config.apply(&name(0, None)).unwrap();
+    config.apply(&name(1, Some("hob"))).unwrap();
+    assert_eq!(config.apply(&name(0, Some(""))), Err(Rejected::NameEmpty));
+}
+
+#[test]
+fn a_room_that_joins_a_group_leaves_the_other() {
+    let mut config = house();
+    let [one, other] = [GroupId([1; 16]), GroupId([2; 16])];
+    config.apply(&Command::CreateGroup { group: one, name: "one".into() }).unwrap();
+    config.apply(&Command::CreateGroup { group: other, name: "other".into() }).unwrap();
+    let rooms = vec![room(KITCHEN, 0), room(CELLAR, 0)];
+    config.apply(&Command::SetGroupRooms { group: one, rooms }).unwrap();
+    config.apply(&Command::SetGroupRooms { group: other, rooms: vec![room(CELLAR, 0)] }).unwrap();
+    assert_eq!(config.groups[&one].rooms, [room(KITCHEN, 0)].into());
+    assert_eq!(config.groups[&other].rooms, [room(CELLAR, 0)].into());
+    let stranger = room(PeerId([66; 32]), 0);
+    let refused = config.apply(&Command::SetGroupRooms { group: one, rooms: vec![room(CELLAR, 0), stranger] });
+    assert_eq!(refused, Err(Rejected::UnknownRoom(stranger)));
+    assert_eq!(config.groups[&other].rooms, [room(CELLAR, 0)].into());
+}
+
+#[test]
+fn groups_come_are_renamed_and_go() {
+    let mut config = house();
+    let [one, other] = [GroupId([1; 16]), GroupId([2; 16])];
+    let create = |group, name: &str| Command::CreateGroup { group, name: name.into() };
+    let rename = |group, name: &str| Command::RenameGroup { group, name: name.into() };
+    config.apply(&create(one, "party")).unwrap();
+    assert_eq!(config.apply(&create(one, "again")), Err(Rejected::GroupExists));
+    assert_eq!(config.apply(&create(other, "Party")), Err(Rejected::NameTaken("Party".into())));
+    assert_eq!(config.apply(&rename(other, "x")), Err(Rejected::UnknownGroup));
+    assert_eq!(config.apply(&rename(one, "PARTY")), Ok(Outcome::Changed));
+    config.apply(&Command::DeleteGroup { group: one }).unwrap();
+    assert_eq!(config.apply(&Command::DeleteGroup { group: one }), Err(Rejected::UnknownGroup));
+    assert_eq!(config.apply(&Command::SetGroupRooms { group: one, rooms: vec![] }), Err(Rejected::UnknownGroup));
+}
+
+#[test]
+fn a_token_lets_in_as_many_as_it_says_and_not_twice_for_one() {
+    let mut config = house();
+    config.apply(&issue(2)).unwrap();
+    assert_eq!(config.apply(&redeem(10, NOW + 60)), Ok(Outcome::Changed));
+    assert_eq!(config.apply(&redeem(10, NOW + 60)), Ok(Outcome::Unchanged));
+    assert_eq!(config.apply(&redeem(11, NOW + 61)), Err(Rejected::TokenExpired));
+    assert_eq!(config.apply(&redeem(11, NOW)), Ok(Outcome::Changed));
+    assert_eq!(config.apply(&redeem(12, NOW)), Err(Rejected::TokenUsed));
+    assert_eq!(config.apply(&issue(2)), Err(Rejected::TokenExists));
+    config.apply(&Command::RevokeToken { hash: HASH }).unwrap();
+    assert_eq!(config.apply(&redeem(12, NOW)), Err(Rejected::TokenUnknown));
+}
+
+#[test]
+fn an_old_token_is_called_expired_for_a_week_and_then_forgotten() {
+    let mut config = house();
+    config.apply(&issue(1)).unwrap();
+    let another = |id: u8, now_unix| Command::IssueToken {
+        hash: TokenHash([id; 32]),
+        role: Role::Node,
+        expires_unix: now_unix + 60,
+        uses: 1,
+        now_unix,
+    };
+    config.apply(&another(6, NOW + 60 + WEEK)).unwrap();
+    assert_eq!(config.apply(&redeem(10, NOW + 60 + WEEK)), Err(Rejected::TokenExpired));
+    config.apply(&another(7, NOW + 61 + WEEK)).unwrap();
+    assert_eq!(config.apply(&redeem(10, NOW + 61 + WEEK)), Err(Rejected::TokenUnknown));
+    for id in 10..108 {
+        config.apply(&another(id, NOW + 61 + WEEK)).unwrap();
+    }
+    let refused = config.apply(&another(200, NOW + 61 + WEEK));
+    assert_eq!(refused, Err(Rejected::TooMany { what: "join tokens", limit: 100 }));
+}
+
+#[test]
+fn commands_on_disk_keep_their_numbers() {
+    let number = |command: &Command| postcard::to_allocvec(command).unwrap()[0];
+    let (peer, room, group, hash, name) = (HUB, room(HUB, 0), GroupId([0; 16]), HASH, String::new());
+    let volume = Volume::FULL;
+    let numbers = [
+        add(peer, ""),
+        Command::RemoveMember { peer },
+        Command::RenameMember { peer, name: name.clone() },
+        Command::SetRoomName { room, name: None },
+        Command::SetRoomMaxVolume { room, volume },
+        Command::SetRoomStartVolume { room, volume },
+        Command::SetRoomTrim { room, trim: Nanos::ZERO },
+        Command::CreateGroup { group, name: name.clone() },
+        Command::RenameGroup { group, name: name.clone() },
+        Command::DeleteGroup { group },
+        Command::SetGroupRooms { group, rooms: vec![] },
+        issue(1),
+        redeem(1, 0),
+        Command::RevokeToken { hash },
+        Command::RenameHousehold { name },
+    ]
+    .map(|command| number(&command));
+    assert_eq!(numbers, std::array::from_fn(|place| u8::try_from(place).unwrap()));
+}
