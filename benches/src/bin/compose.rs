@@ -12,6 +12,8 @@ const RATE: usize = 48_000;
 /// 120 beats a minute.
 const BEAT: usize = RATE / 2;
 const BEATS: usize = 52;
+/// Frames in a FLAC block.
+const BLOCK: usize = 4096;
 
 /// Two channels of samples.
 struct Tape {
@@ -100,7 +102,9 @@ fn burst(milliseconds: f32, bright: bool, random: &mut fastrand::Rng) -> Vec<f32
 
 fn compose() -> Tape {
     let mut random = fastrand::Rng::with_seed(1912);
-    let frames = BEAT * BEATS;
+    // Whole blocks: a shorter last one would count as the smallest of the stream, and some readers then expect blocks of
+    // many sizes.
+    let frames = (BEAT * BEATS).next_multiple_of(BLOCK);
     let mut tape = Tape { left: vec![0.0; frames], right: vec![0.0; frames] };
     // C, a minor, F, G; four beats each.
     let chords = [[48, 60, 64, 67, 72], [45, 57, 60, 64, 69], [41, 57, 60, 65, 69], [43, 59, 62, 67, 71]];
@@ -146,7 +150,7 @@ fn main() -> anyhow::Result<()> {
     let config = flacenc::config::Encoder::default().into_verified();
     let config = config.map_err(|(_, error)| anyhow!("the encoder refuses its own defaults: {error}"))?;
     let source = flacenc::source::MemSource::from_samples(&samples, 2, 16, RATE);
-    let stream = flacenc::encode_with_fixed_block_size(&config, source, config.block_size)
+    let stream = flacenc::encode_with_fixed_block_size(&config, source, BLOCK)
         .map_err(|error| anyhow!("cannot encode: {error:?}"))?;
     let mut sink = flacenc::bitsink::ByteSink::new();
     stream.write(&mut sink).map_err(|error| anyhow!("cannot write the stream: {error:?}"))?;
