@@ -1,4 +1,5 @@
 //! Simulator, proofs and benchmarks of Unisono.
 #![forbid(unsafe_code)]
 
+pub mod lab;
 pub mod sim;

@@ -6,7 +6,7 @@
 
 mod lab;
 
-use lab::{Heard, Lab, fault_of, in_own_process, noise, play, start};
+use lab::{Heard, Lab, emitted, fault_of, in_own_process, noise, play, start};
 use unisono_core::units::SampleRate;
 use unisono_player::output::{Fault, Gone, OpenError, Output, OutputSpec, PositionSource, Room, list, open};
 
@@ -65,7 +65,7 @@ fn check_positions(lab: &Lab, shifted_by: i64) {
         let run = runs.iter().find(|run| run.first == *first).unwrap();
         for said in said {
             assert!(said.before <= said.reading.at && said.reading.at <= said.after, "{said:?}: another clock");
-            let behind = run.emitted(said) - said.reading.played.0 as f64;
+            let behind = emitted(run, said) - said.reading.played.0 as f64;
             assert!(behind > -1.0, "{} frames ahead of what was emitted", -behind);
             asked += 1;
             late += usize::from(behind > 240.0);
@@ -193,7 +193,7 @@ fn cpal_plays_every_frame_in_turn_and_says_when_it_will_be_heard() {
         for said in &heard.said {
             assert!(said.reading.played.0 <= heard.written);
             assert!((said.reading.at - said.before).abs().as_millis() < 1_000, "{said:?}: another clock");
-            let behind = run.emitted(said) - (start - run.first + said.reading.played.0) as f64;
+            let behind = emitted(run, said) - (start - run.first + said.reading.played.0) as f64;
             assert!(behind > -48.0, "{} frames ahead of what was emitted", -behind);
             late += usize::from(behind > 240.0);
         }

@@ -60,7 +60,7 @@ fn a_recording_of_a_model_holds_what_was_written_and_continues_where_it_ended() 
     assert_eq!(fault_of(&mut *output), Fault::Underrun);
     play(&mut *output, second);
     drop(output);
-    let recording = Recording::read(&prefix);
+    let recording = Recording::read(&prefix).unwrap();
     let recorded = recording.floats();
     assert!(recorded.starts_with(first) && recorded.ends_with(second) && recorded.len() > samples.len());
     assert_eq!(recording.runs[0].format, "FLOAT_LE 2");

@@ -67,6 +67,7 @@ fn view(house: &House, id: RoomId) -> Option<RoomView> {
             Evidence::Estimate => "estimate",
             Evidence::Device => "device",
             Evidence::Acoustic => "acoustic",
+            Evidence::Model => "model",
             Evidence::Nothing | Evidence::Other(_) => "nothing",
         }
         .into(),

@@ -66,7 +66,7 @@ pub struct RoomView {
 pub struct SyncView {
     /// How far it is ahead of (positive) or behind its group.
     pub error_s: f64,
-    /// What the figure rests on: `nothing`, `estimate`, `device` or `acoustic`.
+    /// What the figure rests on: `nothing`, `model` (nothing is heard), `estimate`, `device` or `acoustic`.
     pub evidence: String,
     /// How far the figure may be off, unequal ways of the network apart.
     pub uncertainty_s: f64,

@@ -13,8 +13,8 @@ use crate::{Description, Error, Source, convert::Converter, downmix::Downmix};
 
 /// A file in WAV, FLAC, MP3 or Ogg Vorbis, played gapless at any rate and in one channel or two.
 ///
-/// It holds a packet and the reach of the resampler in memory, however long it is. Where the rates are equal and nothing
-/// is to be mixed, samples pass exactly. Of a damaged file it plays what can be decoded.
+/// It holds a packet in memory and what the change of rate wants, however long it is. Where the rates are equal and
+/// nothing is to be mixed, samples pass exactly. Of a damaged file it plays what can be decoded.
 pub struct FileSource {
     decoder: Decoder,
     downmix: Downmix,

@@ -8,19 +8,19 @@ use core::f64::consts::PI;
 /// What the window holds back, in decibels. Above this the rounding of 32-bit samples is louder.
 const ATTENUATION: f64 = 140.0;
 
-/// The taps of a low-pass filter at every fraction of a frame.
+/// The taps of a low-pass filter at every fraction of a frame; half of them, less one, are on samples before the one in
+/// whose frame the phase lies.
 #[derive(Debug)]
-pub(crate) struct Kernel {
+pub(super) struct Kernel {
     taps: usize,
-    phases: usize,
     /// From one phase before 0 to one phase after 1.
     rows: Box<[f32]>,
 }
 
 impl Kernel {
-    /// `taps` is a multiple of 16; `cutoff` is a share of the input's Nyquist frequency, 0 to 1. With a cutoff of 1 the
-    /// kernel is 1 at its centre and 0 at every other whole frame: at phase 0 samples pass unchanged.
-    pub(crate) fn new(taps: usize, phases: usize, cutoff: f64) -> Self {
+    /// `taps` is a multiple of 16. The cutoff is the Nyquist frequency, so the kernel is 1 at its centre and 0 at every
+    /// other whole frame: at phase 0 samples pass unchanged.
+    pub(super) fn new(taps: usize, phases: usize) -> Self {
         let half = (taps / 2) as f64;
         // Kaiser's formula for the shape of his window.
         let beta = 0.1102 * (ATTENUATION - 8.7);
@@ -28,37 +28,25 @@ impl Kernel {
         let at = |tap: usize, row: usize| {
             let distance = tap as f64 - (half - 1.0) - (row as f64 - 1.0) / phases as f64;
             let inside = 1.0 - (distance / half).powi(2);
-            if inside < 0.0 { 0.0 } else { cutoff * sinc(cutoff * distance) * bessel(beta * inside.sqrt()) / peak }
+            if inside < 0.0 { 0.0 } else { sinc(distance) * bessel(beta * inside.sqrt()) / peak }
         };
         let mut rows: Vec<f64> = (0..phases + 3).flat_map(|row| (0..taps).map(move |tap| at(tap, row))).collect();
         // At 0 Hz the gain is exactly 1; it is off by what the window lets through.
         let sum: f64 = rows[taps..taps * (phases + 1)].iter().sum();
         rows.iter_mut().for_each(|tap| *tap *= phases as f64 / sum);
-        if cutoff >= 1.0 {
-            for (row, centre) in [(1, taps / 2 - 1), (phases + 1, taps / 2)] {
-                let whole = &mut rows[row * taps..][..taps];
-                whole.fill(0.0);
-                whole[centre] = 1.0;
-            }
+        for (row, centre) in [(1, taps / 2 - 1), (phases + 1, taps / 2)] {
+            let whole = &mut rows[row * taps..][..taps];
+            whole.fill(0.0);
+            whole[centre] = 1.0;
         }
         #[expect(clippy::cast_possible_truncation, reason = "rounded to 32 bits, as said")]
         let rows = rows.into_iter().map(|tap| tap as f32).collect();
-        Self { taps, phases, rows }
+        Self { taps, rows }
     }
 
-    /// How many taps there are: half of them, less one, on samples before the one in whose frame the phase lies.
-    pub(crate) const fn taps(&self) -> usize {
-        self.taps
-    }
-
-    /// How many phases there are in a frame.
-    pub(crate) const fn phases(&self) -> usize {
-        self.phases
-    }
-
-    /// The taps at `phase + between` phases into a frame, where `phase < phases()` and `between` is 0 to 1. They may be
-    /// written to `scratch`, which holds as many. Real-time: no allocation, no lock, no system call.
-    pub(crate) fn at<'a>(&'a self, phase: usize, between: f32, scratch: &'a mut [f32]) -> &'a [f32] {
+    /// The taps at `phase + between` phases into a frame, where `phase` is less than there are phases and `between` is 0
+    /// to 1. They may be written to `scratch`, which holds as many. Real-time: no allocation, no lock, no system call.
+    pub(super) fn at<'a>(&'a self, phase: usize, between: f32, scratch: &'a mut [f32]) -> &'a [f32] {
         let row = |i: usize| &self.rows[(phase + i) * self.taps..][..self.taps];
         if between == 0.0 {
             return row(1);
@@ -75,7 +63,7 @@ impl Kernel {
 }
 
 /// The sum of the products, in an order that the compiler can do in parallel. Real-time.
-pub(crate) fn dot(taps: &[f32], samples: &[f32]) -> f32 {
+pub(super) fn dot(taps: &[f32], samples: &[f32]) -> f32 {
     let mut sums = [0.0; LANES];
     for (taps, samples) in taps.as_chunks::<LANES>().0.iter().zip(samples.as_chunks::<LANES>().0) {
         for ((sum, tap), sample) in sums.iter_mut().zip(taps).zip(samples) {
@@ -116,8 +104,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_band_kernel_is_a_delta_at_whole_frames() {
-        let kernel = Kernel::new(64, 256, 1.0);
+    fn a_kernel_is_a_delta_at_whole_frames() {
+        let kernel = Kernel::new(64, 256);
         let mut scratch = [0.0; 64];
         let mut delta = [0.0; 64];
         delta[31] = 1.0;
@@ -126,7 +114,7 @@ mod tests {
 
     #[test]
     fn taps_between_phases_lie_on_the_curve() {
-        let (coarse, fine) = (Kernel::new(64, 256, 1.0), Kernel::new(64, 1024, 1.0));
+        let (coarse, fine) = (Kernel::new(64, 256), Kernel::new(64, 1024));
         let (mut scratch, mut other) = ([0.0; 64], [0.0; 64]);
         for phase in 0..1024 {
             #[expect(clippy::cast_precision_loss, reason = "below 4")]
@@ -141,8 +129,8 @@ mod tests {
 
     #[test]
     fn constant_sound_keeps_its_level() {
-        for (taps, cutoff) in [(64, 1.0), (192, 0.95), (384, 0.4)] {
-            let kernel = Kernel::new(taps, 64, cutoff);
+        for taps in [64, 192] {
+            let kernel = Kernel::new(taps, 64);
             let mut scratch = vec![0.0; taps];
             for phase in 0..64 {
                 let sum = dot(kernel.at(phase, 0.3, &mut scratch), &vec![1.0; taps]);

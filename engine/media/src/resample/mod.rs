@@ -12,8 +12,10 @@ use std::sync::OnceLock;
 
 use unisono_core::{playout::RESAMPLER_REACH, timeline::Phase, units::FramePosition};
 
-use self::history::History;
-pub(crate) use self::kernel::{Kernel, dot};
+use self::{
+    history::History,
+    kernel::{Kernel, dot},
+};
 
 /// Half of the taps lie before a phase, half of them behind it.
 #[expect(clippy::cast_possible_truncation, reason = "some tens")]
@@ -37,7 +39,7 @@ impl Resampler {
     /// kernel.
     pub fn new(channels: usize, capacity_frames: usize) -> Self {
         static KERNEL: OnceLock<Kernel> = OnceLock::new();
-        let kernel = KERNEL.get_or_init(|| Kernel::new(TAPS, PHASES, 1.0));
+        let kernel = KERNEL.get_or_init(|| Kernel::new(TAPS, PHASES));
         Self { kernel, history: History::new(channels, capacity_frames) }
     }
 

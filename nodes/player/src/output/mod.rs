@@ -113,7 +113,6 @@ pub struct Quality {
 
 /// Who says how many frames were emitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum PositionSource {
     /// The driver, with the instant at which it looked.
     Device,
@@ -126,15 +125,8 @@ pub enum PositionSource {
 }
 
 impl PositionSource {
-    /// One word, for a metric's label.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Device => "device",
-            Self::DeviceUnstamped => "device_unstamped",
-            Self::Library => "library",
-            Self::Model => "model",
-        }
-    }
+    /// Every one that there is.
+    pub const ALL: [Self; 4] = [Self::Device, Self::DeviceUnstamped, Self::Library, Self::Model];
 }
 
 /// Opens an output for stereo at `rate`. Takes up to a second; not real-time.
@@ -144,7 +136,7 @@ impl PositionSource {
 /// [`OpenError`] says in one line what is wrong with which device and what to try.
 pub fn open(spec: &OutputSpec, rate: SampleRate) -> Result<Box<dyn Output + Send>, OpenError> {
     match spec {
-        OutputSpec::Auto => open(&list::automatic(), rate),
+        OutputSpec::Auto => open(&spec.resolved(), rate),
         OutputSpec::Alsa(name) => Ok(Box::new(alsa::AlsaOutput::open(name, rate)?)),
         OutputSpec::Cpal(id) => Ok(Box::new(cpal::CpalOutput::open(id.as_deref(), rate)?)),
         OutputSpec::File(path) => Ok(Box::new(wav::WavOutput::create(path, rate)?)),

@@ -5,6 +5,8 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 use unisono_core::units::Drift;
 
+use super::list;
+
 /// Which output to open. Parsed from, and printed as, the strings below.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -64,6 +66,27 @@ const MAX_MODEL_PPM: f64 = 1_000.0;
 
 /// 10 ms at the highest rate: the coarsest counters that are sold.
 const MAX_QUANTUM: u32 = 1_920;
+
+impl OutputSpec {
+    /// The output that is meant by `auto` here and now; any other is itself. Not real-time.
+    #[must_use]
+    pub fn resolved(&self) -> Self {
+        match self {
+            Self::Auto => list::automatic(),
+            named => named.clone(),
+        }
+    }
+
+    /// For a person's eye: what it is, and when nothing is heard, that.
+    pub fn description(&self) -> String {
+        match self {
+            Self::Model(ModelSpec { drift, record: None, .. }) => {
+                format!("model, {:+} ppm (nothing is heard)", rounded(drift.ppm()))
+            }
+            audible_or_kept => audible_or_kept.to_string(),
+        }
+    }
+}
 
 impl FromStr for OutputSpec {
     type Err = SpecError;

@@ -106,15 +106,16 @@ impl Thread {
     fn run(mut self) {
         let mut said = String::new();
         while !self.is_over() {
-            match output::open(&self.spec, self.rate) {
+            let spec = self.spec.resolved();
+            match output::open(&spec, self.rate) {
                 Ok(mut output) => {
-                    info!("output {} is open", self.spec);
+                    info!("output {spec} is open");
                     said.clear();
-                    self.status.set_output(true, self.spec.to_string());
+                    self.status.set_output(true, self.described(&spec));
                     self.renderer.device_restarted();
                     let Some(gone) = self.serve(output.as_mut()) else { return };
-                    warn!("output {}: {gone}", self.spec);
-                    self.status.set_output(false, format!("{}: {gone}", self.spec));
+                    warn!("output {spec}: {gone}");
+                    self.status.set_output(false, format!("{spec}: {gone}"));
                     self.renderer.device_restarted();
                 }
                 Err(error) => {
@@ -127,6 +128,14 @@ impl Thread {
                 }
             }
             self.wait_for_device();
+        }
+    }
+
+    /// The output as a person reads it, with the reason when it is not what one would expect.
+    fn described(&self, spec: &OutputSpec) -> String {
+        match (&self.spec, spec) {
+            (OutputSpec::Auto, OutputSpec::Model(_)) => "model: no sound card (nothing is heard)".into(),
+            _ => spec.description(),
         }
     }
 
@@ -147,7 +156,7 @@ impl Thread {
                 }
                 Err(Fault::Gone(gone)) => return Some(gone),
             }
-            self.status.publish(&self.renderer.status(), output.quality().uncertainty);
+            self.status.publish(&self.renderer.status(), output.quality());
             // At irregular times, so that the steps of a coarse counter are met at every phase.
             thread::sleep(Duration::from_micros(self.random.u64(4_000..6_000)));
         }

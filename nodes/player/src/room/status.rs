@@ -2,12 +2,12 @@
 
 use std::sync::{
     Mutex,
-    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed},
 };
 
 use unisono_core::{playout::PlayoutStatus, time::Nanos, units::Drift};
 
-use crate::output::OutputSpec;
+use crate::output::{OutputSpec, PositionSource, Quality};
 
 /// The output of a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub struct RoomStatus {
     playing: AtomicBool,
     device_known: AtomicBool,
     sync_error: AtomicI64,
+    source: AtomicU8,
     device_uncertainty: AtomicI64,
     /// Parts per 10^12, so that it fits an integer.
     dac_drift: AtomicI64,
@@ -45,6 +46,7 @@ impl RoomStatus {
             playing: AtomicBool::new(false),
             device_known: AtomicBool::new(false),
             sync_error: AtomicI64::new(0),
+            source: AtomicU8::new(PositionSource::Model as u8),
             device_uncertainty: AtomicI64::new(0),
             dac_drift: AtomicI64::new(0),
             underruns: AtomicU64::new(0),
@@ -75,6 +77,12 @@ impl RoomStatus {
     /// How far the room is ahead of (positive) or behind its group, by the converter's reported position.
     pub fn sync_error(&self) -> Nanos {
         Nanos::new(self.sync_error.load(Relaxed))
+    }
+
+    /// Who reports that position.
+    pub fn source(&self) -> PositionSource {
+        let source = self.source.load(Relaxed);
+        PositionSource::ALL.into_iter().find(|known| *known as u8 == source).unwrap_or(PositionSource::Model)
     }
 
     /// How far that position may be off.
@@ -123,11 +131,12 @@ impl RoomStatus {
     }
 
     /// Real-time.
-    pub(super) fn publish(&self, status: &PlayoutStatus, device: Nanos) {
+    pub(super) fn publish(&self, status: &PlayoutStatus, device: Quality) {
         self.playing.store(status.playing, Relaxed);
         self.device_known.store(status.device_known, Relaxed);
         self.sync_error.store(status.sync_error.as_nanos(), Relaxed);
-        self.device_uncertainty.store((status.device_spread + device).as_nanos(), Relaxed);
+        self.device_uncertainty.store((status.device_spread + device.uncertainty).as_nanos(), Relaxed);
+        self.source.store(device.source as u8, Relaxed);
         #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
         self.dac_drift.store((status.dac_drift.excess() * 1e12) as i64, Relaxed);
         self.starved.store(status.starved, Relaxed);

@@ -17,7 +17,10 @@ use unisono_household::members::{Pinned, Role, SignedMembers};
 use unisono_transport::{ClockChannel, Closed, Connection, ControlSender, Error, clock};
 
 use super::{GREETING_LIMIT, Node};
-use crate::room::{LEADS, RoomCommand};
+use crate::{
+    output::PositionSource,
+    room::{LEADS, RoomCommand},
+};
 
 /// The hub is told how the rooms are doing so often.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -232,7 +235,7 @@ impl Node {
                     (true, false, Some(_)) => RoomState::Starting,
                 };
                 let clock = estimate.map_or(Nanos::ZERO, |estimate| estimate.uncertainty);
-                let evidence = if playing { Evidence::Device } else { Evidence::Nothing };
+                let evidence = if playing { evidence_of(status.source()) } else { Evidence::Nothing };
                 RoomReport {
                     room: RoomIndex(index),
                     state,
@@ -275,6 +278,14 @@ async fn receive(clock: &mut Option<ClockChannel<NodeClock>>) -> Result<unisono_
     match clock {
         Some(clock) => clock.recv().await,
         None => std::future::pending().await,
+    }
+}
+
+const fn evidence_of(source: PositionSource) -> Evidence {
+    match source {
+        PositionSource::Device | PositionSource::DeviceUnstamped => Evidence::Device,
+        PositionSource::Library => Evidence::Estimate,
+        PositionSource::Model => Evidence::Model,
     }
 }
 

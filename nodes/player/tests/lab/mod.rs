@@ -5,7 +5,6 @@
 
 use std::{
     env, fs,
-    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::{self, Command},
     sync::atomic::{AtomicU32, Ordering},
@@ -14,6 +13,8 @@ use std::{
 };
 
 use nix::time::{ClockId, clock_gettime};
+use unisono_benches::lab::instruments::Instrument;
+pub use unisono_benches::lab::recording::{Recording, Run};
 use unisono_core::{
     playout::DacReading,
     time::{NodeClock, Timestamp},
@@ -47,8 +48,8 @@ pub fn in_own_process(test: &str, environment: &[(&str, &str)], body: impl FnOnc
         return body(&Lab { folder: folder.into() });
     }
     let lab = Lab { folder: fresh_folder(test) };
-    let labdac = built("labdac.c", &["-DPIC", "-lasound"]);
-    let labclock = built("labclock.c", &["-lm", "-ldl"]);
+    let tools = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (labdac, labclock) = (Instrument::Labdac.build(tools).unwrap(), Instrument::Labclock.build(tools).unwrap());
     fs::write(lab.path("asound.conf"), configuration(&lab.folder, &labdac)).unwrap();
     let mut child = Command::new(env::current_exe().unwrap());
     child.args([test, "--exact", "--nocapture"]).env(LAB, &lab.folder);
@@ -92,88 +93,13 @@ impl Lab {
 
     /// What a device has emitted, once it is closed.
     pub fn recording(&self, device: &str) -> Recording {
-        Recording::read(&self.path(device))
+        Recording::read(&self.path(device)).unwrap()
     }
 }
 
-/// An instrument of `benches/lab` as a library, built when it has changed.
-fn built(source: &str, options: &[&str]) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/lab").join(source);
-    let mut hasher = DefaultHasher::new();
-    fs::read(&source).unwrap().hash(&mut hasher);
-    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("lab-{:016x}.so", hasher.finish()));
-    if !library.exists() {
-        let unfinished = fresh_folder("build");
-        let compiler = Command::new("cc")
-            .args(["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
-            .args([&unfinished.join("lab.so"), &source])
-            .args(options)
-            .output()
-            .expect("a C compiler and libasound2-dev are installed");
-        assert!(compiler.status.success(), "{}", String::from_utf8_lossy(&compiler.stderr));
-        // In one step: another test may be looking for it.
-        fs::rename(unfinished.join("lab.so"), &library).unwrap();
-        fs::remove_dir_all(unfinished).unwrap();
-    }
-    library
-}
-
-/// PREFIX.raw and PREFIX.log.
-pub struct Recording {
-    pub bytes: Vec<u8>,
-    pub runs: Vec<Run>,
-}
-
-/// An unbroken run of frames.
-#[derive(Debug)]
-pub struct Run {
-    pub first: u64,
-    /// On `CLOCK_MONOTONIC`, in nanoseconds.
-    pub start: i64,
-    pub frames_per_nano: f64,
-    /// How the frames are kept.
-    pub format: String,
-    /// Frames emitted and written, once it has ended.
-    pub end: Option<(u64, u64)>,
-}
-
-impl Recording {
-    pub fn read(prefix: &Path) -> Self {
-        let bytes = fs::read(prefix.with_extension("raw")).unwrap();
-        let mut runs: Vec<Run> = Vec::new();
-        for line in fs::read_to_string(prefix.with_extension("log")).unwrap().lines() {
-            let field: Vec<&str> = line.split(' ').collect();
-            match field[0] {
-                "seg" => runs.push(Run {
-                    first: field[1].parse().unwrap(),
-                    start: field[2].parse().unwrap(),
-                    frames_per_nano: field[3].parse::<f64>().unwrap()
-                        * 1e-9
-                        * (1.0 + field[4].parse::<f64>().unwrap() * 1e-6),
-                    format: format!("{} {}", field[5], field[6]),
-                    end: None,
-                }),
-                "stop" => {
-                    let run = runs.last_mut().unwrap();
-                    assert_eq!(run.end, None, "a run ends once");
-                    run.end = Some((field[2].parse().unwrap(), field[3].parse().unwrap()));
-                }
-                other => panic!("{other}"),
-            }
-        }
-        Self { bytes, runs }
-    }
-
-    pub fn floats(&self) -> Vec<f32> {
-        self.bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
-    }
-}
-
-impl Run {
-    /// Frames that had in truth been emitted at the instant for which a position was given.
-    pub fn emitted(&self, said: &Said) -> f64 {
-        (said.reading.at.as_nanos() - said.raw_ahead_of_monotonic - self.start) as f64 * self.frames_per_nano
-    }
+/// Frames of a run that had in truth been emitted at the instant for which a position was given.
+pub fn emitted(run: &Run, said: &Said) -> f64 {
+    (said.reading.at.as_nanos() - said.raw_ahead_of_monotonic - run.start) as f64 * run.frames_per_nano
 }
 
 pub fn now(clock: ClockId) -> i64 {

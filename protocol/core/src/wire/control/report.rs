@@ -88,11 +88,13 @@ open_enum! {
     Evidence {
         /// Nothing: there is no figure.
         Nothing = 0,
-        /// The clock estimate's own uncertainty.
+        /// A prediction: no converter has said it.
         Estimate = 1,
         /// The position that the converter reports.
         Device = 2,
         /// A microphone.
         Acoustic = 3,
+        /// The position of a converter that is only computed; nothing is heard.
+        Model = 4,
     }
 }

@@ -1,0 +1,244 @@
+//! Proves with real processes and real files that rooms play as one: `make proof`.
+//!
+//! A hub and three nodes, each with a crystal of its own, play through ALSA and the model. What is claimed is checked
+//! from the recordings of the converters, by correlation with the file, and from nothing that a program says of itself.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use nix::time::{ClockId, clock_gettime};
+use unisono_benches::lab::{
+    house::{Converter, Crystal, House, Room},
+    listen::{Heard, listen},
+    recording::Recording,
+};
+use unisono_core::units::SampleRate;
+use unisono_media::{FileSource, Source};
+
+const TRACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/cli/assets/track.flac");
+
+/// Two rooms may be this far apart at any time; the median is far below, see the figures.
+const IN_TIME_S: f64 = 2e-3;
+
+/// Neighbouring pieces may be out of step by so many frames, since 150 ppm of one are 0.15: nothing is dropped.
+const IN_STEP: f64 = 0.5;
+
+const HUB: Crystal = Crystal { offset_s: 90_000.0, ppm: 12.0 };
+
+/// Crystals ±50 ppm and converters ±100 ppm apart, with counters in steps of 1 ms, and of a frame.
+const ROOMS: [Room; 3] = [
+    Room { name: "kitchen", crystal: Crystal { offset_s: 1_234.5, ppm: 50.0 }, converter: Converter::Alsa(100.0, 48) },
+    Room { name: "office", crystal: Crystal { offset_s: 77.7, ppm: -50.0 }, converter: Converter::Alsa(-100.0, 1) },
+    Room { name: "bedroom", crystal: Crystal { offset_s: 5e5, ppm: 31.0 }, converter: Converter::Model(-35.0) },
+];
+
+const KITCHEN: usize = 0;
+const OFFICE: usize = 1;
+const BEDROOM: usize = 2;
+
+fn main() -> ExitCode {
+    match prove() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("prove: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn prove() -> anyhow::Result<()> {
+    let folder = env::args().nth(1).map_or_else(|| PathBuf::from("target/proof"), PathBuf::from);
+    let folder = std::path::absolute(&folder)?;
+    fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+    whole_file(&folder, Path::new(TRACK), "flac")?;
+    let mp3 = folder.join("track.mp3");
+    encode_mp3(&mp3)?;
+    whole_file(&folder, &mp3, "opus")?;
+    device_lost(&folder, &mp3)?;
+    hub_lost(&folder)?;
+    Ok(())
+}
+
+/// Three rooms play a file from its first frame to its last, together.
+fn whole_file(folder: &Path, file: &Path, codec: &'static str) -> anyhow::Result<()> {
+    println!("{} as {codec}, in three rooms:", file.file_name().unwrap_or_default().to_string_lossy());
+    let original = decoded(file)?;
+    let house = House::found(&folder.join(format!("whole-{codec}")), codec, HUB, &ROOMS)?;
+    play(&house, file, &["kitchen", "office", "bedroom"])?;
+    until_stopped(&house)?;
+    let heard = listened(house, &original)?;
+    for (room, heard) in ROOMS.iter().zip(&heard) {
+        expect_whole(room.name, &original, heard)?;
+    }
+    expect_together(&heard)
+}
+
+/// A device is unplugged, then taken by another program, then given back; and a room joins late.
+fn device_lost(folder: &Path, file: &Path) -> anyhow::Result<()> {
+    println!("A device is taken away and given back, and a room joins late:");
+    let original = decoded(file)?;
+    let house = House::found(&folder.join("device"), "flac", HUB, &ROOMS)?;
+    play(&house, file, &["kitchen", "office"])?;
+    thread::sleep(Duration::from_secs(5));
+    let joined = now();
+    house.unisono(&["group", "add", "proof", "bedroom"])?;
+    thread::sleep(Duration::from_secs(2));
+    house.unplug("office")?;
+    house.wait("the room to say that its output is gone", |house| says(house, "office", "no output", "unplugged"))?;
+    thread::sleep(Duration::from_secs(2));
+    house.occupy("office")?;
+    house.wait("the room to say that its output is busy", |house| says(house, "office", "no output", "in use"))?;
+    house.plug_in("office")?;
+    let back = now();
+    until_stopped(&house)?;
+    let heard = listened(house, &original)?;
+    expect_whole("kitchen", &original, &heard[KITCHEN])?;
+    let first = |room: usize, run: usize| heard[room].found.iter().find(|found| found.run == run);
+    let joiner = first(BEDROOM, heard[BEDROOM].found[0].run).context("the joiner was not heard")?;
+    expect("the joiner is heard within 1 s", joiner.time - joined, 1.0, "s")?;
+    let last_run = heard[OFFICE].found.last().context("the office was not heard")?.run;
+    let again = first(OFFICE, last_run).context("the office did not come back")?;
+    if again.time < back {
+        bail!("the office never lost its device");
+    }
+    // It tries every second.
+    expect("the room is heard within 2 s of its device's return", again.time - back, 2.0, "s")?;
+    let last = Heard::pieces_of(&original).last().copied().unwrap_or(0);
+    for (room, heard) in ROOMS.iter().zip(&heard) {
+        if heard.time_of(last).is_none() {
+            bail!("{}: the last of the file was not heard", room.name);
+        }
+        expect(&format!("{}: no frame dropped or repeated", room.name), heard.largest_step(), IN_STEP, "frames")?;
+    }
+    expect_together(&heard)
+}
+
+/// The hub is killed while it plays, and started again.
+fn hub_lost(folder: &Path) -> anyhow::Result<()> {
+    println!("The hub is killed and comes back:");
+    let file = Path::new(TRACK);
+    let original = decoded(file)?;
+    let mut house = House::found(&folder.join("hub"), "opus", HUB, &ROOMS)?;
+    play(&house, file, &["kitchen", "office", "bedroom"])?;
+    thread::sleep(Duration::from_secs(6));
+    house.kill_hub()?;
+    thread::sleep(Duration::from_secs(3));
+    house.start_hub()?;
+    let back = now();
+    until_stopped(&house)?;
+    let heard = listened(house, &original)?;
+    let last = Heard::pieces_of(&original).last().copied().unwrap_or(0);
+    for (room, heard) in ROOMS.iter().zip(&heard) {
+        let again = heard.found.iter().find(|found| found.time > back).context("nothing was heard again")?;
+        expect(&format!("{}: heard within 3 s of the hub's return", room.name), again.time - back, 3.0, "s")?;
+        if heard.time_of(last).is_none() {
+            bail!("{}: the last of the file was not heard", room.name);
+        }
+    }
+    expect_together(&heard)
+}
+
+fn play(house: &House, file: &Path, rooms: &[&str]) -> anyhow::Result<()> {
+    for room in ROOMS {
+        house.unisono(&["volume", room.name, "100"])?;
+    }
+    house.unisono(&[&["group", "create", "proof"], rooms].concat())?;
+    house.unisono(&["play", &file.to_string_lossy()])?;
+    Ok(())
+}
+
+fn until_stopped(house: &House) -> anyhow::Result<()> {
+    while house.unisono(&["groups"])?[0]["state"] != "stopped" {
+        thread::sleep(Duration::from_millis(200));
+    }
+    // The last of it is still under way.
+    thread::sleep(Duration::from_secs(1));
+    Ok(())
+}
+
+fn says(house: &House, name: &str, state: &str, output: &str) -> anyhow::Result<bool> {
+    let rooms = house.unisono(&["rooms"])?;
+    let room = rooms.as_array().into_iter().flatten().find(|room| room["name"] == name);
+    let room = room.context("the room is gone")?;
+    Ok(room["state"] == state && room["output"].as_str().is_some_and(|text| text.contains(output)))
+}
+
+fn listened(house: House, original: &[f32]) -> anyhow::Result<Vec<Heard>> {
+    let recordings: Vec<Recording> = house.recordings()?;
+    recordings.iter().map(|recording| listen(original, recording)).collect()
+}
+
+/// Every frame, the first to the last, in order.
+fn expect_whole(room: &str, original: &[f32], heard: &Heard) -> anyhow::Result<()> {
+    let pieces = Heard::pieces_of(original);
+    let missing = pieces.iter().filter(|piece| heard.time_of(**piece).is_none()).count();
+    if missing > 0 || !heard.found.is_sorted_by_key(|found| found.source) {
+        bail!("{room}: {missing} of {} pieces of the file were not heard in their place", pieces.len());
+    }
+    let least = heard.found.iter().map(|found| found.likeness).fold(1.0, f64::min);
+    println!("  {room}: all {} pieces of the file in order, the least like it {least:.4}", pieces.len());
+    expect(&format!("{room}: no frame dropped or repeated"), heard.largest_step(), IN_STEP, "frames")
+}
+
+fn expect_together(heard: &[Heard]) -> anyhow::Result<()> {
+    for (a, b) in [(KITCHEN, OFFICE), (KITCHEN, BEDROOM), (OFFICE, BEDROOM)] {
+        let (apart, count) = heard[a].apart(&heard[b]);
+        if count < 100 {
+            bail!("{} and {} have only {count} pieces in common", ROOMS[a].name, ROOMS[b].name);
+        }
+        let what = format!("{} and {} together in {count} pieces", ROOMS[a].name, ROOMS[b].name);
+        expect(&what, apart * 1e6, IN_TIME_S * 1e6, "µs")?;
+    }
+    Ok(())
+}
+
+fn expect(what: &str, found: f64, limit: f64, unit: &str) -> anyhow::Result<()> {
+    println!("  {what}: {found:.3} {unit} (at most {limit})");
+    if found > limit {
+        bail!("{what}: {found:.3} {unit} is more than {limit}");
+    }
+    Ok(())
+}
+
+/// The mean of a file's channels.
+fn decoded(file: &Path) -> anyhow::Result<Vec<f32>> {
+    let mut source = FileSource::open(file, SampleRate::HZ_48000, 2)?;
+    let mut mono = Vec::new();
+    let mut piece = vec![0.0; 8_192];
+    loop {
+        let frames = source.read(&mut piece)?;
+        if frames == 0 {
+            return Ok(mono);
+        }
+        mono.extend(piece[..frames * 2].as_chunks::<2>().0.iter().map(|[left, right]| (left + right) / 2.0));
+    }
+}
+
+/// The track as an MP3, by LAME.
+fn encode_mp3(path: &Path) -> anyhow::Result<()> {
+    let wav = path.with_extension("wav");
+    for (program, arguments) in [
+        ("flac", ["-sfd", TRACK, "-o"].as_slice()),
+        ("lame", ["--quiet", "-b", "192", &wav.to_string_lossy()].as_slice()),
+    ] {
+        let to = if program == "flac" { &wav } else { path };
+        let status = Command::new(program).args(arguments).arg(to).status();
+        let status =
+            status.with_context(|| format!("{program} cannot be started; install it (apt install {program})"))?;
+        if !status.success() {
+            bail!("{program} ended with {status}");
+        }
+    }
+    Ok(())
+}
+
+/// The true clock, in seconds.
+fn now() -> f64 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0.0, |time| Duration::from(time).as_secs_f64())
+}

@@ -1,0 +1,62 @@
+//! The instruments, built from their C sources when they have changed.
+
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, bail};
+
+/// A library in `benches/lab`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instrument {
+    /// An ALSA output whose converter is a model.
+    Labdac,
+    /// A preload that gives a process a crystal of its own.
+    Labclock,
+}
+
+impl Instrument {
+    const fn source(self) -> &'static str {
+        match self {
+            Self::Labdac => "labdac.c",
+            Self::Labclock => "labclock.c",
+        }
+    }
+
+    const fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Labdac => &["-DPIC", "-lasound"],
+            Self::Labclock => &["-lm", "-ldl"],
+        }
+    }
+
+    /// The library, in `folder`; several processes may ask for it at once.
+    ///
+    /// # Errors
+    /// When there is no C compiler, or it refuses.
+    pub fn build(self, folder: &Path) -> anyhow::Result<PathBuf> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("lab").join(self.source());
+        let mut hasher = DefaultHasher::new();
+        fs::read(&source).with_context(|| format!("{}", source.display()))?.hash(&mut hasher);
+        let library = folder.join(format!("lab-{:016x}.so", hasher.finish()));
+        if library.exists() {
+            return Ok(library);
+        }
+        let unfinished = library.with_extension(format!("{}.so", std::process::id()));
+        let compiler = Command::new("cc")
+            .args(["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
+            .args([&unfinished, &source])
+            .args(self.options())
+            .output()
+            .context("cc cannot be started; install gcc and libasound2-dev")?;
+        if !compiler.status.success() {
+            bail!("{}: {}", source.display(), String::from_utf8_lossy(&compiler.stderr));
+        }
+        // In one step: another process may be looking for it.
+        fs::rename(&unfinished, &library).with_context(|| format!("{}", library.display()))?;
+        Ok(library)
+    }
+}

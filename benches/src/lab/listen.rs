@@ -1,0 +1,285 @@
+//! Where in a recording each piece of the original is, found by correlation alone.
+//!
+//! The search for the first piece goes over the whole run; from there it goes on piece by piece in both directions,
+//! each within [`REACH`] frames of where the one before it lets expect it. A frame that was dropped or repeated shows as
+//! a step of one frame between two pieces.
+
+use std::sync::Arc;
+
+use realfft::RealFftPlanner;
+
+use super::recording::Recording;
+
+/// Frames in a piece; every second half of one is the first half of the next.
+pub const PIECE: usize = 2_048;
+const HOP: usize = PIECE / 2;
+
+/// Frames by which two neighbours may be further apart than they should be, to be found at all.
+const REACH: i64 = 24;
+
+/// Frames in the piece that is looked for everywhere.
+const ANCHOR: usize = 16_384;
+
+/// Below this mean square (−80 dB) a piece is silence, which is found anywhere.
+const SILENCE: f64 = 1e-8;
+
+/// A piece that is less like the original is not the original.
+const LIKE: f64 = 0.9;
+
+/// A piece of the original, found.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// Where it begins in the original, in frames.
+    pub source: usize,
+    /// Which run of the recording holds it.
+    pub run: usize,
+    /// Where in that run it begins, in frames.
+    pub position: f64,
+    /// When it was emitted, in seconds of the true clock.
+    pub time: f64,
+    /// The correlation coefficient: 1 is equal but for the volume.
+    pub likeness: f64,
+}
+
+/// What was heard of an original.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// The pieces that are no silence, in the order of the recording.
+    pub found: Vec<Found>,
+}
+
+/// Looks for an original (one channel) in everything that a converter emitted.
+///
+/// # Errors
+/// When the recording is of another kind.
+pub fn listen(original: &[f32], recording: &Recording) -> anyhow::Result<Heard> {
+    let mut heard = Heard::default();
+    for run in 0..recording.runs.len() {
+        let emitted = recording.mono(run)?;
+        let Some((source, position)) = anchor(original, &emitted) else { continue };
+        let mut pieces = follow(original, &emitted, source, position, HOP.cast_signed());
+        pieces.reverse();
+        pieces.extend(follow(original, &emitted, source, position, -HOP.cast_signed()));
+        pieces.sort_by_key(|(source, ..)| *source);
+        pieces.dedup_by_key(|(source, ..)| *source);
+        heard.found.extend(pieces.into_iter().map(|(source, position, likeness)| {
+            let time = recording.runs[run].seconds_of(position);
+            Found { source, run, position, time, likeness }
+        }));
+    }
+    Ok(heard)
+}
+
+impl Heard {
+    /// Starts of the pieces of an original that are no silence.
+    pub fn pieces_of(original: &[f32]) -> Vec<usize> {
+        let starts = (0..original.len().saturating_sub(PIECE - 1)).step_by(HOP);
+        starts.filter(|start| mean_square(&original[*start..start + PIECE]) > SILENCE).collect()
+    }
+
+    /// The largest step between neighbouring pieces, beyond what the rates explain, in frames.
+    pub fn largest_step(&self) -> f64 {
+        let neighbours = self.found.windows(2).filter(|pair| pair[0].run == pair[1].run);
+        let step = |pair: &[Found]| {
+            let expected = pair[1].source as f64 - pair[0].source as f64;
+            (pair[1].position - pair[0].position - expected).abs()
+        };
+        neighbours.map(step).fold(0.0, f64::max)
+    }
+
+    /// When a piece of the original was emitted, if it was.
+    pub fn time_of(&self, source: usize) -> Option<f64> {
+        // A room that came back may have played a piece twice: the last time counts.
+        self.found.iter().rev().find(|found| found.source == source).map(|found| found.time)
+    }
+
+    /// The largest time between two rooms' sound of the same piece, in seconds, over the pieces that both have, and how
+    /// many those are.
+    pub fn apart(&self, other: &Self) -> (f64, usize) {
+        let pairs = self.found.iter().filter_map(|found| Some((found.time - other.time_of(found.source)?).abs()));
+        pairs.fold((0.0, 0), |(worst, count), apart| (worst.max(apart), count + 1))
+    }
+}
+
+/// A place that is in both: its frame in the original, and in what was emitted.
+fn anchor(original: &[f32], emitted: &[f32]) -> Option<(usize, f64)> {
+    if emitted.len() < ANCHOR || original.len() < ANCHOR {
+        return None;
+    }
+    let finder = Finder::new(emitted);
+    let starts = (0..original.len() - ANCHOR).step_by(ANCHOR);
+    starts.into_iter().find_map(|start| {
+        let piece = &original[start..start + ANCHOR];
+        if mean_square(piece) <= SILENCE {
+            return None;
+        }
+        let at = finder.best(piece);
+        let window = emitted.get(at..at + ANCHOR)?;
+        (likeness(piece, window) > 0.8).then_some((start, at as f64))
+    })
+}
+
+/// Correlates with one long signal.
+struct Finder {
+    length: usize,
+    size: usize,
+    spectrum: Vec<realfft::num_complex::Complex<f32>>,
+    forward: Arc<dyn realfft::RealToComplex<f32>>,
+    back: Arc<dyn realfft::ComplexToReal<f32>>,
+}
+
+impl Finder {
+    fn new(signal: &[f32]) -> Self {
+        let size = (signal.len() + ANCHOR).next_power_of_two();
+        let mut planner = RealFftPlanner::new();
+        let (forward, back) = (planner.plan_fft_forward(size), planner.plan_fft_inverse(size));
+        let spectrum = Self::transform(&*forward, signal);
+        Self { length: signal.len(), size, spectrum, forward, back }
+    }
+
+    fn transform(forward: &dyn realfft::RealToComplex<f32>, signal: &[f32]) -> Vec<realfft::num_complex::Complex<f32>> {
+        let mut input = forward.make_input_vec();
+        input[..signal.len()].copy_from_slice(signal);
+        let mut output = forward.make_output_vec();
+        forward.process(&mut input, &mut output).expect("the buffers were made for this");
+        output
+    }
+
+    /// Where the signal is most like `piece`.
+    fn best(&self, piece: &[f32]) -> usize {
+        let mut product = Self::transform(&*self.forward, piece);
+        product.iter_mut().zip(&self.spectrum).for_each(|(piece, signal)| *piece = piece.conj() * signal);
+        let mut correlation = vec![0.0; self.size];
+        // The ends of a product of two real signals' spectra are real but for rounding.
+        for end in [0, self.size / 2] {
+            product[end].im = 0.0;
+        }
+        self.back.process(&mut product, &mut correlation).expect("the buffers were made for this");
+        let places = correlation[..self.length - piece.len() + 1].iter().enumerate();
+        places.max_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(at, _)| at)
+    }
+}
+
+/// Pieces one after the other, from a place that is in both.
+fn follow(original: &[f32], emitted: &[f32], source: usize, position: f64, hop: isize) -> Vec<(usize, f64, f64)> {
+    let mut pieces = Vec::new();
+    let (mut source, mut position) = (source, position);
+    while let Some(piece) = original.get(source..source + PIECE) {
+        if mean_square(piece) > SILENCE {
+            match place(piece, emitted, position) {
+                Some((at, likeness)) if likeness > LIKE => {
+                    pieces.push((source, at, likeness));
+                    position = at;
+                }
+                _ => break,
+            }
+        }
+        let Some(next) = source.checked_add_signed(hop) else { break };
+        source = next;
+        position += hop as f64;
+    }
+    pieces
+}
+
+/// The place near `expected` where what was emitted is most like `piece`, to a small part of a frame.
+fn place(piece: &[f32], emitted: &[f32], expected: f64) -> Option<(f64, f64)> {
+    #[expect(clippy::cast_possible_truncation, reason = "a place in a recording")]
+    let first = expected.round() as i64 - REACH;
+    let at = |start: i64| emitted.get(usize::try_from(start).ok()?..).and_then(|rest| rest.get(..piece.len()));
+    let like = |start: i64| at(start).map(|window| likeness(piece, window));
+    let places = (first..=first + 2 * REACH).filter_map(|start| Some((start, like(start)?)));
+    let (start, best) = places.max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    // Between frames: the sound is read at fractions of a frame, and the top of a parabola through three of them found.
+    let between = |offset: f64| -> f64 {
+        shifted(emitted, start, offset, piece.len()).map_or(0.0, |window| likeness(piece, &window))
+    };
+    let (mut top, mut likest) = (0.0, best);
+    for step in [0.25, 0.05] {
+        let (before, after) = (between(top - step), between(top + step));
+        let curve = before - 2.0 * likest + after;
+        if curve < 0.0 {
+            top += (0.5 * step * (before - after) / curve).clamp(-2.0 * step, 2.0 * step);
+            likest = between(top);
+        }
+    }
+    Some((start as f64 + top, likest.max(best)))
+}
+
+/// Frames read at a fraction of a frame behind `start`, with a windowed sinc of 32 taps.
+fn shifted(emitted: &[f32], start: i64, offset: f64, length: usize) -> Option<Vec<f32>> {
+    const HALF: i64 = 16;
+    let taps: Vec<f64> = (1 - HALF..=HALF)
+        .map(|tap| {
+            let x = tap as f64 - offset;
+            let sinc = if x.abs() < 1e-9 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) };
+            sinc * (std::f64::consts::PI * x / (2 * HALF) as f64).cos().max(0.0).powi(2)
+        })
+        .collect();
+    let first = usize::try_from(start + 1 - HALF).ok()?;
+    let window = emitted.get(first..first + length + taps.len() - 1)?;
+    #[expect(clippy::cast_possible_truncation, reason = "to 32 bits")]
+    let read =
+        |frames: &[f32]| frames.iter().zip(&taps).map(|(frame, tap)| f64::from(*frame) * tap).sum::<f64>() as f32;
+    Some(window.windows(taps.len()).map(read).collect())
+}
+
+fn mean_square(sound: &[f32]) -> f64 {
+    energy(sound) / sound.len() as f64
+}
+
+fn energy(sound: &[f32]) -> f64 {
+    sound.iter().map(|sample| f64::from(*sample) * f64::from(*sample)).sum()
+}
+
+fn likeness(a: &[f32], b: &[f32]) -> f64 {
+    let product: f64 = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+    product / (energy(a) * energy(b)).sqrt().max(1e-30)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::recording::Run;
+
+    fn noise(frames: usize) -> Vec<f32> {
+        let mut random = fastrand::Rng::with_seed(9);
+        let white: Vec<f32> = (0..frames + 2).map(|_| random.f32() - 0.5).collect();
+        white.windows(3).map(|near| (near[0] + near[1] + near[2]) / 3.0).collect()
+    }
+
+    /// A recording of one run: 1000 frames of silence, then this.
+    fn recorded(sound: &[f32]) -> Recording {
+        let frames = [&vec![0.0; 1_000][..], sound].concat();
+        let bytes = frames.iter().flat_map(|sample| [sample.to_le_bytes(), sample.to_le_bytes()]).flatten().collect();
+        let run = Run { first: 0, start: 0, frames_per_nano: 48e-6, format: "FLOAT_LE 2".into(), end: None };
+        Recording { bytes, runs: vec![run] }
+    }
+
+    #[test]
+    fn sound_is_found_to_a_hundredth_of_a_frame() {
+        let original = noise(60_000);
+        for offset in [0.0, 0.3, -0.45] {
+            let late = shifted(&[&[0.0; 40][..], &original, &[0.0; 40]].concat(), 40, -offset, 60_000).unwrap();
+            let heard = listen(&original, &recorded(&late)).unwrap();
+            assert_eq!(heard.found.len(), Heard::pieces_of(&original).len());
+            for found in &heard.found {
+                let wrong = found.position - found.source as f64 - 1_000.0 - offset;
+                assert!(wrong.abs() < 0.01 && found.likeness > 0.999, "{offset}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_dropped_frame_is_a_step_and_a_hole_ends_the_search() {
+        let original = noise(60_000);
+        let mut dropped = original.clone();
+        dropped.remove(30_000);
+        let heard = listen(&original, &recorded(&dropped)).unwrap();
+        assert!((heard.largest_step() - 1.0).abs() < 0.2, "{}", heard.largest_step());
+        let mut holed = original.clone();
+        holed[30_000..34_000].fill(0.0);
+        let heard = listen(&original, &recorded(&holed)).unwrap();
+        assert!(heard.found.len() < Heard::pieces_of(&original).len());
+        assert!(heard.time_of(31 * HOP).is_none());
+    }
+}
