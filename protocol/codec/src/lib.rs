@@ -7,7 +7,7 @@
 //! | module | what is in it |
 //! |---|---|
 //! | `opus` | libopus, for links that lose or are slow |
-//! | `flac` | FLAC frames (RFC 9639) of one packet each |
+//! | `flac` | one FLAC frame (RFC 9639) in each packet, by flacenc and symphonia |
 //! | `pcm` | plain big-endian samples |
 //! | `conceal` | what is played in the place of a lost packet |
 #![forbid(unsafe_code)]
@@ -91,7 +91,7 @@ pub fn encoder(step: Step, rate: SampleRate, channels: u8, packet_frames: u32) -
     format.validate()?;
     Ok(match step.codec {
         Codec::Opus => Box::new(opus::Encoder::new(&format, step.bit_rate)?),
-        Codec::Flac => Box::new(flac::Encoder::new(&format)),
+        Codec::Flac => Box::new(flac::Encoder::new(&format)?),
         Codec::Pcm16 => Box::new(pcm::Encoder::new(&format, 16)),
         Codec::Pcm24 => Box::new(pcm::Encoder::new(&format, 24)),
         Codec::Other(_) => return Err(Error::unknown(step.codec)),

@@ -35,12 +35,16 @@ fn good_packet(codec: Codec) -> bytes::Bytes {
     make(codec, 48_000, 2, FRAMES).encode(&music(FRAMES as usize, 2, 41)).unwrap()
 }
 
-/// CRC-16 with polynomial 0x8005, to get past FLAC's front door.
-fn crc16(bytes: &[u8]) -> [u8; 2] {
-    let crc = bytes.iter().fold(0_u16, |crc, byte| {
+/// A frame with the right checksums around what was made to harm, to get past FLAC's front door.
+fn sealed(header: &[u8], body: impl IntoIterator<Item = u8>) -> Vec<u8> {
+    let crc8 = header.iter().fold(0_u8, |crc, byte| {
+        (0..8).fold(crc ^ byte, |crc, _| if crc & 0x80 == 0 { crc << 1 } else { crc << 1 ^ 7 })
+    });
+    let frame: Vec<u8> = header.iter().copied().chain([crc8]).chain(body).collect();
+    let crc16 = frame.iter().fold(0_u16, |crc, byte| {
         (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x8005 })
     });
-    crc.to_be_bytes()
+    [frame, crc16.to_be_bytes().into()].concat()
 }
 
 proptest! {
@@ -80,15 +84,8 @@ proptest! {
         body in vec(any::<u8>(), 0..3_000),
         ones in any::<bool>(),
     ) {
-        let header = [0xff, 0xf8, 0x70, assignment | 0x0c, 0, 0x01, 0xdf];
-        let crc8 = header.iter().fold(0_u8, |crc, byte| {
-            (0..8).fold(crc ^ byte, |crc, _| if crc & 0x80 == 0 { crc << 1 } else { crc << 1 ^ 7 })
-        });
-        let mut frame = header.to_vec();
-        frame.extend([crc8, first]);
-        frame.extend(body.iter().map(|byte| if ones { byte | 0xb7 } else { *byte }));
-        let crc = crc16(&frame);
-        frame.extend(crc);
+        let body = body.iter().map(|byte| if ones { byte | 0xb7 } else { *byte });
+        let frame = sealed(&[0xff, 0xf8, 0x70, assignment | 0x0c, 0, 0x01, 0xdf], [first].into_iter().chain(body));
         played(Codec::Flac, &frame);
     }
 
@@ -116,6 +113,32 @@ proptest! {
         let mut encoder = make(codec, 48_000, 2, FRAMES);
         let packet = encoder.encode(&values).unwrap();
         prop_assert!(played(codec, &packet).is_some());
+    }
+
+    /// Predictors are fitted to most of a packet, and go wild in the rest.
+    #[test]
+    fn sound_that_changes_its_nature_is_no_larger_in_flac_than_in_pcm(
+        parts in vec((0..5, 1..300_usize, -24..=0_i32, 1..200_u8, any::<u64>()), 2..8),
+        opposite in any::<bool>(),
+    ) {
+        let mut sound = Vec::new();
+        for (kind, frames, level, period, seed) in parts {
+            let mut random = fastrand::Rng::with_seed(seed);
+            sound.extend((0..frames).map(|i| 2.0_f32.powi(level) * match kind {
+                0 => 1.0,
+                1 => if i % 2 == 0 { 1.0 } else { -1.0 },
+                2 => (i as f32 / f32::from(period)).sin(),
+                3 => if i % usize::from(period) == 0 { 1.0 } else { 0.0 },
+                _ => random.f32() * 2.0 - 1.0,
+            }));
+        }
+        let sides = if opposite { [1.0, -1.0] } else { [1.0, 0.7] };
+        let frames = sound.iter().cycle().take(SAMPLES / 2);
+        let sound: Vec<f32> = frames.flat_map(|left| sides.map(|side| left * side)).collect();
+        let flac = make(Codec::Flac, 48_000, 2, FRAMES).encode(&sound).unwrap();
+        let pcm = make(Codec::Pcm24, 48_000, 2, FRAMES).encode(&sound).unwrap();
+        prop_assert!(flac.len() <= pcm.len() + 16, "{} bytes", flac.len());
+        prop_assert_eq!(played(Codec::Flac, &flac), played(Codec::Pcm24, &pcm));
     }
 }
 
@@ -149,6 +172,50 @@ fn packets_of_another_length_are_refused() {
 }
 
 #[test]
+fn flac_frames_of_another_stream_are_refused() {
+    // 24 bits, two channels, 480 frames: each channel stays at 0.
+    let silence = || [0; 8].into_iter();
+    let good = sealed(&[0xff, 0xf8, 0x70, 0x1c, 0, 0x01, 0xdf], silence());
+    assert_eq!(played(Codec::Flac, &good), Some(vec![0.0; SAMPLES]));
+    for (wrong, header) in [
+        ("481 frames", [0xff, 0xf8, 0x70, 0x1c, 0, 0x01, 0xe0]),
+        ("one channel", [0xff, 0xf8, 0x70, 0x0c, 0, 0x01, 0xdf]),
+        ("three channels", [0xff, 0xf8, 0x70, 0x2c, 0, 0x01, 0xdf]),
+        ("32 bits", [0xff, 0xf8, 0x70, 0x1e, 0, 0x01, 0xdf]),
+        ("no mark of a frame", [0xff, 0x78, 0x70, 0x1c, 0, 0x01, 0xdf]),
+    ] {
+        let frame = sealed(&header, silence().chain(silence()));
+        assert_eq!(played(Codec::Flac, &frame), None, "{wrong}");
+    }
+    let later = sealed(&[0, 0xff, 0xf8, 0x70, 0x1c, 0, 0x01, 0xdf], silence());
+    assert_eq!(played(Codec::Flac, &later), None, "a frame that begins late");
+}
+
+#[test]
+fn flac_samples_far_beyond_full_scale_do_no_harm() {
+    // No prediction, one partition, values of 31 bits without a code: half the sum, then the difference.
+    let channel = ["00010000", "00", "0000", "1111", "11111", &format!("0{}", "1".repeat(30)).repeat(480)].concat();
+    let bits = [&channel, &channel, "00"].concat();
+    let body = bits.as_bytes().chunks(8).map(|byte| byte.iter().fold(0, |byte, bit| byte << 1 | (bit - b'0')));
+    played(Codec::Flac, &sealed(&[0xff, 0xf8, 0x70, 0xac, 0, 0x01, 0xdf], body));
+}
+
+#[test]
+fn flac_headers_that_contradict_their_stream_are_refused() {
+    let good = make(Codec::Flac, 44_100, 2, 882).format().clone();
+    assert!(decoder(&good).is_ok());
+    // Two sizes of blocks, the rate, the channels, and a 32nd bit.
+    for (at, value) in [(0, 9), (2, 9), (10, 0xff), (12, 0x41), (13, 0xf0)] {
+        let mut bad = good.clone();
+        bad.header[at] = value;
+        assert!(matches!(decoder(&bad), Err(Error::Unsupported { .. })), "byte {at}");
+    }
+    for header in [vec![], vec![0; 34], good.header[..33].into(), [&good.header[..], &[0]].concat()] {
+        assert!(matches!(decoder(&Format { header, ..good.clone() }), Err(Error::Unsupported { .. })));
+    }
+}
+
+#[test]
 fn what_cannot_be_done_is_refused_with_what_can() {
     let refused = |codec, bit_rate, rate, channels, packet_frames| {
         let error = encoder(Step { codec, bit_rate }, hertz(rate), channels, packet_frames).err().unwrap();
@@ -163,6 +230,11 @@ fn what_cannot_be_done_is_refused_with_what_can() {
     assert!(refused(Codec::Opus, 128_000, 48_000, 2, 900).starts_with("opus does not support packets of 900 frames;"));
     assert!(refused(Codec::Opus, 0, 48_000, 2, 960).starts_with("opus does not support 0 b/s;"));
     assert!(refused(Codec::Other(77), 0, 48_000, 2, 960).starts_with("codec 77 does not support"));
+    assert!(
+        refused(Codec::Flac, 0, 8_000, 2, 31).starts_with("flac does not support packets of 31 frames at 8000 Hz;")
+    );
+    assert!(refused(Codec::Flac, 0, 384_000, 2, 32_768).starts_with("flac does not support packets of 32768 frames"));
+    assert!(refused(Codec::Flac, 0, 100_001, 2, 2_000).contains("at 100001 Hz; it supports packets of 32 to 32767"));
     assert_eq!(
         refused(Codec::Flac, 0, 48_000, 2, 1),
         "impossible stream format: field packet_frames holds an impossible value"
