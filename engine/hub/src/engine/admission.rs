@@ -59,18 +59,18 @@ impl Engine {
 impl EngineHandle {
     /// Makes a token with which `uses` nodes can join for so many seconds. `None` when the hub is stopping.
     pub async fn issue_token(&self, lifetime_s: u64, uses: u32) -> Option<Result<JoinToken, Error>> {
-        let port = self.port();
-        self.household(move |household| {
-            let addresses: Vec<SocketAddr> = own_addresses().into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
-            household.issue_token(&addresses, lifetime_s, uses, unix_now())
-        })
-        .await
+        let listens_at = self.listens_at;
+        self.household(move |household| household.issue_token(&reachable_at(listens_at), lifetime_s, uses, unix_now()))
+            .await
     }
 }
 
-/// Addresses at which nodes can reach this machine, at most as many as a token holds; IPv4 first, since every home has
-/// it. On a machine without a network its own.
-fn own_addresses() -> Vec<IpAddr> {
+/// Addresses at which nodes can reach a hub that listens here, at most as many as a token holds; IPv4 first, since every
+/// home has it. On a machine without a network its own.
+fn reachable_at(listens_at: SocketAddr) -> Vec<SocketAddr> {
+    if !listens_at.ip().is_unspecified() {
+        return vec![listens_at];
+    }
     let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
     let running = interfaces.filter(|interface| interface.flags.contains(InterfaceFlags::IFF_RUNNING));
     let mut addresses: Vec<IpAddr> = running
@@ -81,13 +81,16 @@ fn own_addresses() -> Vec<IpAddr> {
         })
         .filter(|ip| match ip {
             IpAddr::V4(v4) => !v4.is_loopback(),
-            IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unicast_link_local(),
+            IpAddr::V6(v6) => listens_at.is_ipv6() && !v6.is_loopback() && !v6.is_unicast_link_local(),
         })
         .collect();
     addresses.sort();
     addresses.dedup();
     addresses.truncate(MAX_ADDRESSES);
-    if addresses.is_empty() { vec![Ipv4Addr::LOCALHOST.into()] } else { addresses }
+    if addresses.is_empty() {
+        addresses.push(Ipv4Addr::LOCALHOST.into());
+    }
+    addresses.into_iter().map(|ip| SocketAddr::new(ip, listens_at.port())).collect()
 }
 
 fn decide(household: &mut HubHousehold, peer: PeerId, hello: &Hello) -> Verdict {

@@ -102,7 +102,7 @@ enum Event {
 pub struct EngineHandle {
     events: mpsc::Sender<Event>,
     household: Arc<Mutex<HubHousehold>>,
-    port: u16,
+    listens_at: SocketAddr,
 }
 
 /// The hub.
@@ -132,12 +132,10 @@ impl Engine {
         let identity = Identity::from_pkcs8(household.hub_key().pkcs8()).map_err(Error::Identity)?;
         let options = Options { accept: true, ..Options::new(*household.reset_key()) };
         let endpoint = Endpoint::bind(settings.listen, &identity, &options).map_err(|error| Error::Port { error })?;
-        let port = endpoint.local_address().map_or(settings.listen.port(), |address| address.port());
-        let loopback = if settings.listen.is_ipv6() && !settings.listen.ip().is_unspecified() {
-            settings.listen
-        } else {
-            SocketAddr::from(([127, 0, 0, 1], port))
-        };
+        let listens_at = endpoint.local_address().unwrap_or(settings.listen);
+        let port = listens_at.port();
+        let loopback =
+            if listens_at.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], port)) } else { listens_at };
         let local = household.open_local_join(&settings.runtime, &[loopback]);
         let local = local.inspect_err(|error| warn!("nodes on this machine cannot join by themselves: {error}")).ok();
         let record = Record::new(identity.peer_id(), Some(household.household_id()), &settings.name);
@@ -146,7 +144,7 @@ impl Engine {
         let mut house = House::new(settings.name.clone(), identity.peer_id(), settings.streams.clone(), seed)?;
         let resume = kept.map_or_else(Vec::new, |kept| playing::restore(&mut house, kept));
         let (events, received) = mpsc::channel(QUEUE);
-        let handle = EngineHandle { events, household: Arc::new(Mutex::new(household)), port };
+        let handle = EngineHandle { events, household: Arc::new(Mutex::new(household)), listens_at };
         info!("hub \"{}\" ({}) listens at UDP port {port}", settings.name, identity.peer_id());
         let engine = Self {
             house,
@@ -328,7 +326,7 @@ impl EngineHandle {
 
     /// The UDP port at which nodes connect.
     pub const fn port(&self) -> u16 {
-        self.port
+        self.listens_at.port()
     }
 }
 
