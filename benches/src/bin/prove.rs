@@ -18,7 +18,8 @@ use unisono_benches::lab::{
     listen::{Heard, listen},
     recording::Recording,
 };
-use unisono_core::units::SampleRate;
+use unisono_codec::Step;
+use unisono_core::{units::SampleRate, wire::control::Codec};
 use unisono_media::{FileSource, Source};
 
 const TRACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/cli/assets/track.flac");
@@ -28,6 +29,9 @@ const IN_TIME_S: f64 = 2e-3;
 
 /// Neighbouring pieces may be out of step by so many frames, since 150 ppm of one are 0.15: nothing is dropped.
 const IN_STEP: f64 = 0.5;
+
+/// A piece that is less like what the codec makes of the file was not heard.
+const LIKE: f64 = 0.95;
 
 const HUB: Crystal = Crystal { offset_s: 90_000.0, ppm: 12.0 };
 
@@ -68,7 +72,7 @@ fn prove() -> anyhow::Result<()> {
 /// Three rooms play a file from its first frame to its last, together.
 fn whole_file(folder: &Path, file: &Path, codec: &'static str) -> anyhow::Result<()> {
     println!("{} as {codec}, in three rooms:", file.file_name().unwrap_or_default().to_string_lossy());
-    let original = decoded(file)?;
+    let original = mono(&coded(&decoded(file)?, codec)?);
     let house = House::found(&folder.join(format!("whole-{codec}")), codec, HUB, &ROOMS)?;
     play(&house, file, &["kitchen", "office", "bedroom"])?;
     until_stopped(&house)?;
@@ -82,7 +86,7 @@ fn whole_file(folder: &Path, file: &Path, codec: &'static str) -> anyhow::Result
 /// A device is unplugged, then taken by another program, then given back; and a room joins late.
 fn device_lost(folder: &Path, file: &Path) -> anyhow::Result<()> {
     println!("A device is taken away and given back, and a room joins late:");
-    let original = decoded(file)?;
+    let original = mono(&decoded(file)?);
     let house = House::found(&folder.join("device"), "flac", HUB, &ROOMS)?;
     play(&house, file, &["kitchen", "office"])?;
     thread::sleep(Duration::from_secs(5));
@@ -99,14 +103,9 @@ fn device_lost(folder: &Path, file: &Path) -> anyhow::Result<()> {
     until_stopped(&house)?;
     let heard = listened(house, &original)?;
     expect_whole("kitchen", &original, &heard[KITCHEN])?;
-    let first = |room: usize, run: usize| heard[room].found.iter().find(|found| found.run == run);
-    let joiner = first(BEDROOM, heard[BEDROOM].found[0].run).context("the joiner was not heard")?;
+    let joiner = heard[BEDROOM].found.first().context("the joiner was not heard")?;
     expect("the joiner is heard within 1 s", joiner.time - joined, 1.0, "s")?;
-    let last_run = heard[OFFICE].found.last().context("the office was not heard")?.run;
-    let again = first(OFFICE, last_run).context("the office did not come back")?;
-    if again.time < back {
-        bail!("the office never lost its device");
-    }
+    let again = heard[OFFICE].found.iter().find(|found| found.time > back).context("the office did not come back")?;
     // It tries every second.
     expect("the room is heard within 2 s of its device's return", again.time - back, 2.0, "s")?;
     let last = Heard::pieces_of(&original).last().copied().unwrap_or(0);
@@ -123,7 +122,7 @@ fn device_lost(folder: &Path, file: &Path) -> anyhow::Result<()> {
 fn hub_lost(folder: &Path) -> anyhow::Result<()> {
     println!("The hub is killed and comes back:");
     let file = Path::new(TRACK);
-    let original = decoded(file)?;
+    let original = mono(&coded(&decoded(file)?, "opus")?);
     let mut house = House::found(&folder.join("hub"), "opus", HUB, &ROOMS)?;
     play(&house, file, &["kitchen", "office", "bedroom"])?;
     thread::sleep(Duration::from_secs(6));
@@ -171,7 +170,7 @@ fn says(house: &House, name: &str, state: &str, output: &str) -> anyhow::Result<
 
 fn listened(house: House, original: &[f32]) -> anyhow::Result<Vec<Heard>> {
     let recordings: Vec<Recording> = house.recordings()?;
-    recordings.iter().map(|recording| listen(original, recording)).collect()
+    recordings.iter().map(|recording| listen(original, recording, LIKE)).collect()
 }
 
 /// Every frame, the first to the last, in order.
@@ -206,17 +205,41 @@ fn expect(what: &str, found: f64, limit: f64, unit: &str) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// The mean of a file's channels.
+/// What a codec makes of sound, as far as it reaches; two channels.
+fn coded(sound: &[f32], codec: &str) -> anyhow::Result<Vec<f32>> {
+    const PACKET: usize = 960;
+    if codec == "flac" {
+        return Ok(sound.to_vec());
+    }
+    let step = Step { codec: Codec::Opus, bit_rate: 192_000 };
+    let mut encoder = unisono_codec::encoder(step, SampleRate::HZ_48000, 2, u32::try_from(PACKET)?)?;
+    let mut decoder = unisono_codec::decoder(encoder.format())?;
+    let lookahead = encoder.format().lookahead as usize * 2;
+    let mut padded = sound.to_vec();
+    padded.resize((sound.len() + lookahead).next_multiple_of(PACKET * 2), 0.0);
+    let mut out = vec![0.0; padded.len()];
+    for (packet, out) in padded.chunks_exact(PACKET * 2).zip(out.chunks_exact_mut(PACKET * 2)) {
+        decoder.decode(&encoder.encode(packet)?, out)?;
+    }
+    Ok(out[lookahead..lookahead + sound.len()].to_vec())
+}
+
+/// The mean of two channels.
+fn mono(stereo: &[f32]) -> Vec<f32> {
+    stereo.as_chunks::<2>().0.iter().map(|[left, right]| (left + right) / 2.0).collect()
+}
+
+/// A file's two channels.
 fn decoded(file: &Path) -> anyhow::Result<Vec<f32>> {
     let mut source = FileSource::open(file, SampleRate::HZ_48000, 2)?;
-    let mut mono = Vec::new();
+    let mut sound = Vec::new();
     let mut piece = vec![0.0; 8_192];
     loop {
         let frames = source.read(&mut piece)?;
         if frames == 0 {
-            return Ok(mono);
+            return Ok(sound);
         }
-        mono.extend(piece[..frames * 2].as_chunks::<2>().0.iter().map(|[left, right]| (left + right) / 2.0));
+        sound.extend_from_slice(&piece[..frames * 2]);
     }
 }
 

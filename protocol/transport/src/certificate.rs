@@ -21,7 +21,7 @@ const SEQUENCE: u8 = 0x30;
 const EXTENSIONS: u8 = 0xa3;
 
 /// The key of a self-signed Ed25519 certificate (RFC 5280, 4.1); `None` for anything else.
-pub(crate) fn public_key(certificate: &[u8]) -> Option<PeerId> {
+pub fn public_key(certificate: &[u8]) -> Option<PeerId> {
     let mut outer = Der(certificate);
     let mut parts = Der(outer.element(SEQUENCE)?.contents);
     outer.end()?;

@@ -27,6 +27,8 @@ mod split;
 mod tls;
 mod verifier;
 
+#[doc(hidden)]
+pub use certificate::public_key;
 pub use clock_channel::{ClockChannel, ClockSide, Received};
 pub use connection::{Connection, Statistics};
 pub use control::{ControlReceiver, ControlSender};

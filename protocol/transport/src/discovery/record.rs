@@ -30,7 +30,8 @@ impl Record {
 
     /// Understands attributes from the network. `attribute` looks one up; whatever is missing, too long or malformed
     /// counts as not said.
-    pub(crate) fn parse<'a>(attribute: impl Fn(&str) -> Option<&'a [u8]>) -> Self {
+    #[doc(hidden)]
+    pub fn parse<'a>(attribute: impl Fn(&str) -> Option<&'a [u8]>) -> Self {
         Self {
             peer: attribute(ID).and_then(parse_key).map(PeerId),
             household: attribute(HOUSEHOLD).and_then(parse_key).map(HouseholdId),

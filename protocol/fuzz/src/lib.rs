@@ -1,0 +1,71 @@
+//! Every parser of bytes from outside, as a function of bytes: for a fuzzer, and for a test that replays what it found.
+//!
+//! Each function takes anything and panics only over a defect: of the parser, or of what must hold for what it
+//! accepted. `tests/corpus.rs` calls them with every file in `corpus/`, on any toolchain. To look for more, from the
+//! root of the repository, with `cargo install cargo-fuzz` and the name of one of [`TARGETS`]:
+//!
+//! ```text
+//! RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir protocol/fuzz --target-dir protocol/fuzz/target --features fuzzing \
+//!     --sanitizer none media_datagram -- -max_total_time=120
+//! ```
+//!
+//! What it finds goes to `corpus/` (new code reached) and `artifacts/` (crashes). Before a commit `cargo fuzz cmin`,
+//! with the same options, takes out what reaches nothing new; a crash that was mended joins the corpus.
+//!
+//! | module | whose bytes |
+//! |---|---|
+//! | `wire` | anyone's on the network: datagrams, control messages |
+//! | `session` | a peer's, over the length of a connection |
+//! | `sound` | a hub's: stream formats, packets |
+//! | `stranger` | of someone unknown: certificates, announcements |
+//! | `text` | a person's: join tokens, recovery codes, settings |
+//! | `members` | a hub's: signed member lists |
+//! | `state` | files that may be damaged: keys, state, configuration |
+//! | `music` | a music library's |
+#![forbid(unsafe_code)]
+
+mod keys;
+mod members;
+mod music;
+mod session;
+mod sound;
+mod state;
+mod stranger;
+mod text;
+mod wire;
+
+pub use members::member_list;
+pub use music::music_file;
+pub use session::{hub_session, node_session};
+pub use sound::{codec_packets, stream_format};
+pub use state::{config_commands, config_database, key_file, node_state, session_state};
+pub use stranger::{certificate, discovery_record};
+pub use text::{join_token, recovery_code, settings};
+pub use wire::{clock_packet, control_stream, media_datagram, nack_datagram};
+
+/// A function and its name, which is that of its file in `fuzz_targets/` and of its folder in `corpus/`.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    ("certificate", certificate),
+    ("clock_packet", clock_packet),
+    ("codec_packets", codec_packets),
+    ("config_commands", config_commands),
+    ("config_database", config_database),
+    ("control_stream", control_stream),
+    ("discovery_record", discovery_record),
+    ("hub_session", hub_session),
+    ("join_token", join_token),
+    ("key_file", key_file),
+    ("media_datagram", media_datagram),
+    ("member_list", member_list),
+    ("music_file", music_file),
+    ("nack_datagram", nack_datagram),
+    ("node_session", node_session),
+    ("node_state", node_state),
+    ("recovery_code", recovery_code),
+    ("session_state", session_state),
+    ("settings", settings),
+    ("stream_format", stream_format),
+];
