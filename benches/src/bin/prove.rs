@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use hound::{SampleFormat, WavSpec, WavWriter};
 use nix::time::{ClockId, clock_gettime};
 use unisono_benches::lab::{
     house::{Converter, Crystal, House, Room},
@@ -110,7 +111,7 @@ fn device_lost(folder: &Path, file: &Path) -> anyhow::Result<()> {
     expect("the room is heard within 2 s of its device's return", again.time - back, 2.0, "s")?;
     let last = Heard::pieces_of(&original).last().copied().unwrap_or(0);
     for (room, heard) in ROOMS.iter().zip(&heard) {
-        if heard.time_of(last).is_none() {
+        if !heard.has(last) {
             bail!("{}: the last of the file was not heard", room.name);
         }
         expect(&format!("{}: no frame dropped or repeated", room.name), heard.largest_step(), IN_STEP, "frames")?;
@@ -136,7 +137,7 @@ fn hub_lost(folder: &Path) -> anyhow::Result<()> {
     for (room, heard) in ROOMS.iter().zip(&heard) {
         let again = heard.found.iter().find(|found| found.time > back).context("nothing was heard again")?;
         expect(&format!("{}: heard within 3 s of the hub's return", room.name), again.time - back, 3.0, "s")?;
-        if heard.time_of(last).is_none() {
+        if !heard.has(last) {
             bail!("{}: the last of the file was not heard", room.name);
         }
     }
@@ -176,7 +177,7 @@ fn listened(house: House, original: &[f32]) -> anyhow::Result<Vec<Heard>> {
 /// Every frame, the first to the last, in order.
 fn expect_whole(room: &str, original: &[f32], heard: &Heard) -> anyhow::Result<()> {
     let pieces = Heard::pieces_of(original);
-    let missing = pieces.iter().filter(|piece| heard.time_of(**piece).is_none()).count();
+    let missing = pieces.iter().filter(|piece| !heard.has(**piece)).count();
     if missing > 0 || !heard.found.is_sorted_by_key(|found| found.source) {
         bail!("{room}: {missing} of {} pieces of the file were not heard in their place", pieces.len());
     }
@@ -246,17 +247,14 @@ fn decoded(file: &Path) -> anyhow::Result<Vec<f32>> {
 /// The track as an MP3, by LAME.
 fn encode_mp3(path: &Path) -> anyhow::Result<()> {
     let wav = path.with_extension("wav");
-    for (program, arguments) in [
-        ("flac", ["-sfd", TRACK, "-o"].as_slice()),
-        ("lame", ["--quiet", "-b", "192", &wav.to_string_lossy()].as_slice()),
-    ] {
-        let to = if program == "flac" { &wav } else { path };
-        let status = Command::new(program).args(arguments).arg(to).status();
-        let status =
-            status.with_context(|| format!("{program} cannot be started; install it (apt install {program})"))?;
-        if !status.success() {
-            bail!("{program} ended with {status}");
-        }
+    let spec = WavSpec { channels: 2, sample_rate: 48_000, bits_per_sample: 32, sample_format: SampleFormat::Float };
+    let mut writer = WavWriter::create(&wav, spec)?;
+    decoded(Path::new(TRACK))?.into_iter().try_for_each(|sample| writer.write_sample(sample))?;
+    writer.finalize()?;
+    let status = Command::new("lame").args(["--quiet", "-b", "192"]).args([wav.as_path(), path]).status();
+    let status = status.context("lame cannot be started; install it (apt-get install lame)")?;
+    if !status.success() {
+        bail!("lame ended with {status}");
     }
     Ok(())
 }

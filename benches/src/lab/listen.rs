@@ -108,16 +108,19 @@ impl Heard {
         neighbours.map(step).fold(0.0, f64::max)
     }
 
-    /// When a piece of the original was emitted, if it was.
-    pub fn time_of(&self, source: usize) -> Option<f64> {
-        // A room that came back may have played a piece twice: the last time counts.
-        self.found.iter().rev().find(|found| found.source == source).map(|found| found.time)
+    /// Whether a piece of the original was emitted.
+    pub fn has(&self, source: usize) -> bool {
+        self.found.iter().any(|found| found.source == source)
     }
 
     /// The largest time between two rooms' sound of the same piece, in seconds, over the pieces that both have, and how
-    /// many those are.
+    /// many those are. A piece that was played twice is compared with the one that is nearest.
     pub fn apart(&self, other: &Self) -> (f64, usize) {
-        let pairs = self.found.iter().filter_map(|found| Some((found.time - other.time_of(found.source)?).abs()));
+        let nearest = |found: &Found| {
+            let same = other.found.iter().filter(|theirs| theirs.source == found.source);
+            same.map(|theirs| (found.time - theirs.time).abs()).min_by(f64::total_cmp)
+        };
+        let pairs = self.found.iter().filter_map(nearest);
         pairs.fold((0.0, 0), |(worst, count), apart| (worst.max(apart), count + 1))
     }
 }
@@ -316,6 +319,6 @@ mod tests {
         holed[30_000..34_000].fill(0.0);
         let heard = listen(&original, &recorded(&holed), 0.9).unwrap();
         assert!(heard.found.len() < Heard::pieces_of(&original).len());
-        assert!(heard.time_of(31 * HOP).is_none());
+        assert!(!heard.has(31 * HOP));
     }
 }

@@ -1,0 +1,27 @@
+# make play [FILE=path]   hear it: one hub and three rooms on this machine
+# make test               check it: formatting, lints, every test
+# make proof              check it for real: processes, files, converters, clocks that run apart
+
+.PHONY: play test proof packages
+
+PROGRAMS = -p unisono-hub -p unisono-player -p unisono-cli
+PACKAGES = build-essential cmake pkg-config libasound2-dev
+
+export FILE
+
+play: packages
+	@cargo build --release --locked $(PROGRAMS)
+	@trap '' INT; target/release/unisono demo $${FILE:+"$$FILE"}
+
+test: packages
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --workspace --locked
+
+proof: packages
+	@.ci/packages lame
+	cargo build --release --locked $(PROGRAMS) -p unisono-benches
+	target/release/prove target/proof
+
+packages:
+	@.ci/packages $(PACKAGES)
