@@ -4,13 +4,12 @@
 
 .PHONY: play test proof packages
 
-PROGRAMS = -p unisono-hub -p unisono-player -p unisono-cli
 PACKAGES = build-essential cmake pkg-config libasound2-dev
 
 export FILE
 
 play: packages
-	@cargo build --release --locked $(PROGRAMS)
+	cargo build --release --locked
 	@trap '' INT; target/release/unisono demo $${FILE:+"$$FILE"}
 
 test: packages
@@ -20,7 +19,7 @@ test: packages
 
 proof: packages
 	@.ci/packages lame
-	cargo build --release --locked $(PROGRAMS) -p unisono-benches
+	cargo build --release --locked
 	target/release/prove target/proof
 
 packages:

@@ -62,6 +62,11 @@ impl Recording {
         Ok(Self { bytes, runs })
     }
 
+    /// Every sample of a recording that is kept as `FLOAT_LE`.
+    pub fn floats(&self) -> Vec<f32> {
+        self.bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    }
+
     /// The mean of a run's two channels, full scale ±1, as far as it was emitted.
     ///
     /// # Errors

@@ -184,9 +184,9 @@ fn cpal_plays_every_frame_in_turn_and_says_when_it_will_be_heard() {
         });
         let heard = heard.expect("one of twenty attempts is not disturbed").remove(0);
         let recording = lab.recording("default");
-        let emitted = recording.floats();
-        let start = emitted.iter().position(|sample| *sample != 0.0).unwrap();
-        assert!(emitted[start..].starts_with(&samples), "the frames in turn behind the silence");
+        let sound = recording.floats();
+        let start = sound.iter().position(|sample| *sample != 0.0).unwrap();
+        assert!(sound[start..].starts_with(&samples), "the frames in turn behind the silence");
         let start = (start / 2) as u64;
         let run = recording.runs.iter().rfind(|run| run.first <= start).unwrap();
         let mut late = 0;
