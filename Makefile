@@ -1,8 +1,11 @@
 # make play [FILE=path]   hear it: one hub and three rooms on this machine
 # make test               check it: formatting, lints, every test
 # make proof              check it for real: processes, files, converters, clocks that run apart
+# make install [PREFIX=]  put the programs into PREFIX/bin (/usr/local/bin)
 
-.PHONY: play test proof packages
+.PHONY: play test proof install packages
+
+PREFIX ?= /usr/local
 
 PACKAGES = build-essential cmake pkg-config libasound2-dev
 
@@ -21,6 +24,11 @@ proof: packages
 	@.ci/packages lame
 	cargo build --release --locked
 	target/release/prove target/proof
+
+install: packages
+	cargo build --release --locked
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -t "$(DESTDIR)$(PREFIX)/bin" target/release/unisono target/release/unisono-hub target/release/unisono-node
 
 packages:
 	@.ci/packages $(PACKAGES)
