@@ -84,10 +84,10 @@ enum Command {
     /// Make a token for `unisono-node --join`
     Token {
         /// For how long it is good, in minutes
-        #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+        #[arg(long, value_name = "MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
         minutes: u64,
         /// How many nodes can join with it
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         uses: u32,
     },
     /// Start a hub and three rooms on this machine and play in them until Ctrl-C

@@ -7,8 +7,8 @@ use std::{
 
 use clap::Parser;
 use serde::Deserialize;
-use unisono_core::{time::Nanos, units::SampleRate, wire::control::Codec};
-use unisono_settings::{API_PORT, HUB_PORT, Program, runtime_folder, state_folder};
+use unisono_core::{time::Nanos, wire::control::Codec};
+use unisono_settings::{API_PORT, Error, HUB_PORT, Program, runtime_folder, state_folder};
 
 use crate::{engine::EngineSettings, house::StreamSettings};
 
@@ -23,11 +23,11 @@ pub struct Arguments {
     #[arg(long)]
     pub name: Option<String>,
     /// Where nodes connect (UDP) [default: [::]:8470]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub listen: Option<String>,
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen)]
+    pub listen: Option<SocketAddr>,
     /// Where the control API answers (TCP, on this machine only) [default: 127.0.0.1:8480]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub api: Option<String>,
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = api)]
+    pub api: Option<SocketAddr>,
     /// What is kept across restarts
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
@@ -35,13 +35,13 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub runtime: Option<PathBuf>,
     /// How long a packet may be on its way or be asked for again, in milliseconds [default: 300]
-    #[arg(long, value_name = "MS")]
-    pub margin_ms: Option<u32>,
+    #[arg(long, value_name = "MS", value_parser = |text: &str| number(text).and_then(margin))]
+    pub margin_ms: Option<Nanos>,
     /// opus, flac, pcm16 or pcm24 [default: opus]
-    #[arg(long)]
-    pub codec: Option<String>,
+    #[arg(long, value_parser = codec)]
+    pub codec: Option<Codec>,
     /// Bits per second of Opus [default: 192000]
-    #[arg(long, value_name = "BITS")]
+    #[arg(long, value_name = "BITS", value_parser = |text: &str| number(text).and_then(opus_bit_rate))]
     pub opus_bit_rate: Option<u32>,
     /// Read the settings, say what is wrong with them, and end
     #[arg(long)]
@@ -56,29 +56,46 @@ pub struct Arguments {
 #[serde(default, deny_unknown_fields)]
 struct File {
     name: Option<String>,
-    listen: Option<String>,
-    api: Option<String>,
+    #[serde(deserialize_with = "in_file::listen")]
+    listen: Option<SocketAddr>,
+    #[serde(deserialize_with = "in_file::api")]
+    api: Option<SocketAddr>,
     state: Option<PathBuf>,
-    margin_ms: Option<u32>,
-    codec: Option<String>,
+    #[serde(deserialize_with = "in_file::margin")]
+    margin_ms: Option<Nanos>,
+    #[serde(deserialize_with = "in_file::codec")]
+    codec: Option<Codec>,
+    #[serde(deserialize_with = "in_file::opus_bit_rate")]
     opus_bit_rate: Option<u32>,
 }
 
-/// Why settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The file.
-    #[error(transparent)]
-    File(#[from] unisono_settings::Error),
-    /// A value that cannot be.
-    #[error("{key}: {problem}")]
-    Impossible {
-        /// The key in the file, and the option.
-        key: &'static str,
-        /// What is wrong, and what to try.
-        problem: String,
-    },
+/// The checks below, for the values of a file.
+mod in_file {
+    use std::net::SocketAddr;
+
+    use serde::Deserializer;
+    use unisono_core::{time::Nanos, wire::control::Codec};
+    use unisono_settings::checked;
+
+    pub(super) fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+        checked(from, |text: String| super::listen(&text))
+    }
+
+    pub(super) fn api<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+        checked(from, |text: String| super::api(&text))
+    }
+
+    pub(super) fn margin<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Nanos>, D::Error> {
+        checked(from, super::margin)
+    }
+
+    pub(super) fn codec<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Codec>, D::Error> {
+        checked(from, |text: String| super::codec(&text))
+    }
+
+    pub(super) fn opus_bit_rate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+        checked(from, super::opus_bit_rate)
+    }
 }
 
 /// A hub as the settings have it.
@@ -97,63 +114,78 @@ impl Arguments {
     /// The settings that the file and the command line make together.
     ///
     /// # Errors
-    /// When the file cannot be used, or a value is impossible.
+    /// When the file cannot be used; with the line and the key.
     pub fn settings(self) -> Result<HubSettings, Error> {
         let file: File = match &self.config {
             Some(path) => unisono_settings::read(path)?,
             None => unisono_settings::read_if_there(CONFIG.as_ref())?,
         };
-        let listen = address("listen", self.listen.or(file.listen), Ipv6Addr::UNSPECIFIED.into(), HUB_PORT)?;
-        let api = address("api", self.api.or(file.api), IpAddr::from([127, 0, 0, 1]), API_PORT)?;
-        if !api.ip().is_loopback() {
-            let problem =
-                format!("{api} can be reached by others, and the control API has no access control yet; use 127.0.0.1");
-            return Err(Error::Impossible { key: "api", problem });
-        }
         let defaults = StreamSettings::default();
-        let margin_ms = self.margin_ms.or(file.margin_ms).map_or(defaults.margin.as_millis(), i64::from);
-        if !(60..=5_000).contains(&margin_ms) {
-            let problem = format!("{margin_ms} is not between 60 and 5000 milliseconds");
-            return Err(Error::Impossible { key: "margin_ms", problem });
-        }
-        let codec = match self.codec.or(file.codec).as_deref() {
-            None | Some("opus") => Codec::Opus,
-            Some("flac") => Codec::Flac,
-            Some("pcm16") => Codec::Pcm16,
-            Some("pcm24") => Codec::Pcm24,
-            Some(other) => {
-                let problem = format!("\"{other}\" is none of opus, flac, pcm16, pcm24");
-                return Err(Error::Impossible { key: "codec", problem });
-            }
+        let streams = StreamSettings {
+            margin: self.margin_ms.or(file.margin_ms).unwrap_or(defaults.margin),
+            codec: self.codec.or(file.codec).unwrap_or(defaults.codec),
+            opus_bit_rate: self.opus_bit_rate.or(file.opus_bit_rate).unwrap_or(defaults.opus_bit_rate),
+            ..defaults
         };
-        let opus_bit_rate = self.opus_bit_rate.or(file.opus_bit_rate).unwrap_or(defaults.opus_bit_rate);
-        if !(32_000..=510_000).contains(&opus_bit_rate) {
-            let problem = format!("{opus_bit_rate} is not between 32000 and 510000 bits per second");
-            return Err(Error::Impossible { key: "opus_bit_rate", problem });
-        }
-        let margin = Nanos::from_millis(margin_ms);
-        let streams =
-            StreamSettings { rate: SampleRate::HZ_48000, margin, codec, opus_bit_rate, ..StreamSettings::default() };
+        let everywhere = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), HUB_PORT);
         let engine = EngineSettings {
             name: self.name.or(file.name).unwrap_or_else(machine_name),
-            listen,
+            listen: self.listen.or(file.listen).unwrap_or(everywhere),
             state: self.state.or(file.state).unwrap_or_else(|| state_folder(Program::Hub)),
             runtime: self.runtime.unwrap_or_else(runtime_folder),
             streams,
         };
-        Ok(HubSettings { engine, api })
+        let here = SocketAddr::new(IpAddr::from([127, 0, 0, 1]), API_PORT);
+        Ok(HubSettings { engine, api: self.api.or(file.api).unwrap_or(here) })
     }
 }
 
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    address(text, Ipv6Addr::UNSPECIFIED.into(), HUB_PORT)
+}
+
+fn api(text: &str) -> Result<SocketAddr, String> {
+    let address = address(text, IpAddr::from([127, 0, 0, 1]), API_PORT)?;
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    Err(format!("{address} can be reached by others, and the control API has no access control yet; use 127.0.0.1"))
+}
+
+fn margin(milliseconds: u32) -> Result<Nanos, String> {
+    if (60..=5_000).contains(&milliseconds) {
+        return Ok(Nanos::from_millis(milliseconds.into()));
+    }
+    Err(format!("{milliseconds} is not between 60 and 5000 milliseconds"))
+}
+
+fn codec(text: &str) -> Result<Codec, String> {
+    match text {
+        "opus" => Ok(Codec::Opus),
+        "flac" => Ok(Codec::Flac),
+        "pcm16" => Ok(Codec::Pcm16),
+        "pcm24" => Ok(Codec::Pcm24),
+        other => Err(format!("\"{other}\" is none of opus, flac, pcm16, pcm24")),
+    }
+}
+
+fn opus_bit_rate(bits: u32) -> Result<u32, String> {
+    if (32_000..=510_000).contains(&bits) {
+        return Ok(bits);
+    }
+    Err(format!("{bits} is not between 32000 and 510000 bits per second"))
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| String::from("it is no whole number"))
+}
+
 /// `address:port`, `:port`, `port` or `address`.
-fn address(key: &'static str, text: Option<String>, ip: IpAddr, port: u16) -> Result<SocketAddr, Error> {
-    let Some(text) = text else { return Ok(SocketAddr::new(ip, port)) };
+fn address(text: &str, ip: IpAddr, port: u16) -> Result<SocketAddr, String> {
     let only_port = text.trim_start_matches(':').parse().ok().map(|port| SocketAddr::new(ip, port));
     let only_ip = || text.trim_matches(['[', ']']).parse().ok().map(|ip| SocketAddr::new(ip, port));
-    text.parse().ok().or(only_port).or_else(only_ip).ok_or_else(|| {
-        let problem = format!("\"{text}\" is no address; write {}", SocketAddr::new(ip, port));
-        Error::Impossible { key, problem }
-    })
+    let address = text.parse().ok().or(only_port).or_else(only_ip);
+    address.ok_or_else(|| format!("\"{text}\" is no address; write {}", SocketAddr::new(ip, port)))
 }
 
 /// What the machine is called.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Parser;
 use tokio::{
     net::TcpListener,
@@ -37,8 +37,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("no event loop")?.block_on(async {
         let stop = stopped(with_parent).context("signals cannot be caught")?;
-        let listener = TcpListener::bind(settings.api).await.with_context(|| {
-            format!("the control API cannot have TCP port {}; choose another with --api", settings.api)
+        let listener = TcpListener::bind(settings.api).await.map_err(|error| {
+            anyhow!("the control API cannot have TCP port {} ({error}); choose another with --api", settings.api)
         })?;
         let engine = Engine::start(&settings.engine)?;
         info!("control API at http://{}", listener.local_addr().unwrap_or(settings.api));

@@ -30,10 +30,10 @@ pub struct Arguments {
     #[arg(long)]
     pub name: Option<String>,
     /// Where the sound goes; `--list` shows what this machine has
-    #[arg(long, value_name = "OUTPUT", help = OUTPUT_HELP)]
-    pub output: Option<String>,
+    #[arg(long, value_name = "OUTPUT", help = OUTPUT_HELP, value_parser = str::parse::<OutputSpec>)]
+    pub output: Option<OutputSpec>,
     /// Delay behind the converter (amplifier, television), in milliseconds
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = |text: &str| text.parse().map_err(|_| "it is no number".into()).and_then(latency_ms))]
     pub latency_ms: Option<f64>,
     /// What is kept across restarts
     #[arg(long, value_name = "FOLDER")]
@@ -71,8 +71,17 @@ struct FileRoom {
     name: Option<String>,
     #[serde(default = "automatic")]
     output: OutputSpec,
-    #[serde(default)]
-    latency_ms: f64,
+    #[serde(default, deserialize_with = "in_file::latency_ms")]
+    latency_ms: Option<f64>,
+}
+
+/// The checks below, for the values of a file.
+mod in_file {
+    use serde::Deserializer;
+
+    pub(super) fn latency_ms<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+        unisono_settings::checked(from, super::latency_ms)
+    }
 }
 
 /// Why settings cannot be used.
@@ -107,34 +116,29 @@ impl Arguments {
             Some(path) => unisono_settings::read(path)?,
             None => unisono_settings::read_if_there(CONFIG.as_ref())?,
         };
+        // Not by clap, which would repeat what may be a secret but for one letter.
         let join = self.join.map(|text| text.parse::<JoinToken>()).transpose();
         let join = join.map_err(|error| Error::Impossible(format!("--join: {error}")))?;
-        let output = self.output.map(|text| text.parse::<OutputSpec>()).transpose();
-        let output = output.map_err(|error| Error::Impossible(format!("--output: {error}")))?;
         let name = self.name.or(file.name).unwrap_or_else(machine_name);
         let mut rooms = file.room;
         if rooms.is_empty() {
-            rooms.push(FileRoom { name: None, output: automatic(), latency_ms: 0.0 });
+            rooms.push(FileRoom { name: None, output: automatic(), latency_ms: None });
         }
-        if output.is_some() || self.latency_ms.is_some() {
+        if self.output.is_some() || self.latency_ms.is_some() {
             let [only] = rooms.as_mut_slice() else {
                 let text = "--output and --latency-ms are for a node with one room; set them in the settings file";
                 return Err(Error::Impossible(text.into()));
             };
-            only.output = output.unwrap_or_else(|| only.output.clone());
-            only.latency_ms = self.latency_ms.unwrap_or(only.latency_ms);
+            only.output = self.output.unwrap_or_else(|| only.output.clone());
+            only.latency_ms = self.latency_ms.or(only.latency_ms);
         }
         let mut outputs = HashSet::new();
         let rooms = rooms.into_iter().map(|room| {
             let output = room.output.to_string();
-            if !(0.0..=MAX_LATENCY_MS).contains(&room.latency_ms) {
-                let text = format!("latency_ms: {} is not between 0 and {MAX_LATENCY_MS}", room.latency_ms);
-                return Err(Error::Impossible(text));
-            }
             if !matches!(room.output, OutputSpec::Model(_)) && !outputs.insert(output.clone()) {
                 return Err(Error::Impossible(format!("output: two rooms cannot share {output}")));
             }
-            let latency = Nanos::from_secs_f64(room.latency_ms * 1e-3);
+            let latency = Nanos::from_secs_f64(room.latency_ms.unwrap_or(0.0) * 1e-3);
             Ok(RoomSettings { name: room.name.unwrap_or_else(|| name.clone()), output: room.output, latency })
         });
         Ok(NodeSettings {
@@ -146,6 +150,13 @@ impl Arguments {
             name,
         })
     }
+}
+
+fn latency_ms(milliseconds: f64) -> Result<f64, String> {
+    if (0.0..=MAX_LATENCY_MS).contains(&milliseconds) {
+        return Ok(milliseconds);
+    }
+    Err(format!("{milliseconds} is not between 0 and {MAX_LATENCY_MS} milliseconds"))
 }
 
 const fn automatic() -> OutputSpec {

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 
 /// Why a settings file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +45,8 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
         let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
         let key = key_of(&text, line).map(|key| format!("{key}: ")).unwrap_or_default();
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-        let what = if message.contains(key.trim_end_matches(": ")) { message } else { key + &message };
+        let what =
+            if message.contains(&format!("`{}`", key.trim_end_matches(": "))) { message } else { key + &message };
         Error::Wrong { path: path.into(), line, what }
     })
 }
@@ -56,6 +60,19 @@ pub fn read_if_there<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Er
         Err(Error::Unreadable { reason, .. }) if reason.kind() == io::ErrorKind::NotFound => Ok(T::default()),
         other => other,
     }
+}
+
+/// For `#[serde(deserialize_with)]` of an optional setting: its value once `check` has taken it, so that what is
+/// impossible is said with its line.
+///
+/// # Errors
+/// When it is of another type, or `check` refuses it.
+pub fn checked<'de, D, T, V>(from: D, check: impl FnOnce(T) -> Result<V, String>) -> Result<Option<V>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    check(T::deserialize(from)?).map(Some).map_err(D::Error::custom)
 }
 
 /// The key that a line sets.
@@ -75,6 +92,12 @@ mod tests {
     struct Settings {
         name: String,
         margin_ms: u16,
+        #[serde(deserialize_with = "even")]
+        even: Option<u16>,
+    }
+
+    fn even<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
+        checked(from, |number: u16| if number.is_multiple_of(2) { Ok(number) } else { Err(format!("{number} is odd")) })
     }
 
     fn parse(text: &str) -> Result<Settings, String> {
@@ -87,11 +110,15 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_file_line_and_key() {
-        assert_eq!(parse("name = \"a\"\nmargin_ms = 300\n"), Ok(Settings { name: "a".into(), margin_ms: 300 }));
+        assert_eq!(
+            parse("name = \"a\"\nmargin_ms = 300\n"),
+            Ok(Settings { name: "a".into(), margin_ms: 300, even: None })
+        );
         for (text, expected) in [
             ("name = \"a\"\n\nmargin_ms = 70000\n", "/hub.toml:3: margin_ms: invalid value"),
             ("margin_ms = \"long\"\n", "/hub.toml:1: margin_ms: invalid type"),
             ("name = \"a\"\nmargn_ms = 3\n", "/hub.toml:2: unknown field `margn_ms`"),
+            ("even = 3\n", "/hub.toml:1: even: 3 is odd"),
             ("name = \"a\n", "/hub.toml:1: name: "),
         ] {
             let said = parse(text).unwrap_err();

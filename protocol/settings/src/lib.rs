@@ -10,7 +10,7 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-pub use file::{Error, read, read_if_there};
+pub use file::{Error, checked, read, read_if_there};
 pub use folders::{Program, runtime_folder, state_folder};
 pub use stop::when_parent_ends;
 

@@ -72,7 +72,7 @@ pub enum Error {
     #[error(transparent)]
     State(#[from] unisono_household::Error),
     /// Its port cannot be used.
-    #[error("{error}; choose another with --listen or `listen` in the settings")]
+    #[error("{error} (--listen, or `listen` in the settings)")]
     Port {
         /// What is wrong.
         error: unisono_transport::Error,

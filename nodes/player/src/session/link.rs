@@ -22,8 +22,11 @@ use crate::{
     room::{LEADS, RoomCommand},
 };
 
-/// The hub is told how the rooms are doing so often.
+/// The hub is told how the rooms are doing so often at least.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// It is told at once, within this, when a room does something else than before.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// With nothing due the session looks around so often.
 const IDLE: Duration = Duration::from_secs(1);
@@ -80,7 +83,7 @@ impl Node {
         };
         let streams = vec![None; self.rooms.len()];
         let mut link = Link { connection, hub: connection.peer(), control, clock: None, streams, playable: false };
-        let mut reports = interval(REPORT_INTERVAL);
+        let (mut looks, mut reported, mut told) = (interval(LOOK_INTERVAL), Instant::now(), Vec::new());
         let greeted = Instant::now();
         loop {
             if let Err(ended) = self.act(session, &mut link) {
@@ -105,11 +108,17 @@ impl Node {
                     },
                     Err(error) => return error.into(),
                 },
-                _ = reports.tick() => {
+                _ = looks.tick() => {
                     if link.clock.is_none() && greeted.elapsed() > GREETING_LIMIT {
                         return Ended::Closed(Closed::Silent);
                     }
-                    session.report(clock::now(), self.reports(session, &link));
+                    let reports = self.reports(session, &link);
+                    let states: Vec<RoomState> = reports.iter().map(|report| report.state).collect();
+                    let due = states != told || reported.elapsed() >= REPORT_INTERVAL;
+                    if due && link.clock.is_some() {
+                        (reported, told) = (Instant::now(), states);
+                        session.report(clock::now(), reports);
+                    }
                 }
                 () = sleep_until(Instant::now() + due) => {}
             }
