@@ -48,7 +48,7 @@ enum Command {
         /// A WAV, FLAC, MP3 or Ogg Vorbis file on the hub; without it, what is paused goes on
         file: Option<PathBuf>,
         /// Where to begin, in seconds
-        #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+        #[arg(long, value_name = "SECONDS", default_value_t = 0.0, value_parser = seconds, allow_negative_numbers = true)]
         from: f64,
         #[command(flatten)]
         group: In,
@@ -60,6 +60,7 @@ enum Command {
     /// Go to a position
     Seek {
         /// From the start, in seconds
+        #[arg(value_parser = seconds, allow_negative_numbers = true)]
         seconds: f64,
         #[command(flatten)]
         group: In,
@@ -139,6 +140,11 @@ enum GroupCommand {
         /// The group
         name: String,
     },
+}
+
+fn seconds(text: &str) -> Result<f64, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0);
+    seconds.ok_or("write a number of seconds, 0 or more")
 }
 
 fn default_api() -> String {

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 /// What files can hold.
-pub(crate) const SUPPORTED: &str = "WAV, FLAC, MP3 and Ogg Vorbis";
+pub(crate) const SUPPORTED: &str = "WAV, FLAC, MP3 or Ogg Vorbis";
 
 /// Why sound could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The path names something that is not a regular file. It was not opened.
-    #[error("{path:?} is {kind}, not a file; name a file in {SUPPORTED}")]
+    #[error("{path:?} is {kind}, not a file; name one with {SUPPORTED} in it")]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Its format is not known.
-    #[error("{path:?} is not recognised as sound; supported are {SUPPORTED}")]
+    #[error("{path:?} is not recognised as sound; use {SUPPORTED}")]
     NotRecognised {
         /// The file.
         path: PathBuf,
@@ -64,7 +64,7 @@ pub enum Error {
         reason: String,
     },
     /// It holds sound that cannot be decoded or played.
-    #[error("{path:?} holds {what}, which is not supported; convert it to one of {SUPPORTED}")]
+    #[error("{path:?} holds {what}, which is not supported; convert it to {SUPPORTED}")]
     Unsupported {
         /// The file.
         path: PathBuf,

@@ -89,7 +89,7 @@ fn formats_that_are_not_supported_are_named() {
     fs::write(&path, [b"RIFF", &length[..], &body].concat()).unwrap();
     assert_eq!(refusal(&path), Error::Unsupported { path, what: "ADPCM".into() });
     let line = Error::Unsupported { path: "a.m4a".into(), what: "AAC".into() }.to_string();
-    assert_eq!(line, "\"a.m4a\" holds AAC, which is not supported; convert it to one of WAV, FLAC, MP3 and Ogg Vorbis");
+    assert_eq!(line, "\"a.m4a\" holds AAC, which is not supported; convert it to WAV, FLAC, MP3 or Ogg Vorbis");
 }
 
 #[test]
