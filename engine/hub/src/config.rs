@@ -46,6 +46,12 @@ pub struct Arguments {
     /// Read the settings, say what is wrong with them, and end
     #[arg(long)]
     pub check_config: bool,
+    /// Print the code with which this household can be founded anew on another machine, and end
+    #[arg(long)]
+    pub recovery_code: bool,
+    /// Found a household anew from its recovery code, read from standard input, in an empty state folder
+    #[arg(long)]
+    pub recover: bool,
     /// End when standard input does
     #[arg(long, hide = true)]
     pub with_parent: bool,

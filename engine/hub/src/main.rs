@@ -10,7 +10,11 @@ use tokio::{
     sync::watch,
 };
 use tracing::info;
-use unisono_hub::{api, config::Arguments, engine::Engine};
+use unisono_hub::{
+    api,
+    config::Arguments,
+    engine::{self, Engine},
+};
 
 fn main() -> ExitCode {
     unisono_settings::start_logging();
@@ -25,6 +29,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (check, with_parent) = (arguments.check_config, arguments.with_parent);
+    let (recovery_code, recover) = (arguments.recovery_code, arguments.recover);
     let settings = arguments.settings()?;
     if check {
         println!(
@@ -33,6 +38,15 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             settings.engine.state.display()
         );
         return Ok(());
+    }
+    if recovery_code {
+        println!("{}", engine::recovery_code(&settings.engine)?);
+        return Ok(());
+    }
+    if recover {
+        let mut code = String::new();
+        std::io::stdin().read_line(&mut code).context("the recovery code cannot be read")?;
+        engine::recover(&settings.engine, &code)?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("no event loop")?.block_on(async {

@@ -121,6 +121,24 @@ pub struct Engine {
     _announcement: Announcement,
 }
 
+/// The code on paper with which the household of a hub that does not run can be founded anew.
+///
+/// # Errors
+/// When what the hub keeps cannot be used, or there is nothing yet.
+pub fn recovery_code(settings: &EngineSettings) -> Result<String, Error> {
+    Ok(HubHousehold::open_or_create(&settings.state, &settings.name, unix_now())?.recovery_code())
+}
+
+/// Founds a household anew from its recovery code, in an empty state folder. Its nodes know it again and are let in by
+/// a join token each.
+///
+/// # Errors
+/// When the code is mistyped, or the folder is not empty.
+pub fn recover(settings: &EngineSettings, code: &str) -> Result<(), Error> {
+    HubHousehold::recover(&settings.state, &settings.name, code, unix_now())?;
+    Ok(())
+}
+
 impl Engine {
     /// Opens what the hub keeps and its port. To be called within a tokio runtime.
     ///

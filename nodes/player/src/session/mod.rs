@@ -85,14 +85,6 @@ pub enum Error {
     /// None of a token's addresses answered.
     #[error("cannot join: {0}; is the hub running, and is its UDP port reachable from here?")]
     CannotJoin(String),
-    /// The node belongs to a household already.
-    #[error("this node belongs to household {household} already; delete {} to have it join another", state.display())]
-    JoinedAlready {
-        /// The household.
-        household: String,
-        /// The folder to delete.
-        state: PathBuf,
-    },
 }
 
 /// A node that runs.
@@ -120,10 +112,6 @@ impl Node {
         let store = NodeStore::open(&settings.state)?;
         for path in store.damaged() {
             warn!("{} is damaged; its older copy is used", path.display());
-        }
-        if let (Some(pinned), Some(_)) = (store.pinned(), &settings.join) {
-            let household = pinned.household().to_string();
-            return Err(Error::JoinedAlready { household, state: settings.state });
         }
         let identity = Identity::from_pkcs8(store.key().pkcs8())?;
         // A node accepts nothing, so nobody needs its resets.
@@ -190,7 +178,7 @@ impl Node {
 
     /// A connection to a hub, or `None` when none could be had now.
     async fn connect(&mut self) -> Result<Option<Connection>, Error> {
-        if self.store.pinned().is_none() {
+        if self.store.pinned().is_none() || self.join.is_some() {
             return self.connect_to_join().await;
         }
         let remembered = self.store.hubs().values().flat_map(|hub| hub.addresses.iter().copied()).collect::<Vec<_>>();
@@ -205,7 +193,7 @@ impl Node {
     }
 
     async fn connect_to_join(&mut self) -> Result<Option<Connection>, Error> {
-        let asked_for = self.join.is_some();
+        let asked_for = self.join.is_some() && self.store.pinned().is_none();
         if self.join.is_none() {
             self.join = read_local_token(&self.runtime)?;
         }
@@ -224,14 +212,15 @@ impl Node {
         if asked_for {
             return Err(Error::CannotJoin(reason));
         }
-        // A token that a hub on this machine has left behind; it writes a new one when it starts.
+        // A token that a hub on this machine has left behind, which writes a new one when it starts; or one that a node
+        // was given again which has a household.
         self.join = None;
         Ok(None)
     }
 
     /// Whether a refusal will be the same next time.
     fn is_final(&self, refuse: &Refuse) -> bool {
-        let joins = self.store.pinned().is_none();
+        let joins = self.store.pinned().is_none() || self.join.is_some();
         joins && !matches!(refuse.reason, RefuseReason::Full | RefuseReason::Replaced)
     }
 
