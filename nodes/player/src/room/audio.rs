@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use audio_thread_priority::promote_current_thread_to_real_time;
 use ringbuf::{
     HeapCons, HeapProd, HeapRb,
     traits::{Consumer, Observer, Producer, Split},
@@ -104,6 +105,13 @@ pub(super) fn spawn(
 
 impl Thread {
     fn run(mut self) {
+        // Kept as long as the thread runs. The library wants the buffer's size only where the system has a use for it.
+        let _real_time = promote_current_thread_to_real_time(0, self.rate.hertz()).inspect_err(|error| {
+            info!(
+                "the audio thread has no real-time priority, so that sound may break off while the machine is busy \
+                 ({error}); allow it with LimitRTPRIO=20 in the unit or rtprio in /etc/security/limits.conf"
+            );
+        });
         let mut said = String::new();
         while !self.is_over() {
             let spec = self.spec.resolved();
