@@ -5,9 +5,13 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use anyhow::{Context, bail};
+
+/// Makes the names of unfinished libraries differ.
+static BUILDS: AtomicU32 = AtomicU32::new(0);
 
 /// A library in `benches/lab`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +37,7 @@ impl Instrument {
         }
     }
 
-    /// The library, in `folder`; several processes may ask for it at once.
+    /// The library, in `folder`; several threads and processes may ask for it at once.
     ///
     /// # Errors
     /// When there is no C compiler, or it refuses.
@@ -45,7 +49,8 @@ impl Instrument {
         if library.exists() {
             return Ok(library);
         }
-        let unfinished = library.with_extension(format!("{}.so", std::process::id()));
+        let number = BUILDS.fetch_add(1, Ordering::Relaxed);
+        let unfinished = library.with_extension(format!("{}-{number}.so", std::process::id()));
         let compiler = Command::new("cc")
             .args(["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
             .args([&unfinished, &source])
@@ -55,7 +60,7 @@ impl Instrument {
         if !compiler.status.success() {
             bail!("{}: {}", source.display(), String::from_utf8_lossy(&compiler.stderr));
         }
-        // In one step: another process may be looking for it.
+        // In one step: another thread or process may be looking for it.
         fs::rename(&unfinished, &library).with_context(|| format!("{}", library.display()))?;
         Ok(library)
     }
