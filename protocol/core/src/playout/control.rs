@@ -249,10 +249,13 @@ impl Playout {
         urgent: bool,
     ) -> Step {
         let first = playing.phase.frame();
-        let Some(queued) = queued else { return self.starve(frames, urgent) };
+        let until_end = self.frames_until_end(run, &segment, heard);
+        // Silence in place of sound ends where the run does: the next one is heard from its first frame on.
+        let quiet = u32::try_from(until_end).unwrap_or(u32::MAX).min(frames);
+        let Some(queued) = queued else { return self.starve(quiet, urgent) };
         let reach = FramePosition(first.0.saturating_sub(RESAMPLER_REACH));
         if queued.run != run {
-            return if queued.run < run { Step::Discard { run, before: reach } } else { self.starve(frames, true) };
+            return if queued.run < run { Step::Discard { run, before: reach } } else { self.starve(quiet, true) };
         }
         if queued.end <= reach {
             return Step::Discard { run, before: reach };
@@ -260,7 +263,7 @@ impl Playout {
         // A run may begin, and sound may come back after a gap, in the middle of these frames.
         if queued.start > first && self.playing.is_none() {
             let ahead = queued.start.distance_from(first);
-            return self.silence(u32::try_from(ahead).unwrap_or(u32::MAX).clamp(1, frames));
+            return self.silence(u32::try_from(ahead).unwrap_or(u32::MAX).clamp(1, quiet));
         }
         let pace = 1.0 + playing.excess;
         let readable = Phase::at(queued.end).distance_from(playing.phase) - RESAMPLER_REACH as f64 - 1.0;
@@ -270,15 +273,16 @@ impl Playout {
             return Step::Wait;
         }
         if readable == 0 {
-            return self.starve(frames, urgent);
+            return self.starve(quiet, urgent);
         }
-        let until_end = self.frames_until_end(run, &segment, heard);
-        let left = until_end.min(self.stopping.unwrap_or(u64::MAX)).min(if urgent && readable < u64::from(frames) {
-            readable
-        } else {
-            u64::MAX
-        });
-        self.play(playing, left, readable.min(u64::from(frames)))
+        let ends_in = until_end.min(self.stopping.unwrap_or(u64::MAX));
+        let left = if readable < u64::from(frames) { ends_in.min(readable) } else { ends_in };
+        let step = self.play(playing, left, readable.min(u64::from(frames)));
+        // The last frames of a run, which the resampler cannot read without those behind them, are not missed.
+        if self.playing.is_none() && ends_in - left > 2 * RESAMPLER_REACH {
+            self.status.starved += 1;
+        }
+        step
     }
 
     /// Plays at most `frames`, of which there are `left` before the sound ends.

@@ -266,4 +266,68 @@ mod tests {
         let heard = clock.instant_of(OutputPosition(48_000)).unwrap();
         assert!((heard - Timestamp::from_nanos(61_000_000_000)).abs() < Nanos::from_millis(1), "{heard:?}");
     }
+
+    /// A converter that runs true, read every 5 ms from one instant to another, in milliseconds.
+    fn read(clock: &mut DacClock, ppm: f64, millis: std::ops::Range<i64>) {
+        for at in millis.step_by(5) {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and below 2^53")]
+            let played = (at as f64 * 48.0 * (1.0 + ppm * 1e-6)) as u64;
+            let at = Timestamp::from_nanos(at * 1_000_000);
+            clock.observe(DacReading { played: OutputPosition(played), at });
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_converter_that_was_heard_only_a_few_times() {
+        let mut clock = DacClock::new(SampleRate::HZ_48000);
+        read(&mut clock, 0.0, 0..35);
+        assert_eq!((clock.is_known(), clock.instant_of(OutputPosition(480))), (false, None));
+        read(&mut clock, 0.0, 35..40);
+        let heard = clock.instant_of(OutputPosition(480)).unwrap();
+        assert!((heard - Timestamp::from_nanos(10_000_000)).abs() < Nanos::from_micros(25), "{heard:?}");
+    }
+
+    #[test]
+    fn a_month_of_playing_does_not_make_it_less_exact() {
+        const MONTH: i64 = 30 * 86_400_000;
+        let mut clock = DacClock::new(SampleRate::HZ_48000);
+        for day in 0..30 {
+            read(&mut clock, 40.0, day * 86_400_000..day * 86_400_000 + 60_000);
+        }
+        read(&mut clock, 40.0, MONTH..MONTH + 60_000);
+        assert_eq!(clock.origin.unwrap().at, Timestamp::from_nanos(0), "it has started over");
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and below 2^53")]
+        let frame = ((MONTH + 60_100) as f64 * 48.0 * (1.0 + 40e-6)) as u64;
+        let error =
+            clock.instant_of(OutputPosition(frame)).unwrap() - Timestamp::from_nanos((MONTH + 60_100) * 1_000_000);
+        assert!(error.abs() < Nanos::from_micros(30), "{error} off");
+        assert!((clock.drift().ppm() - 40.0).abs() < 0.5, "{} ppm", clock.drift().ppm());
+    }
+
+    #[test]
+    fn a_few_wild_readings_of_a_driver_move_nothing() {
+        let mut clock = DacClock::new(SampleRate::HZ_48000);
+        read(&mut clock, 40.0, 0..20_000);
+        let before = clock.instant_of(OutputPosition(960_000)).unwrap();
+        for (played, millis) in [(0, 20_001), (u64::MAX, 20_002), (960_000, i64::from(i32::MAX))] {
+            let at = Timestamp::from_nanos(millis * 1_000_000);
+            clock.observe(DacReading { played: OutputPosition(played), at });
+        }
+        assert_eq!(clock.instant_of(OutputPosition(960_000)), Some(before));
+        read(&mut clock, 40.0, 20_005..25_000);
+        let heard = clock.instant_of(OutputPosition(960_000)).unwrap();
+        assert!((heard - before).abs() < Nanos::from_micros(25), "moved by {}", heard - before);
+    }
+
+    #[test]
+    fn a_device_opened_anew_keeps_the_rate_of_its_crystal_and_no_crystal_is_off_by_much() {
+        let mut clock = DacClock::new(SampleRate::HZ_48000);
+        read(&mut clock, 80.0, 0..30_000);
+        clock.reset();
+        assert!(!clock.is_known());
+        assert!((clock.drift().ppm() - 80.0).abs() < 1.0, "{} ppm", clock.drift().ppm());
+        let mut clock = DacClock::new(SampleRate::HZ_48000);
+        read(&mut clock, 2_000.0, 0..10_000);
+        assert!(clock.drift().ppm() < 401.0, "{} ppm", clock.drift().ppm());
+    }
 }

@@ -236,7 +236,8 @@ impl<T> DecodeSchedule<T> {
     fn is_decoded(&self, segment: &Segment, run: u32) -> bool {
         let (Some(next_anchor), Some((of, next))) = (segment.next, self.cursor) else { return false };
         let end = self.timeline.phase_within(&segment.anchor, next_anchor.at).frame();
-        of == run && self.output_of(next) > i64::try_from(end.0).unwrap_or(i64::MAX)
+        // Runs only rise: who is in the next one already is through with this one, though it is still heard.
+        of > run || of == run && self.output_of(next) > i64::try_from(end.0).unwrap_or(i64::MAX)
     }
 
     /// Moves the cursor to where a run is to be heard from: its start, or what is heard soon when that has passed.

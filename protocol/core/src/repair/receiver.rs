@@ -1,6 +1,6 @@
 //! What a node does about gaps.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops};
 
 use bytes::{Bytes, BytesMut};
 
@@ -40,6 +40,32 @@ pub struct ReceiverCounts {
     pub repaired: u64,
     /// Requests sent.
     pub requests: u64,
+}
+
+impl ReceiverCounts {
+    /// What was counted since it stood at `earlier`.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            received: self.received - earlier.received,
+            lost: self.lost - earlier.lost,
+            repaired: self.repaired - earlier.repaired,
+            requests: self.requests - earlier.requests,
+        }
+    }
+}
+
+impl ops::Add for ReceiverCounts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            received: self.received + other.received,
+            lost: self.lost + other.lost,
+            repaired: self.repaired + other.repaired,
+            requests: self.requests + other.requests,
+        }
+    }
 }
 
 /// A packet that is whole.
@@ -143,8 +169,8 @@ impl Receiver {
         self.gaps = self.gaps.split_off(&packet);
         self.assemblies = self.assemblies.split_off(&packet);
         self.floor = self.floor.max(packet);
-        if self.newest.is_none_or(|newest| newest < packet) {
-            self.newest = packet.checked_sub(1);
+        if let Some(before) = packet.checked_sub(1).filter(|before| self.newest.is_none_or(|newest| newest < *before)) {
+            self.open_up_to(before);
         }
     }
 
@@ -243,15 +269,20 @@ impl Receiver {
         if packet <= newest {
             return;
         }
-        let first = (newest + 1).max(packet.saturating_sub(WINDOW - 1));
-        for passed in first..=packet {
-            let (word, bit) = slot(passed);
-            self.whole[word] &= !bit;
-        }
+        self.open_up_to(packet);
         for passed in newest.max(packet.saturating_sub(WINDOW / 2))..packet {
             if !self.is_whole(passed) {
                 self.miss(passed, now);
             }
+        }
+    }
+
+    /// Moves the window up to a packet behind the newest: of those that it now reaches none has come.
+    fn open_up_to(&mut self, packet: u64) {
+        let first = self.newest.map_or(0, |newest| newest + 1);
+        for passed in first.max(packet.saturating_sub(WINDOW - 1))..=packet {
+            let (word, bit) = slot(passed);
+            self.whole[word] &= !bit;
         }
         self.newest = Some(packet);
     }

@@ -67,4 +67,17 @@ mod tests {
         assert!(ring.at(FramePosition(148 * 960)).is_none());
         assert!(ring.at(FramePosition(960 * 150 + 1)).is_none());
     }
+
+    #[test]
+    fn a_joiner_gets_the_sound_from_the_first_packet_that_it_wants_on() {
+        let mut ring = RepairRing::new(FrameCount(48_000));
+        for position in [960, 1_920, 3_840, 2_880, 3_840] {
+            ring.push(Packet::new(StreamId(1), FramePosition(position), Bytes::from_static(b"x"), None).unwrap());
+        }
+        // 2 880 came behind a newer one and is left out: positions in a ring only rise.
+        let from = |position| ring.from(FramePosition(position)).map(|packet| packet.position().0).collect::<Vec<_>>();
+        assert_eq!(from(961), [1_920, 3_840]);
+        assert_eq!(from(1_920), [1_920, 3_840]);
+        assert_eq!(from(3_841), []);
+    }
 }

@@ -57,29 +57,10 @@ impl HubSession {
     /// # Errors
     /// What to refuse the node with; the connection then ends.
     pub fn handle_frame(&mut self, frame: &Frame) -> Result<Option<HubEvent>, Refuse> {
-        if self.state == State::Greeting && frame.kind == Hello::KIND {
-            self.check_version(frame)?;
+        if self.state == State::Refused {
+            return Ok(None);
         }
-        let message = match Message::from_frame(frame) {
-            Ok(Some(message)) => message,
-            Ok(None) => return Ok(None),
-            Err(error) => return self.unreadable(error),
-        };
-        match (self.state, message) {
-            (State::Greeting, Message::Hello(hello)) => {
-                self.state = State::Judging;
-                Ok(Some(HubEvent::Hello(Hello {
-                    name: presentable(&hello.name),
-                    rooms: checked(hello.rooms)?,
-                    ..hello
-                })))
-            }
-            (State::Admitted, Message::Rooms(rooms)) => Ok(Some(HubEvent::Rooms(checked(rooms.rooms)?))),
-            (State::Admitted, Message::Report(report)) => Ok(Some(HubEvent::Report(report))),
-            (State::Admitted, Message::Outranked(outranked)) => Ok(Some(HubEvent::Outranked(outranked))),
-            (State::Refused, _) => Ok(None),
-            _ => Err(protocol_error("a message came out of turn")),
-        }
+        self.understand(frame).inspect_err(|_| self.state = State::Refused)
     }
 
     /// Takes a datagram from an admitted node: a request for repair.
@@ -91,9 +72,12 @@ impl HubSession {
         Ok(matches!(self.state, State::Admitted).then_some(nack))
     }
 
-    /// Lets the node in. `members` is the signed list, or nothing when the node holds it already.
+    /// Lets the node in, unless it was refused in the meantime. `members` is the signed list, or nothing when the node
+    /// holds it already.
     pub fn welcome(&mut self, name: &str, members: Vec<u8>) -> Message {
-        self.state = State::Admitted;
+        if self.state != State::Refused {
+            self.state = State::Admitted;
+        }
         let version = VERSION.min(self.version);
         Welcome { version, name: presentable(name), members, clock_tag: self.tag }.into()
     }
@@ -114,6 +98,31 @@ impl HubSession {
         matches!(self.state, State::Admitted)
     }
 
+    fn understand(&mut self, frame: &Frame) -> Result<Option<HubEvent>, Refuse> {
+        if self.state == State::Greeting && frame.kind == Hello::KIND {
+            self.check_version(frame)?;
+        }
+        let message = match Message::from_frame(frame) {
+            Ok(Some(message)) => message,
+            Ok(None) => return Ok(None),
+            Err(error) => return self.unreadable(error),
+        };
+        match (self.state, message) {
+            (State::Greeting, Message::Hello(hello)) => {
+                self.state = State::Judging;
+                Ok(Some(HubEvent::Hello(Hello {
+                    name: presentable(&hello.name),
+                    rooms: checked(hello.rooms)?,
+                    ..hello
+                })))
+            }
+            (State::Admitted, Message::Rooms(rooms)) => Ok(Some(HubEvent::Rooms(checked(rooms.rooms)?))),
+            (State::Admitted, Message::Report(report)) => Ok(Some(HubEvent::Report(report))),
+            (State::Admitted, Message::Outranked(outranked)) => Ok(Some(HubEvent::Outranked(outranked))),
+            _ => Err(protocol_error("a message came out of turn")),
+        }
+    }
+
     /// The version comes first in a greeting, whatever the rest looks like in another major version.
     fn check_version(&mut self, frame: &Frame) -> Result<(), Refuse> {
         let theirs = Hello::version_of(&frame.body).map_err(|error| protocol_error(&error.to_string()))?;
@@ -121,18 +130,16 @@ impl HubSession {
         if VERSION.common(theirs).is_some() {
             return Ok(());
         }
-        self.state = State::Refused;
         let older = if theirs < VERSION { "the node" } else { "the hub" };
         let text = format!("the node speaks protocol {theirs}, the hub {VERSION}: update {older}");
         Err(Refuse { reason: RefuseReason::Version, text })
     }
 
     /// A newer node may say what we cannot read, and that is skipped; one of our own version may not.
-    fn unreadable(&mut self, error: wire::Error) -> Result<Option<HubEvent>, Refuse> {
+    fn unreadable(&self, error: wire::Error) -> Result<Option<HubEvent>, Refuse> {
         if self.state == State::Admitted && self.version > VERSION {
             return Ok(None);
         }
-        self.state = State::Refused;
         Err(protocol_error(&error.to_string()))
     }
 }

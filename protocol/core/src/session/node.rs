@@ -128,7 +128,8 @@ struct Stream {
     lookahead: i64,
     /// Whether the gaps of the time before the clock was known have been forgotten.
     aligned: bool,
-    rooms: Vec<RoomIndex>,
+    /// The rooms that play it, and what it had counted when each began to.
+    rooms: BTreeMap<RoomIndex, ReceiverCounts>,
 }
 
 /// The node's side of one connection.
@@ -145,7 +146,8 @@ pub struct NodeSession {
     /// How long before it is heard a packet is of use, for each room.
     give_up: Nanos,
     next_repair: Option<Timestamp<NodeClock>>,
-    ended: ReceiverCounts,
+    /// What each room has counted of the streams that it has left.
+    ended: BTreeMap<RoomIndex, ReceiverCounts>,
     actions: VecDeque<NodeAction>,
     bad_datagrams: u64,
 }
@@ -174,7 +176,7 @@ impl NodeSession {
             streams: BTreeMap::new(),
             give_up,
             next_repair: None,
-            ended: ReceiverCounts::default(),
+            ended: BTreeMap::new(),
             actions,
             bad_datagrams: 0,
         }
@@ -182,6 +184,9 @@ impl NodeSession {
 
     /// Takes a control message. `judges` are those of the node's rooms, which outlive connections.
     pub fn handle_frame(&mut self, now: Timestamp<NodeClock>, frame: &Frame, judges: &mut [Judge]) {
+        if self.state == State::Closed {
+            return;
+        }
         let message = match Message::from_frame(frame) {
             Ok(Some(message)) => message,
             Ok(None) => return,
@@ -190,11 +195,7 @@ impl NodeSession {
             Err(error) => return self.close(RefuseReason::Protocol, error.to_string()),
         };
         match (self.state, message) {
-            (State::Closed, _) => {}
-            (_, Message::Refuse(refuse)) => {
-                self.state = State::Closed;
-                self.actions.push_back(NodeAction::Close(refuse));
-            }
+            (_, Message::Refuse(refuse)) => self.end(refuse),
             (State::Greeting, Message::Welcome(welcome)) => self.welcome(now, welcome),
             (State::Welcomed(_), Message::Members(members)) => {
                 self.actions.push_back(NodeAction::Members(members.members));
@@ -211,7 +212,7 @@ impl NodeSession {
                 self.close(RefuseReason::Protocol, "the hub sent a message out of turn".into());
             }
             // What only nodes send means nothing from a hub.
-            (State::Welcomed(_), _) => {}
+            (State::Welcomed(_) | State::Closed, _) => {}
         }
     }
 
@@ -347,13 +348,13 @@ impl NodeSession {
         start.anchors.iter().for_each(|anchor| timeline.insert(*anchor));
         let from = self.wanted_from(now, &timeline, &start.format);
         if let Some(stream) = self.streams.get_mut(&start.stream) {
-            stream.rooms.push(start.room);
+            stream.rooms.insert(start.room, stream.receiver.counts());
             timeline = stream.timeline;
         } else if self.streams.len() < MAX_STREAMS {
             let receiver = Receiver::new(start.stream, start.format.packet_frames, from);
             let lead = start.lead.clamp(Nanos::ZERO, Nanos::from_secs(10));
             let lookahead = i64::from(start.format.lookahead);
-            let (rooms, aligned) = (vec![start.room], false);
+            let (rooms, aligned) = (BTreeMap::from([(start.room, ReceiverCounts::default())]), false);
             self.streams.insert(start.stream, Stream { receiver, timeline, lead, lookahead, aligned, rooms });
         } else {
             return;
@@ -384,7 +385,7 @@ impl NodeSession {
     }
 
     fn stop(&mut self, stop: &StreamStop) {
-        let plays = self.streams.get(&stop.stream).is_some_and(|stream| stream.rooms.contains(&stop.room));
+        let plays = self.streams.get(&stop.stream).is_some_and(|stream| stream.rooms.contains_key(&stop.room));
         if plays {
             self.leave(stop.room);
             self.actions.push_back(NodeAction::Stop { room: stop.room });
@@ -394,19 +395,12 @@ impl NodeSession {
     /// Takes a room off whatever it plays; a stream that no room plays is closed.
     fn leave(&mut self, room: RoomIndex) {
         for stream in self.streams.values_mut() {
-            stream.rooms.retain(|other| *other != room);
-        }
-        let ended = &mut self.ended;
-        self.streams.retain(|_, stream| {
-            if stream.rooms.is_empty() {
-                let counts = stream.receiver.counts();
-                ended.received += counts.received;
-                ended.lost += counts.lost;
-                ended.repaired += counts.repaired;
-                ended.requests += counts.requests;
+            if let Some(before) = stream.rooms.remove(&room) {
+                let ended = self.ended.entry(room).or_default();
+                *ended = *ended + stream.receiver.counts().since(before);
             }
-            !stream.rooms.is_empty()
-        });
+        }
+        self.streams.retain(|_, stream| !stream.rooms.is_empty());
     }
 
     /// The first position whose sound can still be in time.
@@ -436,7 +430,9 @@ impl NodeSession {
                 stream.receiver.expect(now, phase.frame());
             }
             let deadline = |position: FramePosition| {
-                let heard = timeline.instant_of(position.offset_by(-stream.lookahead))?;
+                // What the first packet of a run puts out before its position belongs to no run.
+                let first = position.offset_by(-stream.lookahead);
+                let heard = timeline.instant_of(first).or_else(|| timeline.instant_of(position))?;
                 Some(clock.backward(heard) - give_up)
             };
             if let Some(nack) = stream.receiver.poll_nack(now, rtt, deadline) {
@@ -446,14 +442,9 @@ impl NodeSession {
     }
 
     fn counts_of(&self, room: RoomIndex) -> ReceiverCounts {
-        let playing = self.streams.values().find(|stream| stream.rooms.contains(&room));
-        let now = playing.map(|stream| stream.receiver.counts()).unwrap_or_default();
-        ReceiverCounts {
-            received: self.ended.received + now.received,
-            lost: self.ended.lost + now.lost,
-            repaired: self.ended.repaired + now.repaired,
-            requests: self.ended.requests + now.requests,
-        }
+        let playing = self.streams.values().find_map(|stream| Some((stream, *stream.rooms.get(&room)?)));
+        let now = playing.map(|(stream, before)| stream.receiver.counts().since(before));
+        self.ended.get(&room).copied().unwrap_or_default() + now.unwrap_or_default()
     }
 
     fn has_room(&self, room: RoomIndex) -> bool {
@@ -461,8 +452,16 @@ impl NodeSession {
     }
 
     fn close(&mut self, reason: RefuseReason, text: String) {
+        self.end(Refuse { reason, text });
+    }
+
+    /// Nothing is asked, told or handed on any more.
+    fn end(&mut self, refuse: Refuse) {
         self.state = State::Closed;
-        self.actions.push_back(NodeAction::Close(Refuse { reason, text }));
+        self.streams.clear();
+        self.next_repair = None;
+        self.learned = self.clock.take().map(Follower::into_estimator).or(self.learned.take());
+        self.actions.push_back(NodeAction::Close(refuse));
     }
 }
 

@@ -68,7 +68,7 @@ impl Config {
             return if member.role == role { Ok(()) } else { Err(Rejected::OtherRole(peer)) };
         }
         bound("members", self.members.len(), MAX_MEMBERS)?;
-        let name = self.free_member_name(&settled(name));
+        let name = self.free_member_name(&presentable(name));
         self.members.insert(peer, Membership { role, name });
         Ok(())
     }
@@ -208,17 +208,12 @@ impl Config {
     }
 }
 
-/// A name as it is kept, whatever a machine calls itself. Once more, for what trimming and filtering bring to the ends.
-pub(super) fn settled(name: &str) -> String {
-    presentable(&presentable(name))
-}
-
 /// A name that a person has given.
 fn given(name: &str) -> Result<String, Rejected> {
     if name.chars().all(|letter| letter.is_whitespace() || letter.is_control()) {
         return Err(Rejected::NameEmpty);
     }
-    Ok(settled(name))
+    Ok(presentable(name))
 }
 
 fn refuse_taken<'a>(name: &str, mut others: impl Iterator<Item = &'a str>) -> Result<(), Rejected> {

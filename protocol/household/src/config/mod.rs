@@ -16,7 +16,10 @@ use serde::{Deserialize, Serialize};
 use unisono_core::{
     time::Nanos,
     units::Volume,
-    wire::ids::{HouseholdId, PeerId, RoomIndex},
+    wire::{
+        control::presentable,
+        ids::{HouseholdId, PeerId, RoomIndex},
+    },
 };
 
 pub use command::{Command, Outcome, Rejected};
@@ -119,7 +122,7 @@ impl Config {
     /// The member list begins at version `now_unix`: a household that is founded anew from its recovery code must
     /// begin above what its nodes have seen, and no household changes its members every second.
     pub fn founded(household: HouseholdId, hub: PeerId, hub_name: &str, now_unix: u64) -> Self {
-        let founder = Membership { role: Role::Hub, name: apply::settled(hub_name) };
+        let founder = Membership { role: Role::Hub, name: presentable(hub_name) };
         Self {
             household,
             name: "Home".into(),

@@ -128,16 +128,15 @@ fn read_body<T: DeserializeOwned>(frame: &Frame) -> Result<T, Error> {
 /// The longest name that is kept, in bytes.
 pub const MAX_NAME_LEN: usize = 64;
 
-/// A name as it may be shown: without control characters, at most [`MAX_NAME_LEN`] bytes, never empty.
+/// A name as it may be shown: without control characters or space around it, at most [`MAX_NAME_LEN`] bytes, never
+/// empty. What is presentable stays as it is.
 pub fn presentable(name: &str) -> String {
-    let mut kept = String::new();
-    for character in name.trim().chars().filter(|character| !character.is_control()) {
-        if kept.len() + character.len_utf8() > MAX_NAME_LEN {
-            break;
-        }
-        kept.push(character);
-    }
-    if kept.is_empty() { "unnamed".into() } else { kept }
+    let kept: String = name.chars().filter(|character| !character.is_control()).collect();
+    let kept = kept.trim();
+    let ends = kept.char_indices().map(|(start, character)| start + character.len_utf8());
+    let end = ends.take_while(|end| *end <= MAX_NAME_LEN).last().unwrap_or(0);
+    let kept = kept[..end].trim_end();
+    if kept.is_empty() { "unnamed".into() } else { kept.into() }
 }
 
 #[cfg(test)]
@@ -172,5 +171,18 @@ mod tests {
         assert_eq!(presentable("\u{1b}[2J"), "[2J");
         assert_eq!(presentable(" \t "), "unnamed");
         assert_eq!(presentable(&"ü".repeat(100)).len(), MAX_NAME_LEN);
+        assert_eq!(presentable(&"€".repeat(100)).len(), MAX_NAME_LEN - 1);
+    }
+
+    #[test]
+    fn a_presentable_name_stays_as_it_is() {
+        assert_eq!(presentable("x \u{7}"), "x");
+        assert_eq!(presentable("\u{7} x"), "x");
+        let long = "n".repeat(MAX_NAME_LEN - 1);
+        assert_eq!(presentable(&format!("{long} more")), long);
+        for name in ["\u{0} \u{1b}", "\u{a0}\u{85}Küche\u{85}\u{2003}\u{7}", &format!("{long}\u{2003}")] {
+            let once = presentable(name);
+            assert_eq!(presentable(&once), once, "{name:?}");
+        }
     }
 }

@@ -1,0 +1,296 @@
+//! What a room hears: a converter with its own crystal, in virtual time.
+
+#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a model of a converter")]
+
+use unisono_core::{
+    playout::{DacReading, Playout, Queued, Step},
+    time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
+    timeline::{Anchor, Phase, Play, Timeline},
+    units::{Drift, FramePosition, OutputPosition, SampleRate},
+};
+
+const RATE: f64 = 48_000.0;
+
+/// What the device holds ahead, in frames: 100 ms.
+const AHEAD: u64 = 4_800;
+
+/// Below this the device cannot wait, 20 ms.
+const URGENT: u64 = 960;
+
+const CHUNK: u32 = 480;
+
+/// The frames of 5 ms.
+const FADE: u64 = 240;
+
+/// Sound of a run, as much as is ever wanted.
+const fn sound(run: u32) -> Option<Queued> {
+    Some(Queued { run, start: FramePosition(0), end: FramePosition(u64::MAX / 2) })
+}
+
+fn hub(millis: i64) -> Timestamp<HubClock> {
+    Timestamp::from_nanos(millis * 1_000_000)
+}
+
+fn anchor(sequence: u32, millis: i64, play: Option<(u32, u64)>) -> Anchor {
+    let play = play.map(|(run, position)| Play { run, position: FramePosition(position), drift_ppb: 0 });
+    Anchor { sequence, at: hub(millis), play }
+}
+
+/// A stretch of frames that was written.
+#[derive(Clone, Copy, Debug)]
+struct Wrote {
+    first: u64,
+    frames: u64,
+    /// Where in the stream, and the gain at the first frame and behind the last; `None` is silence.
+    sound: Option<(Phase, (f32, f32))>,
+}
+
+/// One output on a node whose clock reads as the hub's does, unless `offset` says otherwise.
+struct Room {
+    playout: Playout,
+    timeline: Timeline,
+    rate: f64,
+    millis: i64,
+    wrote: Vec<Wrote>,
+}
+
+impl Room {
+    fn new(ppm: f64, anchors: &[Anchor]) -> Self {
+        let mut timeline = Timeline::new(SampleRate::HZ_48000);
+        anchors.iter().for_each(|anchor| timeline.insert(*anchor));
+        let playout = Playout::new(SampleRate::HZ_48000, Nanos::ZERO);
+        let mut room = Self { playout, timeline, rate: RATE * (1.0 + ppm * 1e-6), millis: 0, wrote: Vec::new() };
+        room.playout.set_timeline(timeline);
+        room.step_clock(Nanos::ZERO);
+        room
+    }
+
+    /// Sound from one second on, 20 s after the converter was opened: its rate is known.
+    fn playing(ppm: f64) -> Self {
+        let mut room = Self::new(ppm, &[anchor(1, 1_000, Some((1, 0)))]);
+        room.until(20_000, sound(1));
+        room
+    }
+
+    fn step_clock(&mut self, offset: Nanos) {
+        let mapping = Mapping::<NodeClock, HubClock>::new(Timestamp::from_nanos(0), hub(0) + offset, Drift::ZERO);
+        self.playout.set_clock(mapping);
+    }
+
+    /// Writes every 5 ms what the device has room for, with the same sound queued all along.
+    fn until(&mut self, millis: i64, queued: Option<Queued>) {
+        while self.millis < millis {
+            self.millis += 5;
+            let at = Timestamp::from_nanos(self.millis * 1_000_000);
+            let played = (self.millis as f64 * 1e-3 * self.rate) as u64;
+            self.playout.observe(DacReading { played: OutputPosition(played), at });
+            for _ in 0..1_000 {
+                let first = self.playout.written().0;
+                if first >= played + AHEAD {
+                    break;
+                }
+                let sound = match self.playout.plan(CHUNK, queued, first < played + URGENT) {
+                    Step::Wait | Step::Discard { .. } => break,
+                    Step::Silence { .. } => None,
+                    Step::Play { start, gain, .. } => Some((start, gain)),
+                };
+                self.wrote.push(Wrote { first, frames: self.playout.written().0 - first, sound });
+            }
+        }
+    }
+
+    /// How far a stretch is ahead of what the hub wants heard then, in microseconds.
+    fn error(&self, wrote: &Wrote) -> Option<f64> {
+        let heard = hub(0) + Nanos::from_secs_f64(wrote.first as f64 / self.rate);
+        let (wanted, (start, _)) = (self.timeline.phase_at(heard)?, wrote.sound?);
+        Some(start.distance_from(wanted) / RATE * 1e6)
+    }
+
+    fn last_error(&self) -> Option<f64> {
+        self.wrote.last().and_then(|wrote| self.error(wrote))
+    }
+
+    /// The first stretch of sound at or after an instant.
+    fn sound_from(&self, millis: i64) -> Option<&Wrote> {
+        let from = (millis as f64 * 1e-3 * self.rate) as u64;
+        self.wrote.iter().find(|wrote| wrote.sound.is_some() && wrote.first >= from)
+    }
+
+    /// The largest step of the gain between two stretches.
+    fn worst_click(&self) -> f32 {
+        let gains = self.wrote.iter().map(|wrote| wrote.sound.map_or((0.0, 0.0), |(_, gain)| gain));
+        let pairs = gains.clone().zip(gains.skip(1));
+        pairs.map(|((_, before), (after, _))| (after - before).abs()).fold(0.0, f32::max)
+    }
+}
+
+#[test]
+fn the_first_frame_is_heard_at_its_instant_on_any_crystal() {
+    for ppm in [-100.0, 0.0, 40.0, 100.0] {
+        let mut room = Room::new(ppm, &[anchor(1, 5_000, Some((1, 7_000)))]);
+        room.until(6_000, sound(1));
+        let first = room.wrote.iter().find(|wrote| wrote.sound.is_some()).copied();
+        let (phase, gain) = first.and_then(|first| first.sound).unwrap_or_default();
+        let heard = first.map_or(0.0, |first| first.first as f64 / room.rate - 5.0);
+        assert!(heard.abs() < 50e-6, "{ppm} ppm: heard {heard} s late");
+        assert!(phase.distance_from(Phase::at(FramePosition(7_000))).abs() < 2.0, "{ppm} ppm: {phase:?}");
+        assert_eq!(gain, (0.0, 1.0), "{ppm} ppm");
+    }
+}
+
+#[test]
+fn a_room_stays_in_time_for_ten_minutes_on_any_crystal() {
+    for ppm in [-100.0, 0.0, 100.0] {
+        let mut room = Room::playing(ppm);
+        room.until(600_000, sound(1));
+        let later = room.wrote.iter().filter(|wrote| wrote.first > 30 * 48_000);
+        let worst = later.filter_map(|wrote| room.error(wrote)).fold(0.0, |worst: f64, error| worst.max(error.abs()));
+        assert!(worst < 25.0, "{worst} µs at {ppm} ppm");
+        let status = room.playout.status();
+        assert_eq!((status.resyncs, status.starved), (0, 0));
+        assert!((status.dac_drift.ppm() - ppm).abs() < 1.0, "{status:?}");
+    }
+}
+
+#[test]
+fn an_error_below_two_milliseconds_is_taken_out_without_a_jump_and_without_a_pitch_that_is_heard() {
+    let mut room = Room::playing(30.0);
+    let before = room.playout.status().read_drift.ppm();
+    room.step_clock(Nanos::from_micros(-1_900));
+    let mut largest: f64 = 0.0;
+    for second in 21..80 {
+        room.until(second * 1_000, sound(1));
+        largest = largest.max((room.playout.status().read_drift.ppm() - before).abs());
+    }
+    assert_eq!(room.playout.status().resyncs, 0);
+    assert!((49.0..51.0).contains(&largest), "the rate moved by {largest} ppm");
+    // 1.9 ms at 50 µs a second is gone after 28 s of full trim and the decay of the rest.
+    let left = room.playout.status().sync_error.as_micros_f64();
+    assert!(left.abs() < 60.0, "{left} µs left after a minute");
+}
+
+#[test]
+fn a_small_error_falls_to_a_third_in_ten_seconds() {
+    let mut room = Room::playing(0.0);
+    room.step_clock(Nanos::from_micros(-300));
+    room.until(31_000, sound(1));
+    let left = room.playout.status().sync_error.as_micros_f64();
+    assert!((70.0..150.0).contains(&left), "{left} of 300 µs left");
+}
+
+#[test]
+fn the_rate_never_steps() {
+    let mut room = Room::playing(0.0);
+    room.step_clock(Nanos::from_micros(1_500));
+    let mut last = room.playout.status().read_drift.ppm();
+    for turn in 1..2_000 {
+        room.until(20_000 + turn * 10, sound(1));
+        let rate = room.playout.status().read_drift.ppm();
+        assert!((rate - last).abs() < 1.0, "from {last} to {rate} ppm in 10 ms");
+        last = rate;
+    }
+}
+
+#[test]
+fn an_error_above_two_milliseconds_is_jumped_over_once() {
+    let mut room = Room::playing(-40.0);
+    room.step_clock(Nanos::from_micros(2_200));
+    room.until(25_000, sound(1));
+    let status = room.playout.status();
+    assert_eq!(status.resyncs, 1);
+    assert!(status.sync_error.abs() < Nanos::from_micros(30), "{}", status.sync_error);
+    assert!(room.last_error().is_some_and(|error| (error - 2_200.0).abs() < 40.0), "{:?}", room.last_error());
+}
+
+#[test]
+fn a_pause_fades_out_to_its_very_instant_and_the_resumption_fades_in_at_its_own() {
+    let mut room = Room::new(60.0, &[anchor(1, 1_000, Some((1, 0))), anchor(2, 10_000, None)]);
+    room.timeline.insert(anchor(3, 12_000, Some((2, 500_000))));
+    room.playout.set_timeline(room.timeline);
+    room.until(11_000, sound(1));
+    let last = room.wrote.iter().rfind(|wrote| wrote.sound.is_some()).copied();
+    let end = last.map_or(0.0, |last| (last.first + last.frames) as f64 / room.rate);
+    assert!((end - 10.0).abs() < 60e-6, "the pause is heard at {end} s");
+    room.until(13_000, sound(2));
+    let first = room.sound_from(11_500).map_or(0.0, |first| first.first as f64 / room.rate);
+    assert!((first - 12.0).abs() < 60e-6, "the sound is back at {first} s");
+    assert!(room.worst_click() < 1e-6, "a click of {}", room.worst_click());
+    assert_eq!(room.playout.status().starved, 0);
+}
+
+#[test]
+fn a_stop_is_silent_after_five_milliseconds_without_a_click() {
+    let mut room = Room::playing(0.0);
+    room.playout.stop();
+    let written = room.playout.written().0;
+    room.until(21_000, sound(1));
+    let sounding = room.wrote.iter().filter(|wrote| wrote.first >= written && wrote.sound.is_some());
+    assert_eq!(sounding.map(|wrote| wrote.frames).sum::<u64>(), FADE);
+    assert!(room.playout.is_silent() && room.worst_click() < 1e-6, "a click of {}", room.worst_click());
+}
+
+#[test]
+fn sound_that_runs_out_fades_out_is_counted_and_comes_back_in_time() {
+    let mut room = Room::playing(20.0);
+    // All that is decoded ends at 22 s of the hub's clock.
+    room.until(23_000, sound(1).map(|sound| Queued { end: FramePosition(21 * 48_000), ..sound }));
+    assert!(room.playout.is_silent());
+    assert_eq!(room.playout.status().starved, 1);
+    room.until(26_000, sound(1));
+    assert!(room.worst_click() < 1e-6, "a click of {}", room.worst_click());
+    assert!(room.last_error().is_some_and(|error| error.abs() < 30.0), "{:?} µs", room.last_error());
+    assert_eq!(room.playout.status().starved, 1);
+}
+
+#[test]
+fn a_device_that_can_wait_is_not_fed_silence() {
+    let mut room = Room::playing(0.0);
+    let step = room.playout.plan(CHUNK, None, false);
+    assert_eq!(step, Step::Wait);
+    assert!(!room.playout.is_silent());
+    let step = room.playout.plan(CHUNK, None, true);
+    assert_eq!(step, Step::Silence { frames: CHUNK });
+}
+
+#[test]
+fn a_new_run_begins_at_its_first_frame_although_the_old_one_ran_dry() {
+    let mut room = Room::new(0.0, &[anchor(1, 1_000, Some((1, 0))), anchor(2, 10_003, Some((2, 900_000)))]);
+    room.until(9_000, sound(1));
+    // The old run's sound ended early; the queue holds the new one's already.
+    room.until(11_000, Some(Queued { run: 2, start: FramePosition(900_000), end: FramePosition(2_000_000) }));
+    let first = room.sound_from(9_500).and_then(|first| first.sound);
+    let late = first.map_or(f64::MAX, |(phase, _)| phase.distance_from(Phase::at(FramePosition(900_000))));
+    assert!(late.abs() < 3.0, "the first {late} frames of the new run are not heard");
+}
+
+#[test]
+fn what_is_queued_of_the_past_is_thrown_away_and_not_played_late() {
+    let mut room = Room::playing(0.0);
+    let past = Queued { run: 1, start: FramePosition(0), end: FramePosition(48_000) };
+    assert!(
+        matches!(room.playout.plan(CHUNK, Some(past), false), Step::Discard { run: 1, before } if before > past.end)
+    );
+    let older = Queued { run: 0, ..past };
+    assert!(matches!(room.playout.plan(CHUNK, Some(older), false), Step::Discard { run: 1, .. }));
+}
+
+#[test]
+fn a_device_that_was_opened_anew_is_in_time_again_once_it_is_known() {
+    let mut room = Room::playing(50.0);
+    room.playout.device_restarted();
+    assert!(room.playout.is_silent() && !room.playout.status().device_known);
+    assert!(matches!(room.playout.plan(CHUNK, sound(1), true), Step::Silence { .. }));
+    assert_eq!(room.playout.written(), OutputPosition(u64::from(CHUNK)));
+    // Its counter starts from zero, 20 s into the life of the node.
+    let opened = 20_000.0;
+    for turn in 1..400 {
+        let at = Timestamp::from_nanos(20_000_000_000 + turn * 5_000_000);
+        let played = (turn as f64 * 5e-3 * room.rate) as u64;
+        room.playout.observe(DacReading { played: OutputPosition(played), at });
+    }
+    let written = room.playout.written().0 as f64;
+    let Step::Play { start, .. } = room.playout.plan(CHUNK, sound(1), true) else { panic!("it stays silent") };
+    let wanted = room.timeline.phase_at(hub(0) + Nanos::from_secs_f64(opened * 1e-3 + written / room.rate));
+    let error = start.distance_from(wanted.unwrap_or_default());
+    assert!(error.abs() < 3.0, "{error} frames off");
+}
