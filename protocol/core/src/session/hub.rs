@@ -5,7 +5,7 @@ use crate::{
     time::Nanos,
     wire::{
         self, VERSION, Version,
-        control::{Hello, Message, Outranked, Refuse, RefuseReason, Report, Room, Welcome, presentable},
+        control::{Hello, Message, Outranked, Refuse, RefuseReason, Report, Room, Welcome, presentable, sentence},
         frame::Frame,
         ids::ClockTag,
         nack::Nack,
@@ -117,7 +117,10 @@ impl HubSession {
                 })))
             }
             (State::Admitted, Message::Rooms(rooms)) => Ok(Some(HubEvent::Rooms(checked(rooms.rooms)?))),
-            (State::Admitted, Message::Report(report)) => Ok(Some(HubEvent::Report(report))),
+            (State::Admitted, Message::Report(mut report)) => {
+                report.rooms.iter_mut().for_each(|room| room.output = sentence(&room.output));
+                Ok(Some(HubEvent::Report(report)))
+            }
             (State::Admitted, Message::Outranked(outranked)) => Ok(Some(HubEvent::Outranked(outranked))),
             _ => Err(protocol_error("a message came out of turn")),
         }
@@ -155,7 +158,7 @@ fn checked(mut rooms: Vec<Room>) -> Result<Vec<Room>, Refuse> {
     }
     for room in &mut rooms {
         room.name = presentable(&room.name);
-        room.output = presentable(&room.output);
+        room.output = sentence(&room.output);
         room.latency = room.latency.clamp(Nanos::ZERO, Nanos::from_secs(5));
     }
     rooms.sort_by_key(|room| room.index);

@@ -16,7 +16,7 @@ use crate::{
         clock::{Probe, Report as ClockPacket},
         control::{
             Anchors, ClockReport, Codec, Format, Hello, Message, Outranked, Refuse, RefuseReason, Report, Room,
-            RoomReport, Rooms, StreamStart, StreamStop, Welcome,
+            RoomReport, Rooms, StreamStart, StreamStop, Welcome, sentence,
         },
         frame::Frame,
         ids::{HouseholdId, RoomIndex, StreamId},
@@ -195,7 +195,7 @@ impl NodeSession {
             Err(error) => return self.close(RefuseReason::Protocol, error.to_string()),
         };
         match (self.state, message) {
-            (_, Message::Refuse(refuse)) => self.end(refuse),
+            (_, Message::Refuse(refuse)) => self.end(Refuse { text: sentence(&refuse.text), ..refuse }),
             (State::Greeting, Message::Welcome(welcome)) => self.welcome(now, welcome),
             (State::Welcomed(_), Message::Members(members)) => {
                 self.actions.push_back(NodeAction::Members(members.members));

@@ -131,12 +131,25 @@ pub const MAX_NAME_LEN: usize = 64;
 /// A name as it may be shown: without control characters or space around it, at most [`MAX_NAME_LEN`] bytes, never
 /// empty. What is presentable stays as it is.
 pub fn presentable(name: &str) -> String {
-    let kept: String = name.chars().filter(|character| !character.is_control()).collect();
+    let kept = one_line(name, MAX_NAME_LEN);
+    if kept.is_empty() { "unnamed".into() } else { kept }
+}
+
+/// The longest sentence that is kept, in bytes.
+pub const MAX_SENTENCE_LEN: usize = 400;
+
+/// A peer's sentence as it may be shown and logged: without control characters or space around it, at most
+/// [`MAX_SENTENCE_LEN`] bytes.
+pub fn sentence(text: &str) -> String {
+    one_line(text, MAX_SENTENCE_LEN)
+}
+
+fn one_line(text: &str, most: usize) -> String {
+    let kept: String = text.chars().filter(|character| !character.is_control()).collect();
     let kept = kept.trim();
     let ends = kept.char_indices().map(|(start, character)| start + character.len_utf8());
-    let end = ends.take_while(|end| *end <= MAX_NAME_LEN).last().unwrap_or(0);
-    let kept = kept[..end].trim_end();
-    if kept.is_empty() { "unnamed".into() } else { kept.into() }
+    let end = ends.take_while(|end| *end <= most).last().unwrap_or(0);
+    kept[..end].trim_end().into()
 }
 
 #[cfg(test)]
@@ -169,6 +182,8 @@ mod tests {
     fn names_from_outside_are_made_presentable() {
         assert_eq!(presentable("  Küche\n\u{7}"), "Küche");
         assert_eq!(presentable("\u{1b}[2J"), "[2J");
+        assert_eq!(sentence("\u{1b}[2Jgone;\ntry again\n"), "[2Jgone;try again");
+        assert_eq!(sentence(&"x".repeat(1_000)).len(), MAX_SENTENCE_LEN);
         assert_eq!(presentable(" \t "), "unnamed");
         assert_eq!(presentable(&"ü".repeat(100)).len(), MAX_NAME_LEN);
         assert_eq!(presentable(&"€".repeat(100)).len(), MAX_NAME_LEN - 1);
