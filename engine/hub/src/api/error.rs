@@ -2,7 +2,8 @@
 
 use axum::{
     Json,
-    http::StatusCode,
+    body::to_bytes,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 
@@ -24,8 +25,24 @@ impl ApiError {
     pub(super) const STOPPING: Stopping = Stopping;
 
     pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, text: text.into() }
+        // What was asked for may be quoted in it.
+        Self { status, text: text.into().replace(char::is_control, " ") }
     }
+}
+
+/// The longest refusal of axum's own that is passed on; a field of the longest body is named in full.
+const MAX_REFUSAL: usize = 128 * 1024;
+
+/// Axum's own refusals are bare text or nothing; here every one is `{"error": "one line"}`.
+pub(super) async fn say_in_one_line(response: Response) -> Response {
+    let status = response.status();
+    let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if is_ours || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let body = to_bytes(response.into_body(), MAX_REFUSAL).await.unwrap_or_default();
+    let text = if body.is_empty() { status.to_string() } else { String::from_utf8_lossy(&body).into_owned() };
+    ApiError::new(status, text).into_response()
 }
 
 impl From<Stopping> for ApiError {
@@ -37,7 +54,7 @@ impl From<Stopping> for ApiError {
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         let status = match refused {
-            Refused::UnknownGroup(_) | Refused::UnknownRoom(_) => StatusCode::NOT_FOUND,
+            Refused::UnknownGroup(_) | Refused::UnknownRoom(_) | Refused::NotInGroup(..) => StatusCode::NOT_FOUND,
             Refused::BeyondEnd(..) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::CONFLICT,
         };

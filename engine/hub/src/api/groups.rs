@@ -96,7 +96,7 @@ pub(super) async fn play(
     Json(play): Json<Play>,
 ) -> Answer {
     let seconds = checked_seconds(play.position_s)?;
-    let id = find(&engine, group.clone()).await?;
+    let id = find_heard(&engine, group.clone()).await?;
     match play.file {
         Some(file) if !file.starts_with('/') => {
             let problem = format!("file: \"{file}\" is not an absolute path");
@@ -146,8 +146,13 @@ async fn command(
     done.await.ok_or(ApiError::STOPPING)??.map(Json).ok_or_else(|| ApiError::STOPPING.into())
 }
 
-async fn find(engine: &EngineHandle, group: String) -> Result<GroupId, PlayError> {
-    let found = engine.call(move |engine, _| engine.house().find_group(&group));
+/// A group in which somebody would hear what is played.
+async fn find_heard(engine: &EngineHandle, group: String) -> Result<GroupId, PlayError> {
+    let found = engine.call(move |engine, _| {
+        let house: &House = engine.house();
+        let id = house.find_group(&group)?;
+        house.check_audience(id).map(|()| id)
+    });
     Ok(found.await.ok_or(PlayError::Stopping)??)
 }
 

@@ -9,7 +9,8 @@ use std::{io, net::IpAddr};
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, Request, State},
+    body::{Body, to_bytes},
+    extract::{Request, State},
     http::{Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -50,13 +51,32 @@ pub fn router(engine: EngineHandle) -> Router {
         .route("/groups/{group}/play", post(groups::play))
         .route("/groups/{group}/pause", post(groups::pause))
         .route("/groups/{group}/seek", post(groups::seek))
-        .route("/groups/{group}/stop", post(groups::stop));
+        .route("/groups/{group}/stop", post(groups::stop))
+        .method_not_allowed_fallback(async |method: Method| {
+            let problem = format!("{method} cannot be done here; the header \"Allow\" says what can");
+            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, problem)
+        });
     Router::new()
         .nest("/api/v1", api)
         .fallback(async || ApiError::new(StatusCode::NOT_FOUND, "there is nothing here; the API is at /api/v1"))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(only_this_machine))
+        .layer(middleware::from_fn(read_whole))
+        .layer(middleware::map_response(error::say_in_one_line))
         .with_state(engine)
+}
+
+/// Reads a request to its end before it is answered: of a connection with something unread in it no second request is
+/// taken, and whoever has just sent one is left without an answer.
+async fn read_whole(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match to_bytes(body, MAX_BODY).await {
+        Ok(body) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Err(_) => {
+            let problem = format!("the body breaks off or is longer than {} KiB", MAX_BODY / 1024);
+            let refusal = ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, problem);
+            ([(header::CONNECTION, "close")], refusal).into_response()
+        }
+    }
 }
 
 /// Refuses what a web page of somebody else's could send: a foreign `Host` (DNS rebinding), a foreign `Origin`.
@@ -68,7 +88,8 @@ async fn only_this_machine(request: Request, next: Next) -> Response {
 }
 
 fn refusal(request: &Request) -> Option<ApiError> {
-    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    // What cannot be read is nobody here.
+    let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     let is_local = |authority: &str| {
         let host = authority.rsplit_once(':').map_or(authority, |(host, port)| {
             if port.bytes().all(|byte| byte.is_ascii_digit()) { host } else { authority }
@@ -124,6 +145,12 @@ async fn issue_token(
     State(engine): State<EngineHandle>,
     Json(wanted): Json<NewToken>,
 ) -> Result<Json<TokenView>, ApiError> {
+    for (key, value) in [("lifetime_s", wanted.lifetime_s), ("uses", wanted.uses.into())] {
+        if value == 0 {
+            let problem = format!("{key}: with 0 a token is of no use; leave it out or make it 1 or more");
+            return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem));
+        }
+    }
     let token = engine.issue_token(wanted.lifetime_s, wanted.uses).await.ok_or(ApiError::STOPPING)?;
     let token = token.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     Ok(Json(TokenView { token: token.to_string(), lifetime_s: wanted.lifetime_s, uses: wanted.uses }))

@@ -268,8 +268,8 @@ impl Thread {
     fn fail(&mut self, reason: &str) {
         warn!("group {} stops: {reason}", self.group);
         self.ended = true;
-        let group = self.group;
-        self.engine.tell(move |engine, now| engine.house().handle_failure(now, group));
+        let (group, run) = (self.group, self.run);
+        self.engine.tell(move |engine, now| engine.house().handle_failure(now, group, run));
     }
 }
 

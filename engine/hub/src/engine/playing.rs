@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tracing::{info, warn};
 use unisono_core::{
-    time::Nanos,
+    time::{HubClock, Nanos, Timestamp},
     units::{FramePosition, SampleRate},
 };
 use unisono_media::{FileSource, Source};
@@ -46,15 +46,8 @@ impl EngineHandle {
         let opened = open(self, path).await?;
         let title = opened.media.title.clone();
         self.call(move |engine, now| {
-            let rate = engine.house.settings().rate;
-            let frame = frames_of(seconds, rate);
-            // The cue that this brings about finds its source here.
-            engine.sources.insert(group, opened.source);
-            let played = engine.house.play(now, group, opened.media, frame);
-            if played.is_err() {
-                engine.sources.remove(&group);
-            }
-            played
+            let frame = frames_of(seconds, engine.house.settings().rate);
+            engine.play(now, group, opened, frame)
         })
         .await
         .ok_or(PlayError::Stopping)??;
@@ -78,15 +71,23 @@ impl EngineHandle {
         });
         let Some((location, frame)) = reopen.await.ok_or(PlayError::Stopping)?? else { return Ok(()) };
         let opened = open(self, location.into()).await?;
-        let played = self.call(move |engine, now| {
-            engine.sources.insert(group, opened.source);
-            engine.house.play(now, group, opened.media, frame)
-        });
+        let played = self.call(move |engine, now| engine.play(now, group, opened, frame));
         Ok(played.await.ok_or(PlayError::Stopping)??)
     }
 }
 
 impl Engine {
+    /// Plays what was opened.
+    fn play(&mut self, now: Timestamp<HubClock>, group: GroupId, opened: Opened, frame: u64) -> Result<(), Refused> {
+        // The cue that this brings about finds its source here.
+        self.sources.insert(group, opened.source);
+        let played = self.house.play(now, group, opened.media, frame);
+        if played.is_err() {
+            self.sources.remove(&group);
+        }
+        played
+    }
+
     /// Makes a group's source ready.
     pub(super) fn cue(&mut self, group: GroupId, run: u32, position: FramePosition, source_frame: u64) {
         let source = self.sources.remove(&group);

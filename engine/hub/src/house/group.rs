@@ -171,8 +171,10 @@ impl House {
         room: RoomId,
     ) -> Result<(), Refused> {
         let group = self.groups.get(&id).ok_or_else(|| Refused::UnknownGroup(id.to_string()))?;
+        self.check_rooms(&[room])?;
         if !group.rooms.contains(&room) {
-            return Err(Refused::UnknownRoom(room.to_string()));
+            let name = self.rooms.get(&room).map_or_else(String::new, |room| room.name.clone());
+            return Err(Refused::NotInGroup(name, group.name.clone()));
         }
         self.move_room(now, room, None);
         self.actions.push_back(Action::Changed);
@@ -208,13 +210,14 @@ impl House {
                 group.rooms.remove(&id);
             }
         }
+        if let Some(group) = to.and_then(|to| self.groups.get_mut(&to)) {
+            group.rooms.insert(id);
+        }
+        // Before the stream: what the room hears of it is never louder than its new group has it.
+        self.send_gain(id);
         if let Some(to) = to {
-            if let Some(group) = self.groups.get_mut(&to) {
-                group.rooms.insert(id);
-            }
             self.subscribe(now, to, id);
         }
-        self.send_gain(id);
     }
 
     fn check_name(&self, name: &str, except: Option<GroupId>) -> Result<(), Refused> {

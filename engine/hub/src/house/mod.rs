@@ -96,6 +96,12 @@ pub enum Refused {
     /// The name is taken.
     #[error("there is a group \"{0}\" already; choose another name")]
     NameTaken(String),
+    /// Several rooms have the name.
+    #[error("more than one room is called \"{0}\"; use its id, `unisono rooms --json` has it")]
+    AmbiguousRoom(String),
+    /// The room is not in the group: its name, then the group's.
+    #[error("room \"{0}\" is not in group \"{1}\"; `unisono groups` shows which are")]
+    NotInGroup(String, String),
     /// Nothing plays, so it can be neither paused nor moved.
     #[error("nothing plays in \"{0}\"; start with `unisono play FILE`")]
     NothingPlays(String),
@@ -105,6 +111,9 @@ pub enum Refused {
     /// A group needs at least one room to play.
     #[error("group \"{0}\" has no rooms; add one with `unisono group add`")]
     NoRooms(String),
+    /// Nobody would hear it.
+    #[error("no room of \"{0}\" is online; start `unisono-node` in one, or add a room that is online")]
+    NobodyThere(String),
 }
 
 #[derive(Debug)]

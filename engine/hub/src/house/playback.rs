@@ -6,7 +6,7 @@ use unisono_core::{
     leadership::Term,
     time::{HubClock, Nanos, Timestamp},
     timeline::{Anchor, Phase},
-    units::FramePosition,
+    units::{FramePosition, SampleRate},
     wire::{
         control::{Anchors, Codec, Message, StreamStart, StreamStop},
         ids::StreamId,
@@ -46,10 +46,7 @@ impl House {
         if group.rooms.is_empty() {
             return Err(Refused::NoRooms(group.name.clone()));
         }
-        if let Some(frames) = media.frames.filter(|frames| source_frame > *frames) {
-            let seconds = |frames: u64| frames as f64 / f64::from(rate.hertz());
-            return Err(Refused::BeyondEnd(seconds(source_frame), seconds(frames)));
-        }
+        check_within(&media, source_frame, rate)?;
         group.media = Some(media);
         self.begin(now, id, source_frame);
         Ok(())
@@ -78,11 +75,12 @@ impl House {
     /// Goes on after a pause.
     ///
     /// # Errors
-    /// When there is no such group or nothing is paused.
+    /// When there is no such group, nothing is paused, or the group has lost its rooms.
     pub fn resume(&mut self, now: Timestamp<HubClock>, id: GroupId) -> Result<(), Refused> {
         let group = self.group_mut(id)?;
         match group.playback {
             Playback::Playing => Ok(()),
+            Playback::Paused(_) if group.rooms.is_empty() => Err(Refused::NoRooms(group.name.clone())),
             Playback::Paused(source_frame) => {
                 self.begin(now, id, source_frame);
                 Ok(())
@@ -96,10 +94,12 @@ impl House {
     /// # Errors
     /// When there is no such group, nothing plays, or the frame lies beyond the end.
     pub fn seek(&mut self, now: Timestamp<HubClock>, id: GroupId, source_frame: u64) -> Result<(), Refused> {
+        let rate = self.settings.rate;
         let group = self.group_mut(id)?;
         match (group.playback, group.media.clone()) {
             (Playback::Playing, Some(media)) => self.play(now, id, media, source_frame),
-            (Playback::Paused(_), Some(_)) => {
+            (Playback::Paused(_), Some(media)) => {
+                check_within(&media, source_frame, rate)?;
                 self.set_playback(id, Playback::Paused(source_frame));
                 Ok(())
             }
@@ -132,6 +132,20 @@ impl House {
         }
     }
 
+    /// Whether anybody would hear what a group plays. For when a person asks; after a restart a group plays on for those
+    /// who are still to come back.
+    ///
+    /// # Errors
+    /// When there is no such group, it has no rooms, or none of them is online.
+    pub fn check_audience(&self, id: GroupId) -> Result<(), Refused> {
+        let group = self.groups.get(&id).ok_or_else(|| Refused::UnknownGroup(id.to_string()))?;
+        if group.rooms.is_empty() {
+            return Err(Refused::NoRooms(group.name.clone()));
+        }
+        let is_heard = group.rooms.iter().any(|room| self.is_online(room.node));
+        if is_heard { Ok(()) } else { Err(Refused::NobodyThere(group.name.clone())) }
+    }
+
     /// How long before it is heard a packet of a group is sent: the slowest output's latency and the margin.
     pub fn lead_of(&self, id: GroupId) -> Nanos {
         let Some(group) = self.groups.get(&id) else { return Nanos::ZERO };
@@ -161,9 +175,10 @@ impl House {
         }
     }
 
-    /// The source of a run cannot be read any more.
-    pub fn handle_failure(&mut self, now: Timestamp<HubClock>, id: GroupId) {
-        if self.stop(now, id).is_ok() {
+    /// The source of a run cannot be read any more. What has begun since plays on.
+    pub fn handle_failure(&mut self, now: Timestamp<HubClock>, id: GroupId, run: u32) {
+        let is_current = self.streams.get(&id).is_some_and(|stream| stream.run() == run);
+        if is_current && self.stop(now, id).is_ok() {
             self.actions.push_back(Action::Ended(id));
         }
     }
@@ -263,7 +278,8 @@ impl House {
         let stream = self.streams.entry(id).or_insert_with(|| Stream::new(rate));
         let mut at = now + CUE_TIME + lead;
         let mut anchors = Vec::new();
-        if stream.timeline().phase_at(cut_at).is_some() {
+        // What was to begin only after that is void too.
+        if stream.source_frame_at(cut_at).is_some() {
             anchors.push(stream.cut(cut_at).0);
             at = at.max(cut_at + Nanos::from_millis(20));
         }
@@ -364,5 +380,13 @@ impl House {
 
     fn group_mut(&mut self, id: GroupId) -> Result<&mut Group, Refused> {
         self.groups.get_mut(&id).ok_or_else(|| Refused::UnknownGroup(id.to_string()))
+    }
+}
+
+fn check_within(media: &Media, source_frame: u64, rate: SampleRate) -> Result<(), Refused> {
+    let seconds = |frames: u64| frames as f64 / f64::from(rate.hertz());
+    match media.frames {
+        Some(frames) if source_frame > frames => Err(Refused::BeyondEnd(seconds(source_frame), seconds(frames))),
+        _ => Ok(()),
     }
 }

@@ -87,7 +87,8 @@ impl House {
         let mut named = self.rooms.iter().filter(|(_, room)| room.name.to_lowercase() == text.to_lowercase());
         match (named.next(), named.next()) {
             (Some((id, _)), None) => Ok(*id),
-            _ => Err(Refused::UnknownRoom(text.into())),
+            (Some(_), Some(_)) => Err(Refused::AmbiguousRoom(text.into())),
+            (None, _) => Err(Refused::UnknownRoom(text.into())),
         }
     }
 

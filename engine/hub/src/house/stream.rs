@@ -146,6 +146,11 @@ impl Stream {
         &self.timeline
     }
 
+    /// Which run of anchors plays, or played last.
+    pub(super) const fn run(&self) -> u32 {
+        self.run
+    }
+
     /// How long before it is heard a packet is sent.
     pub(super) const fn lead(&self) -> Nanos {
         self.lead
@@ -220,9 +225,10 @@ impl Stream {
         self.over_at = Some(at);
     }
 
-    /// Ends what plays at an instant. Gives the anchor, and the frame of the source that would have been heard then.
+    /// Ends what plays at an instant. Gives the anchor, and the frame of the source that would have been heard then:
+    /// its last when it is over by then.
     pub(super) fn cut(&mut self, at: Timestamp<HubClock>) -> (Anchor, Option<u64>) {
-        let source_frame = self.source_frame_at(at);
+        let source_frame = self.source_frame_at(at).or_else(|| self.source_frame_of(self.end?));
         self.end = None;
         self.over_at = None;
         (self.anchor(at, None), source_frame)
@@ -246,13 +252,10 @@ impl Stream {
 
     /// The frame of the source that is heard at an instant; `None` when none is.
     pub(super) fn source_frame_at(&self, at: Timestamp<HubClock>) -> Option<u64> {
-        let position = match self.timeline.phase_at(at) {
-            Some(phase) => phase.frame(),
-            // Not begun yet: it will be heard from its start.
-            None if self.timeline.next_after(at).is_some_and(|next| next.play.is_some()) => self.origin.position,
-            None => return None,
-        };
-        position.0.checked_sub(self.origin.position.0).map(|frames| self.origin.source_frame + frames)
+        let heard = self.timeline.phase_at(at).and_then(|phase| self.source_frame_of(phase.frame()));
+        // Not begun yet, while what played before may still be heard: it will be heard from its start.
+        let begins = || self.timeline.iter().any(|anchor| anchor.at > at && anchor.play.is_some());
+        heard.or_else(|| begins().then_some(self.origin.source_frame))
     }
 
     /// The packets whose time to leave has come.
@@ -297,6 +300,12 @@ impl Stream {
         let at = self.timeline.instant_within(&last.anchor, rendition.next);
         let cut = self.end.is_none() && last.next.is_some_and(|next| at >= next.at);
         (!cut).then_some(at - self.lead)
+    }
+
+    /// The frame of the source that a position of the run holds; `None` for what was before the run.
+    fn source_frame_of(&self, position: FramePosition) -> Option<u64> {
+        let frames = position.0.checked_sub(self.origin.position.0)?;
+        Some(self.origin.source_frame + frames)
     }
 
     fn anchor(&mut self, at: Timestamp<HubClock>, play: Option<Play>) -> Anchor {

@@ -1,0 +1,100 @@
+//! What there is: the hub, nodes, tokens, rooms.
+
+use serde_json::{Value, json};
+use unisono_hub::api::types::{HubView, NodeView, RoomView, TokenView};
+
+use crate::hub::Hub;
+
+#[test]
+fn a_new_hub_says_what_it_is_and_that_nobody_is_there() {
+    let hub = Hub::start();
+    let (status, said) = hub.get("/hub");
+    let view: HubView = serde_json::from_value(said).unwrap();
+    assert_eq!((status, view.name.as_str(), view.codec.as_str()), (200, "attic", "opus"));
+    assert!(view.port > 0 && view.refused_datagrams == 0 && view.version == env!("CARGO_PKG_VERSION"));
+    assert_eq!(hub.get("/rooms"), (200, json!([])));
+    assert_eq!(hub.get("/groups"), (200, json!([])));
+    let nodes: Vec<NodeView> = serde_json::from_value(hub.get("/nodes").1).unwrap();
+    assert!(matches!(&nodes[..], [node] if node.role == "hub" && node.name == "attic" && !node.online));
+}
+
+#[test]
+fn a_token_lets_a_node_in_and_its_rooms_are_there_until_it_goes() {
+    let hub = Hub::start();
+    let node = hub.join("ground floor", &["kitchen", "study"]);
+    let rooms: Vec<RoomView> = serde_json::from_value(hub.get("/rooms").1).unwrap();
+    assert_eq!(rooms.len(), 2);
+    assert!(rooms.iter().all(|room| room.online && room.volume == 35 && !room.muted && room.group.is_none()));
+    let nodes: Vec<NodeView> = serde_json::from_value(hub.get("/nodes").1).unwrap();
+    let joined = nodes.iter().find(|node| node.role == "node").unwrap();
+    assert!(joined.online && joined.name == "ground floor" && joined.address.is_some());
+    node.abort();
+    hub.wait(|hub| hub.room("kitchen")["online"] == false);
+    assert_eq!(hub.room("kitchen")["state"], "offline");
+}
+
+#[test]
+fn a_token_says_for_how_long_and_how_often_it_is_good() {
+    let hub = Hub::start();
+    let (status, said) = hub.post("/tokens", &json!({"lifetime_s": 60, "uses": 3}));
+    let token: TokenView = serde_json::from_value(said).unwrap();
+    assert_eq!((status, token.lifetime_s, token.uses), (200, 60, 3));
+    let (_, said) = hub.post("/tokens", &json!({}));
+    let defaults: TokenView = serde_json::from_value(said).unwrap();
+    assert_eq!((defaults.lifetime_s, defaults.uses), (3_600, 1));
+    assert_ne!(defaults.token, token.token);
+    // Not a moment beyond the end of time.
+    assert_eq!(hub.post("/tokens", &json!({"lifetime_s": u64::MAX, "uses": u32::MAX})).0, 200);
+    hub.refused(422, "uses: with 0", "POST", "/tokens", Some(r#"{"uses": 0}"#));
+    hub.refused(422, "lifetime_s: with 0", "POST", "/tokens", Some(r#"{"lifetime_s": 0}"#));
+    hub.refused(422, "uses", "POST", "/tokens", Some(r#"{"uses": 4294967296}"#));
+    hub.refused(422, "lifetime_s", "POST", "/tokens", Some(r#"{"lifetime_s": -1}"#));
+    hub.refused(422, "forever", "POST", "/tokens", Some(r#"{"forever": true}"#));
+}
+
+#[test]
+fn a_rooms_volume_and_mute_are_set_each_by_itself() {
+    let (hub, _node) = Hub::with_a_group();
+    let id = hub.room("kitchen")["id"].as_str().unwrap().to_owned();
+    for (change, volume, muted) in [
+        (json!({"volume": 40}), 40, false),
+        (json!({"muted": true}), 40, true),
+        (json!({"volume": 0, "muted": false}), 0, false),
+        (json!({"volume": 100}), 100, false),
+        (json!({}), 100, false),
+        (json!({"volume": null}), 100, false),
+    ] {
+        let (status, said) = hub.patch(&format!("/rooms/{id}"), &change);
+        assert_eq!((status, &said["volume"], &said["muted"]), (200, &json!(volume), &json!(muted)), "{change}");
+        assert_eq!(said, hub.room("kitchen"));
+    }
+    assert_eq!(hub.patch("/rooms/KITCHEN", &json!({"volume": 7})).0, 200);
+    assert_eq!(hub.room("kitchen")["volume"], 7);
+}
+
+#[test]
+fn a_volume_that_cannot_be_is_refused_for_rooms_and_groups() {
+    let (hub, _node) = Hub::with_a_group();
+    for path in ["/rooms/kitchen", "/groups/all"] {
+        for volume in ["101", "255", "256", "-1", "1e3", "0.5", "1e999", "NaN", "\"40\"", "[]"] {
+            let body = format!(r#"{{"volume": {volume}, "muted": true}}"#);
+            let (status, said) = hub.ask("PATCH", path, Some(&body), &[]);
+            assert!((400..500).contains(&status), "{body}: {status} {said}");
+            // JSON that is none has no fields to name.
+            let names = if matches!(volume, "NaN" | "1e999") { "line 1 column" } else { "volume" };
+            hub.refused(status, names, "PATCH", path, Some(&body));
+        }
+    }
+}
+
+#[test]
+fn a_room_that_is_not_there_is_named() {
+    let (hub, _node) = Hub::with_a_group();
+    let change = Some(r#"{"volume": 1}"#);
+    hub.refused(404, "there is no room \"cellar\"", "PATCH", "/rooms/cellar", change);
+    hub.refused(404, "there is no room \"a b\"", "PATCH", "/rooms/a%0Ab", change);
+    hub.refused(400, "UTF-8", "PATCH", "/rooms/%ff", change);
+    let _twin = hub.join("first floor", &["bath", "kitchen"]);
+    hub.wait(|hub| hub.get("/rooms").1.as_array().is_some_and(|rooms: &Vec<Value>| rooms.len() == 3));
+    hub.refused(409, "more than one room is called \"kitchen\"", "PATCH", "/rooms/kitchen", change);
+}

@@ -1,0 +1,106 @@
+//! Nodes that go, and what that changes for those who stay: nothing.
+
+use unisono_core::{
+    time::Nanos,
+    wire::control::{Message, RefuseReason, Rooms},
+};
+use unisono_hub::house::Playback;
+
+use crate::home::{Home, offers, room};
+
+#[test]
+fn a_node_that_leaves_or_comes_back_changes_nothing_for_the_others() {
+    let run = |leaves: bool| {
+        let mut home = Home::new();
+        let (stays, goes) = (home.arrive(1, &["kitchen"]), home.arrive(2, &["study"]));
+        let group = home.playing("all", &[room(1), room(2)]);
+        if leaves {
+            home.leave(goes);
+        }
+        home.run_for(1_000);
+        if leaves {
+            home.arrive(2, &["study"]);
+        }
+        home.run_for(1_000);
+        (home.told(stays), home.sent_to(stays), home.position(group), home.house.lead_of(group))
+    };
+    assert_eq!(run(true), run(false));
+}
+
+#[test]
+fn a_node_that_has_left_is_sent_nothing_and_its_room_keeps_its_place() {
+    let mut home = Home::new();
+    home.arrive(1, &["kitchen"]);
+    let goes = home.arrive(2, &["study"]);
+    let group = home.playing("all", &[room(1), room(2)]);
+    home.leave(goes);
+    let sent = home.sent_to(goes);
+    let _ = home.told(goes);
+    home.run_for(1_000);
+    home.tell(|house, now| house.pause(now, group)).unwrap();
+    home.tell(|house, _| house.set_group(group, Some("both"), None, Some(true))).unwrap();
+    assert_eq!((home.sent_to(goes), home.told(goes)), (sent, vec![]));
+    assert!(home.house.rooms()[&room(2)].report.is_none() && !home.house.is_online(room(2).node));
+    assert_eq!(home.house.rooms()[&room(2)].group, Some(group));
+    assert!(home.house.groups()[&group].rooms.contains(&room(2)));
+}
+
+#[test]
+fn a_room_whose_node_is_away_can_be_moved_and_plays_there_when_it_is_back() {
+    let mut home = Home::new();
+    home.arrive(1, &["kitchen"]);
+    let goes = home.arrive(2, &["study"]);
+    let (up, down) = (home.group("up", &[room(2)]), home.playing("down", &[room(1)]));
+    home.leave(goes);
+    let _ = home.told(goes);
+    home.tell(|house, now| house.add_room(now, down, room(2))).unwrap();
+    assert_eq!((home.told(goes), home.house.groups()[&up].rooms.len()), (vec![], 0));
+    let back = home.arrive(2, &["study"]);
+    let told = home.told(back);
+    assert_eq!(told.iter().filter(|message| matches!(message, Message::StreamStart(_))).count(), 1, "{told:?}");
+    home.run_for(500);
+    assert!(home.sent_to(back) > 0);
+}
+
+#[test]
+fn music_goes_on_while_all_rooms_are_away() {
+    let mut home = Home::new();
+    let goes = home.arrive(1, &["kitchen"]);
+    let group = home.playing("all", &[room(1)]);
+    let position = home.position(group).unwrap();
+    home.leave(goes);
+    home.run_for(5_000);
+    assert_eq!(home.house.groups()[&group].playback, Playback::Playing);
+    assert_eq!(home.position(group), Some(position + 5 * 48_000));
+}
+
+#[test]
+fn a_node_that_connects_again_takes_the_place_of_its_old_connection() {
+    let mut home = Home::new();
+    let old = home.arrive(1, &["kitchen"]);
+    home.playing("all", &[room(1)]);
+    let _ = home.told(old);
+    let new = home.arrive(1, &["kitchen"]);
+    let told = home.told(old);
+    assert!(matches!(&told[..], [Message::Refuse(refuse)] if refuse.reason == RefuseReason::Replaced), "{told:?}");
+    let (to_old, to_new) = (home.sent_to(old), home.sent_to(new));
+    // The old connection's end is noticed late.
+    home.leave(old);
+    home.run_for(1_000);
+    assert!(home.house.is_online(room(1).node));
+    assert_eq!(home.sent_to(old), to_old);
+    assert!(home.sent_to(new) > to_new);
+}
+
+#[test]
+fn a_room_that_repeats_itself_is_not_started_again() {
+    let mut home = Home::new();
+    let node = home.arrive(1, &["kitchen"]);
+    home.playing("all", &[room(1)]);
+    let _ = home.told(node);
+    let rooms = Rooms { rooms: offers(&["kitchen"], Nanos::from_millis(40)) };
+    home.frame(node, &Message::from(rooms).to_frame());
+    let told = home.told(node);
+    assert!(matches!(told[..], [Message::SetGain(_)]), "{told:?}");
+    assert_eq!(home.house.rooms()[&room(1)].latency, Nanos::from_millis(40));
+}

@@ -1,0 +1,10 @@
+//! The house without a simulator around it: a call, a look at what it wants done, in virtual time.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod groups;
+mod home;
+mod leaving;
+mod loudness;
+mod playing;
+mod positions;
+mod restart;
