@@ -48,7 +48,7 @@ enum Command {
         /// A WAV, FLAC, MP3 or Ogg Vorbis file on the hub; without it, what is paused goes on
         file: Option<PathBuf>,
         /// Where to begin, in seconds
-        #[arg(long, value_name = "SECONDS", default_value_t = 0.0, value_parser = seconds, allow_negative_numbers = true)]
+        #[arg(long, value_name = "SECONDS", default_value_t = 0.0, requires = "file", value_parser = seconds, allow_negative_numbers = true)]
         from: f64,
         #[command(flatten)]
         group: In,

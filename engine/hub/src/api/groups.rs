@@ -36,6 +36,7 @@ pub(super) async fn create(
     State(engine): State<EngineHandle>,
     Json(wanted): Json<NewGroup>,
 ) -> Result<(StatusCode, Json<GroupView>), ApiError> {
+    check_name(&wanted.name)?;
     let created = engine.call(move |engine, now| {
         let house = engine.house();
         let rooms = wanted.rooms.iter().map(|room| house.find_room(room)).collect::<Result<Vec<_>, _>>()?;
@@ -52,6 +53,7 @@ pub(super) async fn change(
     Json(change): Json<GroupChange>,
 ) -> Answer {
     let volume = change.volume.map(checked_volume).transpose()?;
+    change.name.as_deref().map(check_name).transpose()?;
     command(&engine, group, move |house, _, id| house.set_group(id, change.name.as_deref(), volume, change.muted)).await
 }
 
@@ -105,6 +107,10 @@ pub(super) async fn play(
         Some(file) => {
             engine.play_file(id, file.into(), seconds).await?;
         }
+        None if seconds > 0.0 => {
+            let problem = "position_s: without a file nothing begins anew; seek, then play";
+            return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem));
+        }
         None => engine.resume(id).await?,
     }
     show(State(engine), Path(group)).await
@@ -132,6 +138,13 @@ pub(super) async fn seek(
 }
 
 /// Has the house do something with a group, and gives the group as it is afterwards.
+fn check_name(name: &str) -> Result<(), ApiError> {
+    if name.chars().all(|character| character.is_control() || character.is_whitespace()) {
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "name: a group needs one"));
+    }
+    Ok(())
+}
+
 async fn command(
     engine: &EngineHandle,
     group: String,

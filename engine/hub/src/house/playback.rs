@@ -208,6 +208,7 @@ impl House {
         if !self.streams.contains_key(&id) {
             return;
         }
+        let lead = self.lead_of(id);
         let Some(known) = self.rooms.get_mut(&room) else { return };
         let term = Term::above(known.term, self.peer);
         known.term = Some(term);
@@ -215,6 +216,7 @@ impl House {
         let Some(rendition) = self.rendition_for(now, id, connection) else { return };
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.subscribe(rendition, connection, room);
+        stream.lead_at_least(lead);
         let Some(found) = stream.rendition(rendition) else { return };
         let start = StreamStart {
             stream: rendition,

@@ -27,6 +27,8 @@ pub struct SavedRoom {
     volume: Volume,
     muted: bool,
     group: Option<u64>,
+    /// Known before its node is back, so that what is resumed leaves early enough for it.
+    latency: Nanos,
 }
 
 /// A group and what it plays.
@@ -66,6 +68,7 @@ impl House {
             volume: room.volume,
             muted: room.muted,
             group: room.group.map(|group| group.0),
+            latency: room.latency,
         });
         let groups = self.groups.iter().map(|(id, group)| SavedGroup {
             id: id.0,
@@ -104,7 +107,8 @@ impl House {
             if let Some(group) = group.and_then(|group| self.groups.get_mut(&group)) {
                 group.rooms.insert(id);
             }
-            let room = Room { volume: saved.volume, muted: saved.muted, group, ..Room::new(saved.name) };
+            let SavedRoom { volume, muted, latency, .. } = saved;
+            let room = Room { volume, muted, group, latency, ..Room::new(saved.name) };
             self.rooms.insert(id, room);
         }
     }

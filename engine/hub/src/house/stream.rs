@@ -198,6 +198,11 @@ impl Stream {
         }
     }
 
+    /// Sends packets earlier for a room whose output is slower than those that there were. What is heard stays as it is.
+    pub(super) fn lead_at_least(&mut self, lead: Nanos) {
+        self.lead = self.lead.max(lead);
+    }
+
     /// Begins a run: what is heard from `at` on is the source from `source_frame` on. What was planned for later is
     /// void. Gives the position of its first frame.
     pub(super) fn begin(

@@ -6,7 +6,7 @@ use unisono_core::{
 };
 use unisono_hub::house::Playback;
 
-use crate::home::{Home, offers, room};
+use crate::home::{Home, empty_house, offers, room};
 
 #[test]
 fn a_node_that_leaves_or_comes_back_changes_nothing_for_the_others() {
@@ -103,4 +103,30 @@ fn a_room_that_repeats_itself_is_not_started_again() {
     let told = home.told(node);
     assert!(matches!(told[..], [Message::SetGain(_)]), "{told:?}");
     assert_eq!(home.house.rooms()[&room(1)].latency, Nanos::from_millis(40));
+}
+
+#[test]
+fn a_slower_room_that_joins_is_sent_to_earlier_and_moves_nobody() {
+    let mut home = Home::new();
+    let quick = home.arrive(1, &["kitchen"]);
+    let group = home.playing("all", &[room(1)]);
+    let _ = home.told(quick);
+    home.arrive_with_latency(2, &["television"], Nanos::from_millis(400));
+    let sent = home.sent_to(quick);
+    home.tell(|house, now| house.add_room(now, group, room(2))).unwrap();
+    home.run_for(20);
+    // 400 ms of packets of 20 ms, at once, and the one that was due.
+    assert!((20..=22).contains(&(home.sent_to(quick) - sent)), "{}", home.sent_to(quick) - sent);
+    assert_eq!(home.told(quick), []);
+}
+
+#[test]
+fn after_a_restart_slow_rooms_are_thought_of_before_they_are_back() {
+    let mut home = Home::new();
+    home.arrive_with_latency(1, &["television"], Nanos::from_millis(400));
+    let group = home.playing("all", &[room(1)]);
+    let (lead, snapshot) = (home.house.lead_of(group), home.house.snapshot(home.now));
+    let mut restarted = empty_house();
+    restarted.restore(snapshot);
+    assert_eq!(restarted.lead_of(group), lead);
 }
