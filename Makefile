@@ -9,7 +9,8 @@ PREFIX ?= /usr/local
 
 PACKAGES = build-essential cmake pkg-config libasound2-dev
 
-export FILE
+# As it was typed: make would expand a $ in it.
+export FILE := $(value FILE)
 
 play: packages
 	cargo build --release --locked

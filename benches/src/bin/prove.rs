@@ -28,7 +28,8 @@ const TRACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/cli/assets/t
 /// Two rooms may be this far apart at any time; the median is far below, see the figures.
 const IN_TIME_S: f64 = 2e-3;
 
-/// Neighbouring pieces may be out of step by so many frames, since 150 ppm of one are 0.15: nothing is dropped.
+/// A step between neighbouring pieces may differ from the usual one by so many frames: half of what a dropped frame
+/// makes, and what 240 ppm of the 2048 frames between them do.
 const IN_STEP: f64 = 0.5;
 
 /// A piece that is less like what the codec makes of the file was not heard.

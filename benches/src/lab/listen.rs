@@ -97,15 +97,19 @@ impl Heard {
         starts.filter(|start| mean_square(&original[*start..start + PIECE]) > SILENCE).collect()
     }
 
-    /// The largest step between pieces that follow each other, beyond what the rates explain, in frames.
+    /// The largest step between pieces that follow each other, beyond their usual one, in frames: a frame that was
+    /// dropped or repeated makes one of 1. The usual step is that of a converter that runs fast or slow.
     pub fn largest_step(&self) -> f64 {
         // The piece between the two shares half of itself with either.
         let neighbours = self.found.windows(3).filter(|pieces| pieces[0].stretch == pieces[2].stretch);
-        let step = |pieces: &[Found]| {
+        let steps = neighbours.map(|pieces| {
             let expected = pieces[2].source as f64 - pieces[0].source as f64;
-            (pieces[2].position - pieces[0].position - expected).abs()
-        };
-        neighbours.map(step).fold(0.0, f64::max)
+            pieces[2].position - pieces[0].position - expected
+        });
+        let mut steps: Vec<f64> = steps.collect();
+        steps.sort_by(f64::total_cmp);
+        let usual = steps.get(steps.len() / 2).copied().unwrap_or(0.0);
+        steps.iter().map(|step| (step - usual).abs()).fold(0.0, f64::max)
     }
 
     /// Whether a piece of the original was emitted.

@@ -5,7 +5,11 @@ mod demo;
 mod show;
 mod table;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{ErrorKind, Write, stdout},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
@@ -99,7 +103,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct In {
     /// The group, when there is more than one
-    #[arg(long = "group", short, value_name = "GROUP")]
+    #[arg(long = "group", short = 'g', value_name = "GROUP")]
     name: Option<String>,
 }
 
@@ -193,8 +197,11 @@ struct Cli {
 impl Cli {
     fn print<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
         let text = if self.json { serde_json::to_string_pretty(value)? } else { text(value) };
-        println!("{}", text.trim_end());
-        Ok(())
+        match writeln!(stdout(), "{}", text.trim_end()) {
+            // Whoever read this has seen enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            written => written.context("standard output"),
+        }
     }
 
     fn status(&self) -> anyhow::Result<()> {
@@ -218,8 +225,7 @@ impl Cli {
             }
             GroupCommand::Delete { name } => {
                 self.client.delete::<Option<()>>(&["groups", &name])?;
-                println!("group \"{name}\" is dissolved");
-                return Ok(());
+                return self.print(&(), |()| format!("group \"{name}\" is dissolved"));
             }
         };
         self.print(&changed, |group| show::groups(std::slice::from_ref(group)))
@@ -258,7 +264,11 @@ impl Cli {
         if let Some(name) = group.name {
             return Ok(name);
         }
-        let groups: Vec<GroupView> = self.client.get("groups")?;
+        let mut groups: Vec<GroupView> = self.client.get("groups")?;
+        if groups.len() > 1 {
+            // One without rooms is not meant, and to pause or to seek one that has stopped neither.
+            groups.retain(|group| !group.rooms.is_empty() && (create || group.state != "stopped"));
+        }
         match groups.as_slice() {
             [only] => Ok(only.id.clone()),
             [] if create => {
@@ -272,7 +282,7 @@ impl Cli {
                 let made: GroupView = self.client.post("groups", &NewGroup { name: "everywhere".into(), rooms })?;
                 Ok(made.id)
             }
-            [] => bail!("there is no group yet; `unisono group create NAME ROOM…` makes one"),
+            [] => bail!("nothing plays; start with `unisono play FILE`"),
             several => {
                 let names: Vec<&str> = several.iter().map(|group| group.name.as_str()).collect();
                 bail!("say which group with --group: {}", names.join(", "))

@@ -54,6 +54,11 @@ impl HubHousehold {
         Self::open(folder, hub_name, now_unix)
     }
 
+    /// Whether a folder holds the key of a household.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(HOUSEHOLD_KEY).exists()
+    }
+
     /// Founds a household anew from its recovery code, in an empty folder, with this hub as its only member. Nodes of
     /// the household recognise it; they are let in again one by one.
     ///

@@ -2,7 +2,11 @@
 
 use std::{
     path::Path,
-    sync::mpsc::{self, SyncSender},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::{self, SyncSender},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -28,6 +32,8 @@ pub(super) struct Keeper {
     snapshots: Option<SyncSender<(Kept, Outlast)>>,
     thread: Option<JoinHandle<()>>,
     last: Snapshot,
+    /// Whether the last could not be saved.
+    failed: Arc<AtomicBool>,
 }
 
 impl Keeper {
@@ -37,28 +43,39 @@ impl Keeper {
         for path in store.damaged() {
             warn!("{} is damaged; rooms and groups are as an older copy has them, if there is one", path.display());
         }
-        let kept: Option<Kept> = store.get(KEY).and_then(|bytes| postcard::from_bytes(bytes).ok());
+        let kept = store.get(KEY).and_then(|bytes| {
+            let read = postcard::from_bytes::<Kept>(bytes);
+            read.inspect_err(|error| warn!("rooms and groups begin anew: what was kept cannot be read ({error})")).ok()
+        });
+        let failed = Arc::new(AtomicBool::new(false));
+        let failing = Arc::clone(&failed);
         let (snapshots, received) = mpsc::sync_channel::<(Kept, Outlast)>(4);
         let save = move || {
             for (kept, outlast) in received {
-                let bytes = postcard::to_allocvec(&kept).unwrap_or_default();
-                if let Err(error) = store.put(KEY, bytes).and_then(|()| store.save(outlast)) {
-                    error!("rooms and groups are not saved: {error}");
+                let bytes = postcard::to_allocvec(&kept).expect("a snapshot has no failing serializer");
+                let saved = store.put(KEY, bytes).and_then(|()| store.save(outlast));
+                // Said once, until it works again.
+                if let Err(error) = &saved
+                    && !failing.load(Relaxed)
+                {
+                    error!("rooms and groups are not saved: {error}; trying again");
                 }
+                failing.store(saved.is_err(), Relaxed);
             }
         };
         let thread = thread::Builder::new().name("keeper".into()).spawn(save);
         let thread = thread.inspect_err(|error| error!("rooms and groups will not be saved: {error}")).ok();
-        Ok((Self { snapshots: Some(snapshots), thread, last: Snapshot::default() }, kept))
+        Ok((Self { snapshots: Some(snapshots), thread, last: Snapshot::default(), failed }, kept))
     }
 
     /// Keeps a snapshot if it differs from the last. One that a person has brought about outlasts a power cut; where
     /// the music stands outlasts a crash. While the disk is busy it is left for the next time.
     pub(super) fn keep(&mut self, snapshot: Snapshot, by_a_person: bool) {
-        if snapshot == self.last {
+        let failed = self.failed.load(Relaxed);
+        if snapshot == self.last && !failed {
             return;
         }
-        let outlast = if by_a_person { Outlast::PowerLoss } else { Outlast::Crash };
+        let outlast = if by_a_person || failed { Outlast::PowerLoss } else { Outlast::Crash };
         let kept = Kept { at_unix: unix_now(), snapshot };
         let sent = self.snapshots.as_ref().is_some_and(|to| to.try_send((kept.clone(), outlast)).is_ok());
         if sent {

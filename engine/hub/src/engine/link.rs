@@ -79,9 +79,14 @@ impl Task {
         mut receiver: ControlReceiver,
         mut orders: Receiver<LinkOrder>,
     ) -> String {
+        let greeting_ends = Instant::now() + GREETING_LIMIT;
         loop {
+            // A node that was admitted has a clock. One that says nothing is not to hold a place for long.
+            if self.clock.is_none() && Instant::now() >= greeting_ends {
+                return String::from("it has not greeted");
+            }
             let due = self.clock.as_ref().and_then(|(leader, _)| leader.poll_timeout());
-            let wake = due.map_or(Duration::from_secs(60), |at| (at - clock::now()).to_duration());
+            let wake = due.map_or(GREETING_LIMIT, |at| (at - clock::now()).to_duration());
             let (event, order) = tokio::select! {
                 frame = receiver.recv() => match frame {
                     Ok(Some(frame)) => (Some(Event::Frame(self.id, frame)), None),

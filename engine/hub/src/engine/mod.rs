@@ -71,6 +71,12 @@ pub enum Error {
     /// What it keeps cannot be used.
     #[error(transparent)]
     State(#[from] unisono_household::Error),
+    /// There is no household yet.
+    #[error("there is no household in {}; name the folder of one with --state", state.display())]
+    NoHousehold {
+        /// The folder.
+        state: PathBuf,
+    },
     /// Its port cannot be used.
     #[error("{error} (--listen, or `listen` in the settings)")]
     Port {
@@ -126,6 +132,9 @@ pub struct Engine {
 /// # Errors
 /// When what the hub keeps cannot be used, or there is nothing yet.
 pub fn recovery_code(settings: &EngineSettings) -> Result<String, Error> {
+    if !HubHousehold::is_in(&settings.state) {
+        return Err(Error::NoHousehold { state: settings.state.clone() });
+    }
     Ok(HubHousehold::open_or_create(&settings.state, &settings.name, unix_now())?.recovery_code())
 }
 
@@ -157,7 +166,7 @@ impl Engine {
         let local = household.open_local_join(&settings.runtime, &[loopback]);
         let local = local.inspect_err(|error| warn!("nodes on this machine cannot join by themselves: {error}")).ok();
         let record = Record::new(identity.peer_id(), Some(household.household_id()), &settings.name);
-        let announcement = Announcement::start(&record, port);
+        let announcement = Announcement::start(&record, listens_at);
         let seed = clock::now::<HubClock>().as_nanos().cast_unsigned();
         let mut house = House::new(settings.name.clone(), identity.peer_id(), settings.streams.clone(), seed)?;
         let resume = kept.map_or_else(Vec::new, |kept| playing::restore(&mut house, kept));

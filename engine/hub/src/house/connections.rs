@@ -90,10 +90,18 @@ impl House {
 
     /// Takes over what a node says that it drives, and has its rooms play what their groups play.
     fn meet(&mut self, now: Timestamp<HubClock>, peer: PeerId, offers: Vec<RoomOffer>) {
+        let is_gone = |id: &RoomId| id.node == peer && !offers.iter().any(|offer| offer.index == id.index);
+        let gone: Vec<RoomId> = self.rooms.keys().copied().filter(is_gone).collect();
+        for id in gone {
+            self.move_room(now, id, None);
+            self.rooms.remove(&id);
+            self.actions.push_back(Action::Changed);
+        }
         for offer in offers {
             let id = RoomId { node: peer, index: offer.index };
-            let known = self.rooms.contains_key(&id);
+            let known = self.rooms.get(&id).is_some_and(|room| room.name == offer.name);
             let room = self.rooms.entry(id).or_insert_with(|| Room::new(offer.name.clone()));
+            room.name = offer.name;
             room.output = offer.output;
             room.latency = offer.latency;
             room.term = room.term.max(offer.term);

@@ -197,7 +197,7 @@ impl House {
     }
 
     /// Takes a room out of its group and puts it into another.
-    fn move_room(&mut self, now: super::Timestamp<super::HubClock>, id: RoomId, to: Option<GroupId>) {
+    pub(super) fn move_room(&mut self, now: super::Timestamp<super::HubClock>, id: RoomId, to: Option<GroupId>) {
         let Some(room) = self.rooms.get_mut(&id) else { return };
         let from = room.group;
         if from == to {
@@ -212,6 +212,12 @@ impl House {
         }
         if let Some(group) = to.and_then(|to| self.groups.get_mut(&to)) {
             group.rooms.insert(id);
+        }
+        // Nobody would hear what plays on there, and nobody would think of it.
+        let is_left = |group: &Group| group.rooms.is_empty() && group.playback == Playback::Playing;
+        if let Some(from) = from.filter(|from| self.groups.get(from).is_some_and(is_left)) {
+            // It plays, so it can be paused.
+            let _ = self.pause(now, from);
         }
         // Before the stream: what the room hears of it is never louder than its new group has it.
         self.send_gain(id);

@@ -20,6 +20,11 @@ use crate::{
 /// The fastest that one crystal may run against another.
 const MAX_DRIFT: f64 = 300e-6;
 
+/// How fast one usually does. In the first seconds, when any slope would fit what queues have left, an unusual one has
+/// to explain more: by this many times the square, and the less the longer the window.
+const USUAL_DRIFT: f64 = 50e-6;
+const USUAL_WINDOW: f64 = 5.0;
+
 const BUCKET: f64 = 0.5;
 
 /// Best points kept of each direction in each bucket.
@@ -297,6 +302,7 @@ impl Estimator {
         if down < MIN_POINTS || up < MIN_POINTS {
             return None;
         }
+        let span = (self.newest - self.began_at).min(window);
         let mut scratch = core::mem::take(&mut self.scratch);
         // Slopes turn about the newest end: that is where the offset is wanted.
         let pivot = self.newest;
@@ -312,7 +318,9 @@ impl Estimator {
             let up = envelope(slope, -1.0, up, |bucket| &bucket.up);
             (down.0 + up.0, down, up)
         };
-        let slope = golden_section(centre - bound, centre + bound, |slope| gap(slope).0);
+        let doubt = self.fit.map_or(200e-6, |fit| fit.spread.max(20e-6)) / (1.0 + (span / USUAL_WINDOW).powi(2));
+        let unusual = |slope: f64| doubt * ((slope - centre) / USUAL_DRIFT).powi(2);
+        let slope = golden_section(centre - bound, centre + bound, |slope| gap(slope).0 - unusual(slope));
         let (_, down, up) = gap(slope);
         self.scratch = scratch;
         let lift = slope * pivot;

@@ -28,6 +28,11 @@ const BUCKET: f64 = 0.25;
 /// simulation: 0.4 µs against 4 µs with 10 s on a card with interrupt jitter).
 const BUCKETS: usize = 120;
 
+/// How far a crystal is usually off, and by how many frames a reading at least: what the first seconds say of the rate
+/// counts by how well it could be known, and the rest is what was believed before (Bayes' rule for a line).
+const USUAL_DRIFT: f64 = 50e-6;
+const READING_NOISE: f64 = 0.5;
+
 /// Readings before the first answer is given.
 const MIN_READINGS: u32 = 8;
 
@@ -53,6 +58,8 @@ pub struct DacClock {
     len: usize,
     current: Option<(f64, Point)>,
     readings: u32,
+    /// The slope that was believed before the first reading.
+    prior: f64,
     slope: f64,
     height: f64,
     spread: f64,
@@ -70,6 +77,7 @@ impl DacClock {
             len: 0,
             current: None,
             readings: 0,
+            prior: 0.0,
             slope: 0.0,
             height: 0.0,
             spread: 0.0,
@@ -82,7 +90,7 @@ impl DacClock {
         let drift = self.slope;
         *self = Self { rate: self.rate, ..Self::new(SampleRate::HZ_48000) };
         // The crystal is still the same one.
-        self.slope = drift;
+        (self.prior, self.slope) = (drift, drift);
     }
 
     /// Takes a reading.
@@ -191,11 +199,10 @@ impl DacClock {
             if n < 1.0 {
                 break;
             }
-            let spread_x = n * sxx - sx * sx;
-            let seconds = self.len as f64 * BUCKET;
-            if seconds >= 1.0 && spread_x > 1e-9 {
-                self.slope = ((n * sxy - sx * sy) / spread_x).clamp(-MAX_DRIFT * self.rate, MAX_DRIFT * self.rate);
-            }
+            let (spread_x, spread_xy) = (sxx - sx * sx / n, sxy - sx * sy / n);
+            let doubt = (self.spread.max(READING_NOISE) / (USUAL_DRIFT * self.rate)).powi(2);
+            let slope = (spread_xy + doubt * self.prior) / (spread_x + doubt);
+            self.slope = slope.clamp(-MAX_DRIFT * self.rate, MAX_DRIFT * self.rate);
             self.height = (sy - self.slope * sx) / n;
             let (slope, height) = (self.slope, self.height);
             let below = |p: Point| (height + slope * p.at - p.ahead).abs();
