@@ -1,22 +1,68 @@
 //! Runs a house in virtual time and prints what its rooms did.
 
-use unisono_benches::sim::{LinkProfile, Setup, World};
+use std::{process::ExitCode, time::Instant};
 
-fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let rooms = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(3);
-    let profile = match arguments.next().as_deref() {
-        Some("clean") => LinkProfile::CLEAN,
-        Some("bad") => LinkProfile::BAD,
-        _ => LinkProfile::GOOD,
-    };
-    let seconds: f64 = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(60.0);
-    let seed = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(std::process::id().into());
+use clap::{Parser, error::ErrorKind};
+use unisono_benches::sim::{LinkProfile, Setup, World};
+use unisono_core::time::Nanos;
+
+/// Runs a house in virtual time and prints what its rooms did.
+#[derive(Debug, Parser)]
+#[command(name = "simulate")]
+struct Arguments {
+    /// How many rooms, 1 to 100
+    #[arg(default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+    rooms: u8,
+    /// What lies between the hub and each room: clean, good or bad
+    #[arg(default_value = "good", value_parser = link)]
+    link: LinkProfile,
+    /// For how long, of which the first three seconds are silent
+    #[arg(default_value = "60", value_parser = seconds)]
+    seconds: f64,
+    /// Everything random comes from it [default: another one every time]
+    seed: Option<u64>,
+    /// How long a packet may be on its way or be asked for again, 60 to 5000 milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 300, value_parser = clap::value_parser!(i64).range(60..=5_000))]
+    margin_ms: i64,
+}
+
+fn link(text: &str) -> Result<LinkProfile, String> {
+    match text {
+        "clean" => Ok(LinkProfile::CLEAN),
+        "good" => Ok(LinkProfile::GOOD),
+        "bad" => Ok(LinkProfile::BAD),
+        _ => Err("it is none of clean, good and bad".into()),
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if (5.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("it is not between 5 and 86400".into()) }
+}
+
+fn main() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(arguments) => {
+            simulate(&arguments);
+            ExitCode::SUCCESS
+        }
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => error.exit(),
+        Err(error) => {
+            let said = error.to_string();
+            let line = said.lines().next().unwrap_or_default();
+            eprintln!("simulate: {}", line.trim_start_matches("error: "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn simulate(arguments: &Arguments) {
+    let Arguments { rooms, link, seconds, seed, margin_ms } = *arguments;
+    let seed = seed.unwrap_or_else(|| std::process::id().into());
     println!("{rooms} rooms, {seconds} s, seed {seed}");
-    let started = std::time::Instant::now();
-    let margin = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(300);
-    let mut setup = Setup::rooms(rooms, profile, seed);
-    setup.settings.margin = unisono_core::time::Nanos::from_millis(margin);
+    let started = Instant::now();
+    let mut setup = Setup::rooms(rooms, link, seed);
+    setup.settings.margin = Nanos::from_millis(margin_ms);
     let mut world = World::new(setup);
     world.run_until(3.0);
     let all: Vec<usize> = (0..usize::from(rooms)).collect();

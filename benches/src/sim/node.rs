@@ -18,7 +18,7 @@ use unisono_core::{
     },
 };
 
-use super::Crystal;
+use super::{Crystal, Recording};
 
 /// Frames in the device's buffer, 60 ms.
 const DEVICE_FRAMES: u64 = 2_880;
@@ -43,6 +43,8 @@ pub struct NodeSetup {
     pub codec: Codec,
     /// Takes the hub's clock to be its own, whatever the estimator says: a fault put in on purpose.
     pub zero_estimator: bool,
+    /// Keeps a [`Recording`].
+    pub records: bool,
 }
 
 impl Default for NodeSetup {
@@ -55,6 +57,7 @@ impl Default for NodeSetup {
             quantum: 1,
             codec: Codec::Opus,
             zero_estimator: false,
+            records: false,
         }
     }
 }
@@ -108,6 +111,7 @@ pub(super) struct Node {
     random: fastrand::Rng,
     written: VecDeque<Written>,
     pub(super) samples: Vec<PlayedSample>,
+    pub(super) recording: Recording,
     next_sample: i64,
     pub(super) closed: Option<String>,
     pub(super) concealed_frames: u64,
@@ -119,6 +123,7 @@ const RATE: f64 = 48_000.0;
 /// True time between two samples of what is played.
 pub(super) const SAMPLE_INTERVAL: i64 = 100_000_000;
 
+/// As a real node has them, with nothing behind its converter.
 pub(super) const LEADS: Leads = Leads { ready: Nanos::from_millis(120), give_up: Nanos::from_millis(50) };
 
 impl Node {
@@ -136,6 +141,7 @@ impl Node {
             random: fastrand::Rng::with_seed(seed ^ 0xd2),
             written: VecDeque::new(),
             samples: Vec::new(),
+            recording: Recording::new(RATE * (1.0 + setup.dac_ppm * 1e-6)),
             next_sample: 0,
             closed: None,
             concealed_frames: 0,
@@ -148,7 +154,7 @@ impl Node {
             index: RoomIndex(0),
             name: format!("room {}", self.peer.0[0]),
             output: format!("model {:+} ppm", self.setup.dac_ppm),
-            latency: LEADS.ready,
+            latency: LEADS.give_up,
             term: self.judges[0].highest(),
         };
         let config = NodeConfig {
@@ -325,7 +331,11 @@ impl Node {
         let Some((_, schedule)) = &mut self.schedule else { return };
         let frames = i64::from(schedule.format().packet_frames);
         loop {
-            let (run, output, concealed) = match schedule.poll(at) {
+            let decode = schedule.poll(at);
+            if self.setup.records && !matches!(decode, Decode::Wait(_)) {
+                self.recording.decoded.push(decode.clone());
+            }
+            let (run, output, concealed) = match decode {
                 Decode::Wait(_) => break,
                 Decode::Reset | Decode::Warm(()) | Decode::Skip => continue,
                 Decode::Packet { run, output, .. } => (run, output, false),
@@ -352,7 +362,11 @@ impl Node {
             let frames = u32::try_from(writable.min(240)).unwrap_or(240);
             let front = self.front();
             let first = self.playout.written().0;
-            match self.playout.plan(frames, front, queued < URGENT_FRAMES) {
+            let step = self.playout.plan(frames, front, queued < URGENT_FRAMES);
+            if self.setup.records && matches!(step, Step::Silence { .. } | Step::Play { .. }) {
+                self.recording.rendered.push(step);
+            }
+            match step {
                 Step::Wait => break,
                 Step::Discard { run, before } => self.discard(run, before),
                 Step::Silence { frames } => self.push(first, u64::from(frames), None, 0.0),

@@ -2,13 +2,18 @@
 
 use unisono_core::timeline::Phase;
 
-use super::node::{Node, PlayedSample, SAMPLE_INTERVAL};
+use super::{
+    Recording,
+    node::{Node, PlayedSample, SAMPLE_INTERVAL},
+};
 
 /// One room.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RoomFigures {
     /// What left the converter, ten times a second.
     pub samples: Vec<PlayedSample>,
+    /// All that it was given, when the room was told to record.
+    pub recording: Recording,
     /// Times the sound jumped to be in time.
     pub resyncs: u64,
     /// Times it stopped because nothing was queued.
@@ -32,6 +37,7 @@ impl Report {
     pub(super) fn new(nodes: &[Node]) -> Self {
         let rooms = nodes.iter().map(|node| RoomFigures {
             samples: node.samples.clone(),
+            recording: node.recording.clone(),
             resyncs: node.status().resyncs,
             starved: node.status().starved,
             concealed_frames: node.concealed_frames,

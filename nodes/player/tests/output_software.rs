@@ -122,14 +122,35 @@ fn a_wav_file_can_be_read_while_it_grows_and_holds_what_was_written() {
 #[test]
 fn a_file_that_cannot_be_written_is_refused_in_one_line() {
     let folder = fresh_folder("refused");
-    let full = folder.join("full.wav");
-    std::os::unix::fs::symlink("/dev/full", &full).unwrap();
-    for path in [folder.join("no/such/room.wav"), full] {
+    let file = folder.join("file");
+    fs::write(&file, "").unwrap();
+    for path in [folder.join("no/such/room.wav"), file.join("room.wav")] {
         let spec = format!("file:{}", path.display());
         let error = open(&spec.parse().unwrap(), RATE).map(|_| ()).unwrap_err();
         assert!(matches!(error, OpenError::Other { .. }), "{error:?}");
         let line = error.to_string();
         assert!(line.starts_with(&spec) && line.contains("; ") && !line.contains('\n'), "{line}");
     }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_file_that_exists_is_never_overwritten() {
+    let folder = fresh_folder("exists");
+    let name = |name: &str| folder.join(name);
+    let spec = format!("file:{}", name("room.wav").display());
+    fs::write(name("room.wav"), "somebody's").unwrap();
+    std::os::unix::fs::symlink(name("elsewhere"), name("room-3.wav")).unwrap();
+    let (samples, _) = noise(4_800);
+    for created in ["room-2.wav", "room-4.wav"] {
+        let mut output = opened(&spec);
+        play(&mut *output, &samples);
+        drop(output);
+        let mut reader = WavReader::open(name(created)).unwrap();
+        assert!(reader.samples::<f32>().map(Result::unwrap).eq(samples.iter().copied()), "{created}");
+    }
+    assert_eq!(WavReader::open(name("room-2.wav")).unwrap().len() as usize, samples.len(), "still there");
+    assert_eq!(fs::read(name("room.wav")).unwrap(), b"somebody's");
+    assert!(!name("elsewhere").exists());
     fs::remove_dir_all(folder).unwrap();
 }

@@ -55,6 +55,9 @@ impl OpenError {
             io::ErrorKind::NotFound => {
                 Self::Other { device, reason: String::from("the folder that it is to be in does not exist") }
             }
+            io::ErrorKind::AlreadyExists => {
+                Self::Other { device, reason: String::from("it and every numbered one beside it exists already") }
+            }
             io::ErrorKind::PermissionDenied => {
                 Self::Permission { device, remedy: "choose a folder that this user may write to" }
             }

@@ -32,7 +32,7 @@ pub enum Gone {
     #[error("the disk is full; make room on it, or record elsewhere")]
     DiskFull,
     /// A WAV file holds no more than 4 GiB.
-    #[error("the recording has reached the 4 GiB that a WAV file can hold; record to another file")]
+    #[error("the recording has reached the 4 GiB that a WAV file can hold; it goes on in the next file beside it")]
     FileFull,
     /// The system refused a call.
     #[error("{call} failed: {}; open it again, or choose another output", description(.errno))]

@@ -29,6 +29,10 @@ pub(super) struct Hubs {
     manual: Vec<String>,
     browser: Browser,
     found: BTreeMap<String, (Option<HouseholdId>, Vec<SocketAddr>)>,
+    /// Where the node was welcomed last.
+    last: Option<SocketAddr>,
+    /// Where it was turned away last.
+    unwelcome: Option<SocketAddr>,
     said: String,
 }
 
@@ -40,10 +44,12 @@ impl std::fmt::Debug for Hubs {
 
 impl Hubs {
     pub(super) fn new(manual: Vec<String>) -> Self {
-        Self { manual, browser: Browser::new(), found: BTreeMap::new(), said: String::new() }
+        let (browser, found, said) = (Browser::new(), BTreeMap::new(), String::new());
+        Self { manual, browser, found, last: None, unwelcome: None, said }
     }
 
-    /// Addresses to try, the likeliest first. An address in the settings is the only one that is tried.
+    /// Addresses to try, the likeliest first: where a hub was before what announces itself, which may be gone or out of
+    /// reach. An address in the settings is the only one that is tried.
     pub(super) async fn candidates(
         &mut self,
         household: Option<HouseholdId>,
@@ -57,16 +63,33 @@ impl Hubs {
             }
         }
         if self.manual.is_empty() {
+            addresses.extend(remembered);
             let ours = self.found.values().filter(|(of, _)| of.is_none() || *of == household);
             addresses.extend(ours.flat_map(|(_, addresses)| addresses.iter().copied()));
-            addresses.extend(remembered);
             if addresses.is_empty() {
                 self.say_once("looking for a hub on this network; give its address with --hub where it is not found");
             }
         }
         let mut known = std::collections::BTreeSet::new();
         addresses.retain(|address| known.insert(*address));
+        addresses.sort_by_key(|address| match Some(*address) {
+            last if last == self.last => 0,
+            unwelcome if unwelcome == self.unwelcome => 2,
+            _ => 1,
+        });
         addresses
+    }
+
+    /// The hub there is the node's: it comes first from now on.
+    pub(super) fn welcomed(&mut self, address: SocketAddr) {
+        self.last = Some(address);
+        self.unwelcome.take_if(|unwelcome| *unwelcome == address);
+    }
+
+    /// The hub there is none for the node: it comes last, or it would answer before another is asked.
+    pub(super) fn turned_away(&mut self, address: SocketAddr) {
+        self.unwelcome = Some(address);
+        self.last.take_if(|last| *last == address);
     }
 
     /// Says why a hub could not be reached, once for each reason.
@@ -153,6 +176,27 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn at(address: &str) -> SocketAddr {
+        address.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn where_a_hub_was_comes_before_what_announces_itself() {
+        let ours = HouseholdId([1; 32]);
+        let (one, two) = (at("192.0.2.1:8470"), at("192.0.2.2:8470"));
+        let (stale, other) = (at("[fe80::1]:9000"), at("192.0.2.9:8470"));
+        let mut hubs = Hubs::new(Vec::new());
+        hubs.found.insert("a".into(), (Some(ours), vec![stale, two]));
+        hubs.found.insert("b".into(), (Some(HouseholdId([2; 32])), vec![other]));
+        assert_eq!(hubs.candidates(Some(ours), &[one, two]).await, [one, two, stale]);
+        hubs.welcomed(two);
+        assert_eq!(hubs.candidates(Some(ours), &[one, two]).await, [two, one, stale]);
+        hubs.turned_away(two);
+        assert_eq!(hubs.candidates(Some(ours), &[one, two]).await, [one, stale, two]);
+        hubs.welcomed(two);
+        assert_eq!(hubs.candidates(Some(ours), &[one, two]).await, [two, one, stale]);
+    }
 
     #[tokio::test]
     async fn addresses_may_be_written_in_every_usual_way() {

@@ -183,6 +183,7 @@ impl Node {
         self.check(&welcome.members, link.hub)?;
         link.clock = Some(link.connection.clock(welcome.clock_tag)?);
         let address = link.connection.remote_address();
+        self.hubs.welcomed(address);
         if let Err(error) = self.store.remember_addresses(link.hub, &[address]) {
             warn!("{error}");
         }

@@ -2,8 +2,9 @@
 
 mod hubs;
 mod link;
+mod race;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tracing::{info, warn};
 use unisono_core::{
@@ -91,7 +92,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Node {
     name: String,
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     store: NodeStore,
     hubs: Hubs,
     runtime: PathBuf,
@@ -124,7 +125,7 @@ impl Node {
         }
         Ok(Self {
             name: settings.name,
-            endpoint,
+            endpoint: Arc::new(endpoint),
             hubs: Hubs::new(settings.hubs),
             runtime: settings.runtime,
             join: settings.join,
@@ -157,6 +158,7 @@ impl Node {
                     Ended::Refused(refuse) if self.is_final(&refuse) => return Err(Error::Refused(refuse.text)),
                     Ended::Refused(refuse) => {
                         warn!("the hub refused this node: {}", refuse.text);
+                        self.hubs.turned_away(connection.remote_address());
                         backoff.slow_down();
                     }
                     Ended::Closed(closed) => {
@@ -165,6 +167,7 @@ impl Node {
                     }
                     Ended::Distrusted(error) => {
                         warn!("that hub is not trusted: {error}");
+                        self.hubs.turned_away(connection.remote_address());
                         backoff.slow_down();
                     }
                 }
@@ -183,13 +186,27 @@ impl Node {
         }
         let remembered = self.store.hubs().values().flat_map(|hub| hub.addresses.iter().copied()).collect::<Vec<_>>();
         let household = self.store.pinned().map(Pinned::household);
-        for address in self.hubs.candidates(household, &remembered).await {
-            match self.endpoint.connect(address, Expect::AnyMember).await {
-                Ok(connection) => return Ok(Some(connection)),
-                Err(error) => self.hubs.failed(&error),
-            }
+        let addresses = self.hubs.candidates(household, &remembered).await;
+        match self.first_to_answer(&addresses, Expect::AnyMember, ROUND).await {
+            Ok(connection) => return Ok(Some(connection)),
+            Err(Some(error)) => self.hubs.failed(&error),
+            Err(None) => {}
         }
         Ok(None)
+    }
+
+    /// A connection to the hub that answers first, or why there is none; `None` when no address had its say.
+    async fn first_to_answer(
+        &self,
+        addresses: &[SocketAddr],
+        expect: Expect,
+        limit: Duration,
+    ) -> Result<Connection, Option<unisono_transport::Error>> {
+        let attempts = addresses.iter().map(|&address| {
+            let endpoint = Arc::clone(&self.endpoint);
+            async move { endpoint.connect(address, expect).await }
+        });
+        race::first(attempts, limit).await.map_err(race::most_telling)
     }
 
     async fn connect_to_join(&mut self) -> Result<Option<Connection>, Error> {
@@ -202,14 +219,12 @@ impl Node {
                 .say_once("not in a household yet: get a token with `unisono token`, then start with --join TOKEN");
             return Ok(None);
         };
-        let mut reason = String::from("the token holds no address");
-        for address in token.addresses() {
-            match self.endpoint.connect(*address, Expect::Key(token.hub())).await {
-                Ok(connection) => return Ok(Some(connection)),
-                Err(error) => reason = error.to_string(),
-            }
-        }
+        let error = match self.first_to_answer(token.addresses(), Expect::Key(token.hub()), Duration::MAX).await {
+            Ok(connection) => return Ok(Some(connection)),
+            Err(error) => error,
+        };
         if asked_for {
+            let reason = error.map_or_else(|| "the token holds no address".into(), |error| error.to_string());
             return Err(Error::CannotJoin(reason));
         }
         // A token that a hub on this machine has left behind, which writes a new one when it starts; or one that a node
@@ -253,6 +268,10 @@ impl Node {
         self.rooms.get(usize::from(index.0)).map(|(_, room)| room)
     }
 }
+
+/// After so long the likeliest addresses are tried again, however many others there are: a little more than an attempt
+/// takes.
+const ROUND: Duration = Duration::from_millis(3_250);
 
 /// Without an answer to the greeting for so long a hub is given up.
 const GREETING_LIMIT: Duration = Duration::from_secs(5);

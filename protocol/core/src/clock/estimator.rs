@@ -22,8 +22,8 @@ const MAX_DRIFT: f64 = 300e-6;
 
 /// How fast one usually does. In the first seconds, when any slope would fit what queues have left, an unusual one has
 /// to explain more: by this many times the square, and the less the longer the window.
-const USUAL_DRIFT: f64 = 50e-6;
-const USUAL_WINDOW: f64 = 5.0;
+const USUAL_DRIFT: f64 = 100e-6;
+const USUAL_WINDOW: f64 = 2.0;
 
 const BUCKET: f64 = 0.5;
 
