@@ -261,6 +261,10 @@ impl Thread {
 
     fn end(&mut self, position: FramePosition) {
         self.ended = true;
+        if let Some(source) = self.source.as_ref().filter(|source| source.skipped() > 0) {
+            let title = &source.description().title;
+            warn!("\"{title}\" is damaged or cut off; what could be decoded was played. Try another copy");
+        }
         let (group, run) = (self.group, self.run);
         self.engine.tell(move |engine, _| engine.source_ended(group, run, position));
     }

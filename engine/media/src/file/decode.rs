@@ -54,6 +54,8 @@ pub(super) struct Decoder {
     has_ended: bool,
     failures: u32,
     skipped: u64,
+    /// Whether its missing end was counted.
+    is_cut_off: bool,
     /// What the last packet held.
     samples: Vec<f32>,
     /// Silent frames that come before it.
@@ -75,6 +77,7 @@ impl Decoder {
             has_ended: false,
             failures: 0,
             skipped: 0,
+            is_cut_off: false,
             samples: Vec::new(),
             silence: 0,
         };
@@ -94,7 +97,10 @@ impl Decoder {
                 self.be_silent(out);
                 continue;
             }
-            let Some(packet) = self.next_packet()? else { return Ok(false) };
+            let Some(packet) = self.next_packet()? else {
+                self.notice_a_missing_end();
+                return Ok(false);
+            };
             match self.decode(&packet) {
                 Ok(frames) => self.place(&packet, frames, out),
                 Err(Failure::ResetRequired) => self.has_ended = true,
@@ -107,6 +113,15 @@ impl Decoder {
             }
         }
         Ok(true)
+    }
+
+    /// A file that holds less than it says was cut off.
+    fn notice_a_missing_end(&mut self) {
+        let said = self.layout.frames.filter(|_| self.layout.is_gapless);
+        if !self.is_cut_off && said.is_some_and(|frames| self.position.saturating_add(JITTER) < frames) {
+            self.is_cut_off = true;
+            self.skipped += 1;
+        }
     }
 
     /// Goes on with another frame.
