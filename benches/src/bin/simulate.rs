@@ -24,6 +24,9 @@ struct Arguments {
     /// How long a packet may be on its way or be asked for again, 60 to 5000 milliseconds
     #[arg(long, value_name = "MS", default_value_t = 300, value_parser = clap::value_parser!(i64).range(60..=5_000))]
     margin_ms: i64,
+    /// Steps in which the converters' counters move, in frames
+    #[arg(long, value_name = "FRAMES", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=4_800))]
+    quantum: u64,
 }
 
 fn link(text: &str) -> Result<LinkProfile, String> {
@@ -57,12 +60,13 @@ fn main() -> ExitCode {
 }
 
 fn simulate(arguments: &Arguments) {
-    let Arguments { rooms, link, seconds, seed, margin_ms } = *arguments;
+    let Arguments { rooms, link, seconds, seed, margin_ms, quantum } = *arguments;
     let seed = seed.unwrap_or_else(|| std::process::id().into());
     println!("{rooms} rooms, {seconds} s, seed {seed}");
     let started = Instant::now();
     let mut setup = Setup::rooms(rooms, link, seed);
     setup.settings.margin = Nanos::from_millis(margin_ms);
+    setup.nodes.iter_mut().for_each(|node| node.quantum = quantum);
     let mut world = World::new(setup);
     world.run_until(3.0);
     let all: Vec<usize> = (0..usize::from(rooms)).collect();

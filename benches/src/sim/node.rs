@@ -249,7 +249,7 @@ impl Node {
             output: String::new(),
             sync_error: status.sync_error,
             evidence: Evidence::Device,
-            uncertainty: status.device_spread,
+            uncertainty: status.device_uncertainty,
             buffered: Nanos::ZERO,
             dac_drift_ppb: 0,
             received: 0,

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+mod envelope;
 pub mod leadership;
 pub mod playout;
 pub mod repair;

@@ -170,12 +170,15 @@ fn an_error_below_two_milliseconds_is_taken_out_without_a_jump_and_without_a_pit
 }
 
 #[test]
-fn a_small_error_falls_to_a_third_in_ten_seconds() {
-    let mut room = Room::playing(0.0);
-    room.step_clock(Nanos::from_micros(-300));
-    room.until(31_000, sound(1));
-    let left = room.playout.status().sync_error.as_micros_f64();
-    assert!((70.0..150.0).contains(&left), "{left} of 300 µs left");
+fn an_error_beyond_noise_is_taken_out_fast_and_noise_is_followed_slowly() {
+    for (step, kept) in [(400, 30.0..130.0), (100, 50.0..90.0)] {
+        let mut room = Room::playing(0.0);
+        room.until(120_000, sound(1));
+        room.step_clock(Nanos::from_micros(-step));
+        room.until(131_000, sound(1));
+        let left = room.playout.status().sync_error.as_micros_f64();
+        assert!(kept.contains(&left), "{left} of {step} µs left");
+    }
 }
 
 #[test]

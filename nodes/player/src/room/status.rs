@@ -135,7 +135,7 @@ impl RoomStatus {
         self.playing.store(status.playing, Relaxed);
         self.device_known.store(status.device_known, Relaxed);
         self.sync_error.store(status.sync_error.as_nanos(), Relaxed);
-        self.device_uncertainty.store((status.device_spread + device.uncertainty).as_nanos(), Relaxed);
+        self.device_uncertainty.store((status.device_uncertainty + device.uncertainty).as_nanos(), Relaxed);
         self.source.store(device.source as u8, Relaxed);
         #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
         self.dac_drift.store((status.dac_drift.excess() * 1e12) as i64, Relaxed);

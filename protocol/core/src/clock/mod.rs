@@ -6,7 +6,9 @@
 
 mod estimator;
 mod follower;
+mod history;
 mod leader;
+mod line;
 mod replay;
 
 pub use estimator::{Estimate, Estimator};

@@ -16,8 +16,12 @@ use crate::{
 /// A start, a stop and a gap are faded over so long: short enough not to blunt an attack, long enough not to click.
 const FADE: Nanos = Nanos::from_millis(5);
 
-/// The phase error falls by this time constant. Slower than the noise of both clocks, faster than a crystal warms up.
-const TRIM_TIME: f64 = 10.0;
+/// The phase error falls by this time constant at the start, while the clocks are still being learned, and by a longer
+/// one later: what the estimates then still move is noise, and following it would be heard as wow. It grows with the time
+/// that has been played, and starts over when a clock turns out to be wrong by more than noise.
+const TRIM_TIME: (f64, f64) = (5.0, 30.0);
+const TRIM_GROWTH: f64 = 0.25;
+const NOISE: Nanos = Nanos::from_micros(150);
 
 /// The most that the trim adds to the measured rates: 0.09 cent, and 50 µs a second.
 const MAX_TRIM: f64 = 50e-6;
@@ -81,8 +85,8 @@ pub struct PlayoutStatus {
     pub device_known: bool,
     /// How far the frames now written will be ahead of (positive) or behind the group.
     pub sync_error: Nanos,
-    /// How far the converter's reported positions scatter.
-    pub device_spread: Nanos,
+    /// How far what is known of the converter may be off, if its own counter is right.
+    pub device_uncertainty: Nanos,
     /// The converter's rate against the node's clock.
     pub dac_drift: Drift,
     /// The rate at which the stream is read, against nominal.
@@ -100,6 +104,8 @@ struct Playing {
     excess: f64,
     /// Output frames since the fade-in began.
     since_start: u64,
+    /// Output frames since the phase error was last more than noise.
+    settled: u64,
     /// The fade's gain behind the last frame.
     gain: f32,
 }
@@ -181,7 +187,7 @@ impl Playout {
         PlayoutStatus {
             playing: self.playing.is_some(),
             device_known: self.dac.is_known(),
-            device_spread: self.dac.spread(),
+            device_uncertainty: self.dac.uncertainty(),
             dac_drift: self.dac.drift(),
             read_drift: Drift::from_ratio(self.playing.map_or(0.0, |playing| playing.excess)),
             ..self.status
@@ -218,7 +224,7 @@ impl Playout {
 
     /// Moves the rate towards where it should be, or starts in phase when nothing was playing.
     fn follow(&mut self, run: u32, wanted: Phase, forward: f64, frames: u32, stream_rate: SampleRate) -> Playing {
-        let fresh = Playing { run, phase: wanted, excess: forward, since_start: 0, gain: 0.0 };
+        let fresh = Playing { run, phase: wanted, excess: forward, since_start: 0, settled: 0, gain: 0.0 };
         let Some(mut playing) = self.playing.filter(|playing| playing.run == run) else {
             self.playing = None;
             self.status.sync_error = Nanos::ZERO;
@@ -231,8 +237,13 @@ impl Playout {
             self.playing = None;
             return fresh;
         }
-        let target = forward + (-error / TRIM_TIME).clamp(-MAX_TRIM, MAX_TRIM);
-        let seconds = f64::from(frames) / f64::from(self.output_rate.hertz());
+        let rate = f64::from(self.output_rate.hertz());
+        if self.status.sync_error.abs() > NOISE {
+            playing.settled = 0;
+        }
+        let trim_time = (TRIM_GROWTH * playing.settled as f64 / rate).clamp(TRIM_TIME.0, TRIM_TIME.1);
+        let target = forward + (-error / trim_time).clamp(-MAX_TRIM, MAX_TRIM);
+        let seconds = f64::from(frames) / rate;
         playing.excess += (target - playing.excess) * (seconds / RATE_TIME).min(1.0);
         playing
     }
@@ -305,6 +316,7 @@ impl Playout {
         let excess = playing.excess;
         let from = playing.gain;
         playing.since_start += frames;
+        playing.settled += frames;
         playing.gain = gain(playing.since_start, left.saturating_sub(frames));
         let to = playing.gain;
         playing.phase = start.advanced_by(frames as f64 * (1.0 + excess));

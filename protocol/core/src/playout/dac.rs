@@ -1,11 +1,15 @@
 //! The converter's clock: when will the frame that is written now be heard?
 //!
 //! A converter says at some instants how many frames it has emitted. Its counter moves in steps (one frame on a good
-//! card, 1 ms on USB, 10 ms on some boards), so what it says is at or below the truth and touches it just after a step.
-//! The clock therefore fits the *upper* envelope: the highest point of each bucket, and a robust line through those.
+//! card, 1 ms on USB, 10 ms on some boards), so what it says is at or below the truth and touches it just after a step;
+//! a stamp that is taken late puts it below, too. The clock therefore looks for the *upper* edge of the readings: the
+//! slope at which the readings that make it lie around the middle of the window (Moon, Skelly and Towsley, INFOCOM
+//! 1999, for one direction), with a soft edge as the clock between hub and node has. A thousand readings find the edge
+//! of a step to a thousandth of it.
 //! Real-time: no allocation, no lock, no system call.
 
 use crate::{
+    envelope::{Edge, edge, zero},
     time::{Nanos, NodeClock, Timestamp},
     units::{Drift, OutputPosition, SampleRate},
 };
@@ -28,10 +32,21 @@ const BUCKET: f64 = 0.25;
 /// simulation: 0.4 µs against 4 µs with 10 s on a card with interrupt jitter).
 const BUCKETS: usize = 120;
 
-/// How far a crystal is usually off, and by how many frames a reading at least: what the first seconds say of the rate
-/// counts by how well it could be known, and the rest is what was believed before (Bayes' rule for a line).
+/// Highest readings kept of each bucket, in which there are about fifty.
+const KEPT: usize = 4;
+
+/// How wide the edge is, as a share of how far readings lie below it on average (half a step), and the least of it in
+/// frames: 1 µs. Wider edges are worse where steps are long, narrower ones hang on a single reading.
+const WIDTH_SHARE: f64 = 0.005;
+const MIN_WIDTH: f64 = 0.05;
+
+/// How far a crystal is usually off: what the first seconds say of the rate counts by how well it could be known, and
+/// the rest is what was believed before (Bayes' rule for a line).
 const USUAL_DRIFT: f64 = 50e-6;
-const READING_NOISE: f64 = 0.5;
+
+/// The gap below the highest of a few readings: how far they lie below the edge on average, divided by how many there
+/// were, times this.
+const GAP: f64 = 2.0;
 
 /// Readings before the first answer is given.
 const MIN_READINGS: u32 = 8;
@@ -47,22 +62,58 @@ struct Point {
     ahead: f64,
 }
 
+/// The highest readings of a quarter of a second.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    start: f64,
+    points: [Point; KEPT],
+    len: usize,
+    count: u32,
+}
+
+impl Bucket {
+    /// Keeps a reading if it is among the highest; says whether it is the highest of all.
+    fn add(&mut self, point: Point, slope: f64) -> bool {
+        self.count += 1;
+        let height = |p: &Point| p.ahead - slope * p.at;
+        let kept = &self.points[..self.len];
+        let highest = kept.iter().all(|other| height(other) < height(&point));
+        if self.len < KEPT {
+            self.points[self.len] = point;
+            self.len += 1;
+        } else if let Some(lowest) = self.points.iter_mut().min_by(|a, b| height(a).total_cmp(&height(b)))
+            && height(lowest) < height(&point)
+        {
+            *lowest = point;
+        }
+        highest
+    }
+
+    fn points(&self) -> impl Iterator<Item = Point> + Clone + '_ {
+        self.points[..self.len].iter().copied()
+    }
+}
+
 /// Learns the rate and the phase of a converter from its readings.
 #[derive(Clone, Debug)]
 pub struct DacClock {
     rate: f64,
     origin: Option<DacReading>,
-    /// The highest point of each bucket, oldest first from `head`.
-    points: [Point; BUCKETS],
-    head: usize,
+    /// The newest is at `newest`; the others before it, around the end.
+    buckets: [Bucket; BUCKETS],
+    newest: usize,
     len: usize,
-    current: Option<(f64, Point)>,
     readings: u32,
     /// The slope that was believed before the first reading.
     prior: f64,
     slope: f64,
+    /// The line's value at `middle`.
+    middle: f64,
     height: f64,
-    spread: f64,
+    /// How far readings lie below the line on average, in frames.
+    below: f64,
+    /// How far the line may be off at its newest end, in frames.
+    deviation: f64,
     outliers: u32,
 }
 
@@ -72,15 +123,16 @@ impl DacClock {
         Self {
             rate: f64::from(rate.hertz()),
             origin: None,
-            points: [Point::default(); BUCKETS],
-            head: 0,
+            buckets: [Bucket::default(); BUCKETS],
+            newest: 0,
             len: 0,
-            current: None,
             readings: 0,
             prior: 0.0,
             slope: 0.0,
+            middle: 0.0,
             height: 0.0,
-            spread: 0.0,
+            below: 0.0,
+            deviation: 0.0,
             outliers: 0,
         }
     }
@@ -99,7 +151,8 @@ impl DacClock {
         let at = (reading.at - origin.at).as_secs_f64();
         let played = reading.played.0 as f64 - origin.played.0 as f64;
         let point = Point { at, ahead: played - at * self.rate };
-        if self.readings >= MIN_READINGS && (point.ahead - self.line(at)).abs() > OUTLIER * self.rate {
+        let below = self.line(at) - point.ahead;
+        if self.readings >= MIN_READINGS && below.abs() > OUTLIER * self.rate {
             self.outliers += 1;
             if self.outliers > 20 {
                 self.reset();
@@ -108,35 +161,29 @@ impl DacClock {
         }
         self.outliers = 0;
         self.readings = self.readings.saturating_add(1);
+        self.below += (below.max(0.0) - self.below) / f64::from(self.readings.min(2_000));
         let slope = self.slope;
-        let residual = |p: Point| p.ahead - slope * p.at;
-        match &mut self.current {
-            Some((start, best)) if at - *start < BUCKET => {
-                if residual(point) > residual(*best) {
-                    *best = point;
-                    if self.len < 4 {
-                        self.fit();
-                    }
-                } else if self.len == 0 && self.readings == MIN_READINGS {
-                    self.fit();
-                }
-            }
-            _ => {
-                if let Some((_, best)) = self.current {
-                    self.push(best);
-                }
-                self.current = Some((at, point));
+        let bucket = &mut self.buckets[self.newest];
+        if self.len > 0 && at - bucket.start < BUCKET {
+            // What is known is little at first: every reading that lies higher than those before it counts.
+            if bucket.add(point, slope) && self.len < 4 || self.readings == MIN_READINGS {
                 self.fit();
             }
+            return;
         }
+        self.fit();
+        self.newest = (self.newest + 1) % BUCKETS;
+        self.len = (self.len + 1).min(BUCKETS);
+        self.buckets[self.newest] = Bucket { start: at, ..Bucket::default() };
+        self.buckets[self.newest].add(point, slope);
     }
 
     /// When the converter emits a frame; `None` until enough was heard of it.
     pub fn instant_of(&self, frame: OutputPosition) -> Option<Timestamp<NodeClock>> {
         let origin = self.origin.filter(|_| self.is_known())?;
-        // Solve frame = rate * t + height + slope * t for t.
+        // Solve frame = rate * t + height + slope * (t - middle) for t.
         let frames = frame.0 as f64 - origin.played.0 as f64;
-        let seconds = (frames - self.height) / (self.rate + self.slope);
+        let seconds = (frames - self.height + self.slope * self.middle) / (self.rate + self.slope);
         Some(origin.at + Nanos::from_secs_f64(seconds))
     }
 
@@ -155,63 +202,63 @@ impl DacClock {
         self.rate + self.slope
     }
 
-    /// How far the readings scatter below the line: the quality of this converter's position.
+    /// How far [`Self::instant_of`] may be off: more than this in fewer than one of twenty cases, if the converter's own
+    /// counter is right.
+    pub fn uncertainty(&self) -> Nanos {
+        Nanos::from_secs_f64(2.0 * self.deviation / self.rate)
+    }
+
+    /// How far readings lie below the line on average: half a step of the counter, and what stamps come late.
     pub fn spread(&self) -> Nanos {
-        Nanos::from_secs_f64(self.spread / self.rate)
+        Nanos::from_secs_f64(self.below / self.rate)
     }
 
     fn line(&self, at: f64) -> f64 {
-        self.height + self.slope * at
+        self.height + self.slope * (at - self.middle)
     }
 
-    fn push(&mut self, point: Point) {
-        let slot = (self.head + self.len) % BUCKETS;
-        self.points[slot] = point;
-        if self.len < BUCKETS {
-            self.len += 1;
-        } else {
-            self.head = (self.head + 1) % BUCKETS;
-        }
+    fn window(&self) -> impl Iterator<Item = &Bucket> + Clone + '_ {
+        (0..self.len).map(|age| &self.buckets[(self.newest + BUCKETS - age) % BUCKETS])
     }
 
-    fn iter(&self) -> impl Iterator<Item = Point> + '_ {
-        (0..self.len).map(|i| self.points[(self.head + i) % BUCKETS])
-    }
-
-    /// A least-squares line through the highest points, drawn again without those that lie far below it.
+    /// Draws the line along the upper edge of the readings.
     fn fit(&mut self) {
-        let floor = |this: &Self, keep_above: f64| {
-            let (mut n, mut sx, mut sy, mut sxx, mut sxy) = (0.0, 0.0, 0.0, 0.0, 0.0);
-            for p in this.iter().chain(this.current.map(|(_, best)| best)) {
-                if p.ahead - this.line(p.at) >= keep_above {
-                    n += 1.0;
-                    sx += p.at;
-                    sy += p.ahead;
-                    sxx += p.at * p.at;
-                    sxy += p.at * p.ahead;
-                }
-            }
-            (n, sx, sy, sxx, sxy)
-        };
-        for keep_above in [f64::NEG_INFINITY, -1.0, -0.5] {
-            let keep_above = if keep_above.is_finite() { keep_above * 2.5 * self.spread.max(0.02) } else { keep_above };
-            let (n, sx, sy, sxx, sxy) = floor(self, keep_above);
-            if n < 1.0 {
-                break;
-            }
-            let (spread_x, spread_xy) = (sxx - sx * sx / n, sxy - sx * sy / n);
-            let doubt = (self.spread.max(READING_NOISE) / (USUAL_DRIFT * self.rate)).powi(2);
-            let slope = (spread_xy + doubt * self.prior) / (spread_x + doubt);
-            self.slope = slope.clamp(-MAX_DRIFT * self.rate, MAX_DRIFT * self.rate);
-            self.height = (sy - self.slope * sx) / n;
-            let (slope, height) = (self.slope, self.height);
-            let below = |p: Point| (height + slope * p.at - p.ahead).abs();
-            let points = self.iter().chain(self.current.map(|(_, best)| best));
-            let (count, sum) = points.fold((0.0, 0.0), |(count, sum), p| (count + 1.0, sum + below(p)));
-            self.spread = if count > 0.0 { sum / count } else { 0.0 };
+        let (first, last) = self.window().fold((f64::INFINITY, 0.0_f64), |(first, last), bucket| {
+            bucket.points().fold((first, last), |(first, last), point| (first.min(point.at), last.max(point.at)))
+        });
+        if !first.is_finite() {
+            return;
         }
+        let middle = f64::midpoint(first, last);
+        let count: f64 = self.window().map(|bucket| f64::from(bucket.count)).sum();
+        let width = (WIDTH_SHARE * self.below).max(MIN_WIDTH);
+        let along = |slope: f64| -> Option<Edge> {
+            let points = self.window().flat_map(Bucket::points);
+            edge(points.map(|p| (p.at - middle, slope * (p.at - middle) - p.ahead)), count, width)
+        };
+        let limit = MAX_DRIFT * self.rate;
+        let curvature = |edge: &Edge| (edge.at_variance / width).max(1e-12);
+        let measured = zero(self.slope, (-limit, limit), SLOPE_TOLERANCE * self.rate, |slope| {
+            along(slope).map_or((0.0, 1.0), |edge| (edge.at, curvature(&edge)))
+        });
+        let Some(found) = along(measured) else { return };
+        let gap = GAP * self.below.max(0.5) / count;
+        let span = (last - first).max(1e-3);
+        let variance = found.at_chance / curvature(&found).powi(2) + (3.0 * gap / span).powi(2);
+        let (known, believed) = (1.0 / variance.max(1e-18), 1.0 / (USUAL_DRIFT * self.rate).powi(2));
+        let slope = ((known * measured + believed * self.prior) / (known + believed)).clamp(-limit, limit);
+        let Some(edge) = along(slope) else { return };
+        self.slope = slope;
+        self.middle = middle;
+        // Evenly spread readings lie a width below their edge; more than the gap above the highest it is not.
+        self.height = (width - edge.touching).min(gap - edge.floor);
+        let slope_variance = 1.0 / (known + believed);
+        self.deviation = (width * width * edge.share + gap * gap + slope_variance * span * span / 4.0).sqrt();
     }
 }
+
+/// A part in a thousand million.
+const SLOPE_TOLERANCE: f64 = 1e-9;
 
 #[cfg(test)]
 mod tests {
@@ -242,18 +289,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fine_counter_is_followed_to_a_few_microseconds() {
-        for ppm in [-100.0, 0.0, 40.0, 100.0] {
-            let worst = worst_error(ppm, 1, 20.0);
-            assert!(worst < 25e-6, "{worst} s at {ppm} ppm");
-        }
-    }
-
-    #[test]
-    fn a_counter_that_moves_in_milliseconds_is_followed_to_its_edge() {
-        for ppm in [-100.0, 0.0, 40.0] {
-            let worst = worst_error(ppm, 48, 40.0);
-            assert!(worst < 60e-6, "{worst} s at {ppm} ppm");
+    fn a_counter_is_followed_to_the_edge_of_its_steps() {
+        for (quantum, seconds, limit) in [(1, 20.0, 3e-6), (48, 40.0, 6e-6), (480, 60.0, 40e-6)] {
+            for ppm in [-100.0, 0.0, 40.0, 100.0] {
+                let worst = worst_error(ppm, quantum, seconds);
+                println!("steps of {quantum} frames, {ppm} ppm: {:.2} µs", worst * 1e6);
+                assert!(worst < limit, "{worst} s at {ppm} ppm in steps of {quantum}");
+            }
         }
     }
 
