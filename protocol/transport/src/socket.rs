@@ -1,6 +1,7 @@
 //! One UDP port for QUIC and clock packets.
 //!
-//! quinn sees a socket on which only QUIC arrives; clock packets are taken out below it and go to the [`Registry`].
+//! quinn sees a socket on which only QUIC arrives; clock packets are taken out below it and go to the [`Registry`], each
+//! with the instant at which the kernel got it, where the kernel tells.
 //!
 //! **Receive offload (GRO) is switched off.** With it the kernel glues datagrams of one sender together and keeps one
 //! receive stamp for all of them, which is exactly the time that a clock packet is sent for; and quinn would reserve
@@ -10,7 +11,12 @@
 //! quinn sets `IP_TOS` on what it sends, to its ECN bits alone; that is left as it is, and clock packets go out without
 //! any mark. Both are the place where media and clock packets can be marked EF.
 
+#[cfg(target_os = "linux")]
+mod receive;
+mod stamp;
+
 use std::{
+    cell::OnceCell,
     fmt,
     future::Future,
     io::{self, IoSliceMut},
@@ -21,11 +27,12 @@ use std::{
 };
 
 use quinn::{AsyncUdpSocket, UdpPoller};
-use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{io::Interest, net::UdpSocket};
-use unisono_core::time::Timestamp;
+use unisono_core::time::{Nanos, Timestamp};
 
+use self::stamp::{Moment, Moments};
 use crate::{
     clock::{LocalClock, now},
     registry::Registry,
@@ -47,6 +54,7 @@ pub(crate) struct SharedSocket {
     io: UdpSocket,
     state: UdpSocketState,
     receive_segments: usize,
+    moments: Moments,
     registry: Registry,
 }
 
@@ -63,8 +71,10 @@ impl SharedSocket {
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         let state = UdpSocketState::new((&socket).into())?;
         let receive_segments = if disable_receive_offload(&socket) { 1 } else { state.gro_segments() };
+        #[cfg(target_os = "linux")]
+        receive::enable_stamps(&socket);
         let io = UdpSocket::from_std(socket.into())?;
-        Ok(Self { io, state, receive_segments, registry: Registry::default() })
+        Ok(Self { io, state, receive_segments, moments: Moments::default(), registry: Registry::default() })
     }
 
     /// Who waits for clock packets.
@@ -83,19 +93,47 @@ impl SharedSocket {
         })
     }
 
-    /// One receive call, and when what it gave had arrived. The only place that knows where receive stamps come from:
-    /// here they are taken right after the call, one for all.
-    fn receive(&self, buffers: &mut [IoSliceMut<'_>], metas: &mut [RecvMeta]) -> io::Result<Arrivals> {
-        let count = self.state.recv((&self.io).into(), buffers, metas)?;
-        Ok(Arrivals { count, at: now() })
+    /// Receives until there is nothing more or the buffers are full.
+    #[cfg(target_os = "linux")]
+    fn receive(
+        &self,
+        buffers: &mut [IoSliceMut<'_>],
+        metas: &mut [RecvMeta],
+        arrivals: &mut Arrivals,
+    ) -> io::Result<()> {
+        for ((buffer, meta), stamp) in buffers.iter_mut().zip(metas).zip(&mut arrivals.stamps) {
+            (*meta, *stamp) = receive::receive(&self.io, buffer)?;
+            arrivals.count += 1;
+        }
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn receive(
+        &self,
+        buffers: &mut [IoSliceMut<'_>],
+        metas: &mut [RecvMeta],
+        arrivals: &mut Arrivals,
+    ) -> io::Result<()> {
+        arrivals.count = self.state.recv((&self.io).into(), buffers, metas)?;
+        Ok(())
     }
 
     /// Receives, and hands clock packets to who waits for them. Returns the number of buffers that hold QUIC.
     fn receive_quic(&self, buffers: &mut [IoSliceMut<'_>], metas: &mut [RecvMeta]) -> io::Result<usize> {
-        let arrivals = self.receive(buffers, metas)?;
-        Ok(split(&mut buffers[..arrivals.count], &mut metas[..arrivals.count], |index, meta, datagram| {
+        let mut arrivals = Arrivals::default();
+        let result = self.io.try_io(Interest::READABLE, || self.receive(buffers, metas, &mut arrivals));
+        let count = arrivals.count;
+        if count == 0 {
+            result?;
+        }
+        // Otherwise an error came after what is there, and all that matters of it is known to the runtime: that it is
+        // to wait until there is more.
+        let moment = OnceCell::new();
+        Ok(split(&mut buffers[..count], &mut metas[..count], |index, meta, datagram| {
             let path = Path { remote: meta.addr, local: meta.dst_ip };
-            self.registry.deliver(path, arrivals.of(index), datagram);
+            let moment: &Moment = moment.get_or_init(|| self.moments.read());
+            self.registry.deliver(path, moment.arrival(arrivals.stamps.get(index).copied().flatten()), datagram);
         }))
     }
 }
@@ -117,7 +155,7 @@ impl AsyncUdpSocket for SharedSocket {
     ) -> Poll<io::Result<usize>> {
         for _ in 0..MAX_ROUNDS {
             ready!(self.io.poll_recv_ready(context))?;
-            match self.io.try_io(Interest::READABLE, || self.receive_quic(buffers, metas)) {
+            match self.receive_quic(buffers, metas) {
                 Ok(0) => {}
                 Ok(count) => return Poll::Ready(Ok(count)),
                 Err(error) if is_passing(error.kind()) => {}
@@ -145,17 +183,12 @@ impl AsyncUdpSocket for SharedSocket {
     }
 }
 
-/// What one receive call gave.
+/// What was received in one go.
+#[derive(Default)]
 struct Arrivals {
     count: usize,
-    at: Timestamp<LocalClock>,
-}
-
-impl Arrivals {
-    /// When the datagrams in a buffer arrived.
-    fn of(&self, _buffer: usize) -> Timestamp<LocalClock> {
-        self.at
-    }
+    /// The kernel's stamp of each buffer's datagram.
+    stamps: [Option<Nanos>; BATCH_SIZE],
 }
 
 /// Waits on behalf of one connection until the socket can take more.
@@ -219,8 +252,6 @@ const RECEIVE_BUFFER: usize = 1024 * 1024;
 #[cfg(test)]
 mod tests {
     use std::{net::Ipv4Addr, task::Waker};
-
-    use quinn_udp::BATCH_SIZE;
 
     use super::*;
 
