@@ -8,12 +8,15 @@
 //! 64 times the receive memory (3 MB instead of 47 kB). What it saves, system calls at thousands of packets a second,
 //! no stream of sound needs. Buffers with several datagrams are split all the same: another system may glue, too.
 //!
-//! quinn sets `IP_TOS` on what it sends, to its ECN bits alone; that is left as it is, and clock packets go out without
-//! any mark. Both are the place where media and clock packets can be marked EF.
+//! On Linux all that leaves is marked EF, so that an access point sends it as it does a call.
 
 #[cfg(target_os = "linux")]
 mod receive;
+#[cfg(target_os = "linux")]
+mod send;
 mod stamp;
+#[cfg(test)]
+mod tests;
 
 use std::{
     cell::OnceCell,
@@ -72,7 +75,10 @@ impl SharedSocket {
         let state = UdpSocketState::new((&socket).into())?;
         let receive_segments = if disable_receive_offload(&socket) { 1 } else { state.gro_segments() };
         #[cfg(target_os = "linux")]
-        receive::enable_stamps(&socket);
+        {
+            receive::enable_stamps(&socket);
+            send::prioritise(&socket);
+        }
         let io = UdpSocket::from_std(socket.into())?;
         Ok(Self { io, state, receive_segments, moments: Moments::default(), registry: Registry::default() })
     }
@@ -88,9 +94,20 @@ impl SharedSocket {
             Transmit { destination: path.remote, ecn: None, contents: packet, segment_size: None, src_ip: path.local };
         self.io.try_io(Interest::WRITABLE, || {
             let at = now();
-            self.state.try_send((&self.io).into(), &transmit)?;
+            self.send_marked(&transmit, || self.state.try_send((&self.io).into(), &transmit))?;
             Ok(at)
         })
+    }
+
+    /// Sends with a mark, or in quinn's way what cannot be sent so. That sees the same error, and knows what to do about
+    /// it: it learns that there is no segmentation, leaves out what the kernel does not know, and logs what remains.
+    fn send_marked(&self, transmit: &Transmit<'_>, otherwise: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        match send::send(&self.io, transmit) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {}
+            sent => return sent,
+        }
+        otherwise()
     }
 
     /// Receives until there is nothing more or the buffers are full.
@@ -144,7 +161,8 @@ impl AsyncUdpSocket for SharedSocket {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        self.io.try_io(Interest::WRITABLE, || self.state.send((&self.io).into(), transmit))
+        let otherwise = || self.state.send((&self.io).into(), transmit);
+        self.io.try_io(Interest::WRITABLE, || self.send_marked(transmit, otherwise))
     }
 
     fn poll_recv(
@@ -248,85 +266,3 @@ const MAX_ROUNDS: usize = 8;
 
 /// What the kernel may hold for us, in bytes: tens of milliseconds of a busy hub's traffic.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use std::{net::Ipv4Addr, task::Waker};
-
-    use super::*;
-
-    const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-    /// What quinn gets in one poll.
-    fn poll(socket: &SharedSocket) -> Poll<Vec<Vec<u8>>> {
-        let mut memory = vec![vec![0; 2_000]; BATCH_SIZE];
-        let mut buffers: Vec<_> = memory.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
-        let mut metas = [RecvMeta::default(); BATCH_SIZE];
-        let mut context = Context::from_waker(Waker::noop());
-        let count = ready!(socket.poll_recv(&mut context, &mut buffers, &mut metas)).unwrap();
-        let received = buffers[..count].iter().zip(&metas);
-        Poll::Ready(received.map(|(buffer, meta)| buffer[..meta.len].to_vec()).collect())
-    }
-
-    #[tokio::test]
-    async fn quinn_gets_quic_and_nothing_else() {
-        let socket = SharedSocket::bind(ANY).unwrap();
-        let sender = UdpSocket::bind(ANY).await.unwrap();
-        for datagram in [b"\x01a", b"\x40b", b"\x3fc", b"\xffd"] {
-            sender.send_to(datagram, socket.local_addr().unwrap()).await.unwrap();
-        }
-        socket.io.readable().await.unwrap();
-        assert_eq!(poll(&socket), Poll::Ready(vec![b"\x40b".to_vec(), b"\xffd".to_vec()]));
-        assert_eq!(socket.registry.counters().unknown, 2);
-    }
-
-    #[tokio::test]
-    async fn a_clock_packet_is_stamped_before_it_leaves() {
-        let socket = SharedSocket::bind(ANY).unwrap();
-        let receiver = std::net::UdpSocket::bind(ANY).unwrap();
-        let path = Path { remote: receiver.local_addr().unwrap(), local: None };
-        let arrivals = std::thread::spawn(move || {
-            [(); 100].map(|()| receiver.recv(&mut [0; 10]).map(|_| now::<LocalClock>()).unwrap())
-        });
-        socket.io.writable().await.unwrap();
-        let sent = [(); 100].map(|()| socket.send_clock(path, b"\x01").unwrap());
-        for (sent, arrived) in sent.iter().zip(arrivals.join().unwrap()) {
-            assert!(*sent < arrived);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_flood_of_clock_packets_leaves_other_tasks_their_turn() {
-        let socket = SharedSocket::bind(ANY).unwrap();
-        let sender = UdpSocket::bind(ANY).await.unwrap();
-        let one_turn = MAX_ROUNDS * BATCH_SIZE;
-        for _ in 0..one_turn + 10 {
-            sender.send_to(b"\x01", socket.local_addr().unwrap()).await.unwrap();
-        }
-        socket.io.readable().await.unwrap();
-        assert_eq!(poll(&socket), Poll::Pending);
-        assert_eq!(socket.registry.counters().unknown, one_turn as u64);
-        assert_eq!(poll(&socket), Poll::Pending);
-        assert_eq!(socket.registry.counters().unknown, one_turn as u64 + 10);
-    }
-
-    /// Datagrams that one call sends together are those that the kernel would glue.
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn datagrams_are_not_glued_together() {
-        let socket = SharedSocket::bind(ANY).unwrap();
-        let sender = SharedSocket::bind(ANY).unwrap();
-        sender.io.writable().await.unwrap();
-        let transmit = Transmit {
-            destination: socket.local_addr().unwrap(),
-            ecn: None,
-            contents: &[0x40; 800],
-            segment_size: Some(100),
-            src_ip: None,
-        };
-        sender.try_send(&transmit).unwrap();
-        socket.io.readable().await.unwrap();
-        assert_eq!(poll(&socket), Poll::Ready(vec![vec![0x40; 100]; 8]));
-        assert_eq!(socket.max_receive_segments(), 1);
-    }
-}
