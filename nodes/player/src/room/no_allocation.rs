@@ -144,11 +144,14 @@ impl Room {
     }
 }
 
-/// Anchors of (milliseconds, run and position, drift).
-fn timeline(anchors: &[(i64, Option<(u32, u64)>, i32)]) -> Timeline {
+fn play(run: u32, position: u64, drift_ppb: i32) -> Option<Play> {
+    Some(Play { run, position: FramePosition(position), drift_ppb })
+}
+
+/// From so many milliseconds on each.
+fn timeline(anchors: &[(i64, Option<Play>)]) -> Timeline {
     let mut timeline = Timeline::new(RATE);
-    for (sequence, &(millis, play, drift_ppb)) in (1..).zip(anchors) {
-        let play = play.map(|(run, position)| Play { run, position: FramePosition(position), drift_ppb });
+    for (sequence, &(millis, play)) in (1..).zip(anchors) {
         timeline.insert(Anchor { sequence, at: Timestamp::from_nanos(millis * 1_000_000), play });
     }
     timeline
@@ -160,13 +163,13 @@ fn whatever_is_played_the_renderer_neither_allocates_nor_frees() {
     room.order(AudioOrder::Gain(Gain::UNITY, Nanos::from_millis(20)));
     room.clock(Nanos::ZERO);
     room.turns(500, false);
-    room.order(AudioOrder::Start { generation: 1, timeline: timeline(&[(600, Some((1, 0)), 0)]) });
+    room.order(AudioOrder::Start { generation: 1, timeline: timeline(&[(600, play(1, 0, 0))]) });
     room.turns(3_000, true);
     let heard = room.frames;
     assert!(heard > 100_000, "{heard}");
 
     // The same run, faster from now on; louder; a clock that is known better.
-    room.order(AudioOrder::Timeline(timeline(&[(600, Some((1, 0)), 0), (4_000, Some((1, 163_200)), 50_000)])));
+    room.order(AudioOrder::Timeline(timeline(&[(600, play(1, 0, 0)), (4_000, play(1, 163_200, 50_000))])));
     room.order(AudioOrder::Gain(Gain::SILENT, Nanos::from_millis(500)));
     room.clock(Nanos::from_micros(20));
     room.turns(1_000, true);
@@ -185,7 +188,7 @@ fn whatever_is_played_the_renderer_neither_allocates_nor_frees() {
     // Another stream, while blocks of the last one are still about; a jump in it; its end.
     let start = room.millis + 100;
     room.order(AudioOrder::Stop);
-    let jump = timeline(&[(start, Some((7, 0)), 0), (start + 500, Some((8, 48_000)), 0), (start + 2_000, None, 0)]);
+    let jump = timeline(&[(start, play(7, 0, 0)), (start + 500, play(8, 48_000, 0)), (start + 2_000, None)]);
     room.order(AudioOrder::Start { generation: 2, timeline: jump });
     room.turns(20, true);
     (room.generation, room.run, room.next) = (2, 7, 0);
