@@ -48,7 +48,9 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         std::io::stdin().read_line(&mut code).context("the recovery code cannot be read")?;
         engine::recover(&settings.engine, &code)?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    // One thread: what is done between two packets is short, and to hand a packet to another thread takes longer. Disks
+    // and encoders have threads of their own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("no event loop")?.block_on(async {
         let stop = stopped(with_parent).context("signals cannot be caught")?;
         let listener = TcpListener::bind(settings.api).await.map_err(|error| {

@@ -2,5 +2,6 @@
 
 pub mod config;
 pub mod output;
+mod realtime;
 pub mod room;
 pub mod session;

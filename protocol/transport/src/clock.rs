@@ -1,6 +1,11 @@
 //! The clock that every stamp here is read from: `CLOCK_MONOTONIC_RAW`, which nobody steps or slews.
 
-use unisono_core::time::Timestamp;
+#[cfg(any(target_os = "android", target_os = "linux"))]
+use nix::{
+    sys::time::TimeValLike,
+    time::{ClockId, clock_gettime},
+};
+use unisono_core::time::{Nanos, Timestamp};
 
 /// This machine's clock, wherever it does not matter yet whether it serves as a hub's or as a node's.
 #[derive(Clone, Copy, Debug)]
@@ -14,13 +19,17 @@ pub fn now<C>() -> Timestamp<C> {
     Timestamp::from_nanos(reading())
 }
 
+/// Reads the wall clock, since 1970: for telling the age of what the kernel has stamped, and nothing else. `None` where
+/// the kernel stamps nothing.
+pub(crate) fn wall_clock() -> Option<Nanos> {
+    #[cfg(target_os = "linux")]
+    return clock_gettime(ClockId::CLOCK_REALTIME).ok().map(|time| Nanos::new(time.num_nanoseconds()));
+    #[cfg(not(target_os = "linux"))]
+    return None;
+}
+
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn reading() -> i64 {
-    use nix::{
-        sys::time::TimeValLike,
-        time::{ClockId, clock_gettime},
-    };
-
     // The kernel has had this clock since 2.6.28 and the call has no other way to fail.
     clock_gettime(ClockId::CLOCK_MONOTONIC_RAW).map_or(0, |time| time.num_nanoseconds())
 }
@@ -37,7 +46,7 @@ fn reading() -> i64 {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use unisono_core::time::{HubClock, Nanos};
+    use unisono_core::time::HubClock;
 
     use super::*;
 

@@ -1,16 +1,25 @@
 //! One UDP port for QUIC and clock packets.
 //!
-//! quinn sees a socket on which only QUIC arrives; clock packets are taken out below it and go to the [`Registry`].
+//! quinn sees a socket on which only QUIC arrives; clock packets are taken out below it and go to the [`Registry`], each
+//! with the instant at which the kernel got it, where the kernel tells.
 //!
 //! **Receive offload (GRO) is switched off.** With it the kernel glues datagrams of one sender together and keeps one
 //! receive stamp for all of them, which is exactly the time that a clock packet is sent for; and quinn would reserve
 //! 64 times the receive memory (3 MB instead of 47 kB). What it saves, system calls at thousands of packets a second,
 //! no stream of sound needs. Buffers with several datagrams are split all the same: another system may glue, too.
 //!
-//! quinn sets `IP_TOS` on what it sends, to its ECN bits alone; that is left as it is, and clock packets go out without
-//! any mark. Both are the place where media and clock packets can be marked EF.
+//! On Linux all that leaves is marked EF, so that an access point sends it as it does a call.
+
+#[cfg(target_os = "linux")]
+mod receive;
+#[cfg(target_os = "linux")]
+mod send;
+mod stamp;
+#[cfg(test)]
+mod tests;
 
 use std::{
+    cell::OnceCell,
     fmt,
     future::Future,
     io::{self, IoSliceMut},
@@ -21,11 +30,12 @@ use std::{
 };
 
 use quinn::{AsyncUdpSocket, UdpPoller};
-use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{io::Interest, net::UdpSocket};
-use unisono_core::time::Timestamp;
+use unisono_core::time::{Nanos, Timestamp};
 
+use self::stamp::{Moment, Moments};
 use crate::{
     clock::{LocalClock, now},
     registry::Registry,
@@ -47,6 +57,7 @@ pub(crate) struct SharedSocket {
     io: UdpSocket,
     state: UdpSocketState,
     receive_segments: usize,
+    moments: Moments,
     registry: Registry,
 }
 
@@ -63,8 +74,13 @@ impl SharedSocket {
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         let state = UdpSocketState::new((&socket).into())?;
         let receive_segments = if disable_receive_offload(&socket) { 1 } else { state.gro_segments() };
+        #[cfg(target_os = "linux")]
+        {
+            receive::enable_stamps(&socket);
+            send::prioritise(&socket);
+        }
         let io = UdpSocket::from_std(socket.into())?;
-        Ok(Self { io, state, receive_segments, registry: Registry::default() })
+        Ok(Self { io, state, receive_segments, moments: Moments::default(), registry: Registry::default() })
     }
 
     /// Who waits for clock packets.
@@ -78,24 +94,63 @@ impl SharedSocket {
             Transmit { destination: path.remote, ecn: None, contents: packet, segment_size: None, src_ip: path.local };
         self.io.try_io(Interest::WRITABLE, || {
             let at = now();
-            self.state.try_send((&self.io).into(), &transmit)?;
+            self.send_marked(&transmit, || self.state.try_send((&self.io).into(), &transmit))?;
             Ok(at)
         })
     }
 
-    /// One receive call, and when what it gave had arrived. The only place that knows where receive stamps come from:
-    /// here they are taken right after the call, one for all.
-    fn receive(&self, buffers: &mut [IoSliceMut<'_>], metas: &mut [RecvMeta]) -> io::Result<Arrivals> {
-        let count = self.state.recv((&self.io).into(), buffers, metas)?;
-        Ok(Arrivals { count, at: now() })
+    /// Sends with a mark, or in quinn's way what cannot be sent so. That sees the same error, and knows what to do about
+    /// it: it learns that there is no segmentation, leaves out what the kernel does not know, and logs what remains.
+    fn send_marked(&self, transmit: &Transmit<'_>, otherwise: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        match send::send(&self.io, transmit) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {}
+            sent => return sent,
+        }
+        otherwise()
+    }
+
+    /// Receives until there is nothing more or the buffers are full.
+    #[cfg(target_os = "linux")]
+    fn receive(
+        &self,
+        buffers: &mut [IoSliceMut<'_>],
+        metas: &mut [RecvMeta],
+        arrivals: &mut Arrivals,
+    ) -> io::Result<()> {
+        for ((buffer, meta), stamp) in buffers.iter_mut().zip(metas).zip(&mut arrivals.stamps) {
+            (*meta, *stamp) = receive::receive(&self.io, buffer)?;
+            arrivals.count += 1;
+        }
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn receive(
+        &self,
+        buffers: &mut [IoSliceMut<'_>],
+        metas: &mut [RecvMeta],
+        arrivals: &mut Arrivals,
+    ) -> io::Result<()> {
+        arrivals.count = self.state.recv((&self.io).into(), buffers, metas)?;
+        Ok(())
     }
 
     /// Receives, and hands clock packets to who waits for them. Returns the number of buffers that hold QUIC.
     fn receive_quic(&self, buffers: &mut [IoSliceMut<'_>], metas: &mut [RecvMeta]) -> io::Result<usize> {
-        let arrivals = self.receive(buffers, metas)?;
-        Ok(split(&mut buffers[..arrivals.count], &mut metas[..arrivals.count], |index, meta, datagram| {
+        let mut arrivals = Arrivals::default();
+        let result = self.io.try_io(Interest::READABLE, || self.receive(buffers, metas, &mut arrivals));
+        let count = arrivals.count;
+        if count == 0 {
+            result?;
+        }
+        // Otherwise an error came after what is there, and all that matters of it is known to the runtime: that it is
+        // to wait until there is more.
+        let moment = OnceCell::new();
+        Ok(split(&mut buffers[..count], &mut metas[..count], |index, meta, datagram| {
             let path = Path { remote: meta.addr, local: meta.dst_ip };
-            self.registry.deliver(path, arrivals.of(index), datagram);
+            let moment: &Moment = moment.get_or_init(|| self.moments.read());
+            self.registry.deliver(path, moment.arrival(arrivals.stamps.get(index).copied().flatten()), datagram);
         }))
     }
 }
@@ -106,7 +161,8 @@ impl AsyncUdpSocket for SharedSocket {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        self.io.try_io(Interest::WRITABLE, || self.state.send((&self.io).into(), transmit))
+        let otherwise = || self.state.send((&self.io).into(), transmit);
+        self.io.try_io(Interest::WRITABLE, || self.send_marked(transmit, otherwise))
     }
 
     fn poll_recv(
@@ -117,7 +173,7 @@ impl AsyncUdpSocket for SharedSocket {
     ) -> Poll<io::Result<usize>> {
         for _ in 0..MAX_ROUNDS {
             ready!(self.io.poll_recv_ready(context))?;
-            match self.io.try_io(Interest::READABLE, || self.receive_quic(buffers, metas)) {
+            match self.receive_quic(buffers, metas) {
                 Ok(0) => {}
                 Ok(count) => return Poll::Ready(Ok(count)),
                 Err(error) if is_passing(error.kind()) => {}
@@ -145,17 +201,12 @@ impl AsyncUdpSocket for SharedSocket {
     }
 }
 
-/// What one receive call gave.
+/// What was received in one go.
+#[derive(Default)]
 struct Arrivals {
     count: usize,
-    at: Timestamp<LocalClock>,
-}
-
-impl Arrivals {
-    /// When the datagrams in a buffer arrived.
-    fn of(&self, _buffer: usize) -> Timestamp<LocalClock> {
-        self.at
-    }
+    /// The kernel's stamp of each buffer's datagram.
+    stamps: [Option<Nanos>; BATCH_SIZE],
 }
 
 /// Waits on behalf of one connection until the socket can take more.
@@ -215,87 +266,3 @@ const MAX_ROUNDS: usize = 8;
 
 /// What the kernel may hold for us, in bytes: tens of milliseconds of a busy hub's traffic.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use std::{net::Ipv4Addr, task::Waker};
-
-    use quinn_udp::BATCH_SIZE;
-
-    use super::*;
-
-    const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-    /// What quinn gets in one poll.
-    fn poll(socket: &SharedSocket) -> Poll<Vec<Vec<u8>>> {
-        let mut memory = vec![vec![0; 2_000]; BATCH_SIZE];
-        let mut buffers: Vec<_> = memory.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
-        let mut metas = [RecvMeta::default(); BATCH_SIZE];
-        let mut context = Context::from_waker(Waker::noop());
-        let count = ready!(socket.poll_recv(&mut context, &mut buffers, &mut metas)).unwrap();
-        let received = buffers[..count].iter().zip(&metas);
-        Poll::Ready(received.map(|(buffer, meta)| buffer[..meta.len].to_vec()).collect())
-    }
-
-    #[tokio::test]
-    async fn quinn_gets_quic_and_nothing_else() {
-        let socket = SharedSocket::bind(ANY).unwrap();
-        let sender = UdpSocket::bind(ANY).await.unwrap();
-        for datagram in [b"\x01a", b"\x40b", b"\x3fc", b"\xffd"] {
-            sender.send_to(datagram, socket.local_addr().unwrap()).await.unwrap();
-        }
-        socket.io.readable().await.unwrap();
-        assert_eq!(poll(&socket), Poll::Ready(vec![b"\x40b".to_vec(), b"\xffd".to_vec()]));
-        assert_eq!(socket.registry.counters().unknown, 2);
-    }
-
-    #[tokio::test]
-    async fn a_clock_packet_is_stamped_before_it_leaves() {
-        let socket = SharedSocket::bind(ANY).unwrap();
-        let receiver = std::net::UdpSocket::bind(ANY).unwrap();
-        let path = Path { remote: receiver.local_addr().unwrap(), local: None };
-        let arrivals = std::thread::spawn(move || {
-            [(); 100].map(|()| receiver.recv(&mut [0; 10]).map(|_| now::<LocalClock>()).unwrap())
-        });
-        socket.io.writable().await.unwrap();
-        let sent = [(); 100].map(|()| socket.send_clock(path, b"\x01").unwrap());
-        for (sent, arrived) in sent.iter().zip(arrivals.join().unwrap()) {
-            assert!(*sent < arrived);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_flood_of_clock_packets_leaves_other_tasks_their_turn() {
-        let socket = SharedSocket::bind(ANY).unwrap();
-        let sender = UdpSocket::bind(ANY).await.unwrap();
-        let one_turn = MAX_ROUNDS * BATCH_SIZE;
-        for _ in 0..one_turn + 10 {
-            sender.send_to(b"\x01", socket.local_addr().unwrap()).await.unwrap();
-        }
-        socket.io.readable().await.unwrap();
-        assert_eq!(poll(&socket), Poll::Pending);
-        assert_eq!(socket.registry.counters().unknown, one_turn as u64);
-        assert_eq!(poll(&socket), Poll::Pending);
-        assert_eq!(socket.registry.counters().unknown, one_turn as u64 + 10);
-    }
-
-    /// Datagrams that one call sends together are those that the kernel would glue.
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn datagrams_are_not_glued_together() {
-        let socket = SharedSocket::bind(ANY).unwrap();
-        let sender = SharedSocket::bind(ANY).unwrap();
-        sender.io.writable().await.unwrap();
-        let transmit = Transmit {
-            destination: socket.local_addr().unwrap(),
-            ecn: None,
-            contents: &[0x40; 800],
-            segment_size: Some(100),
-            src_ip: None,
-        };
-        sender.try_send(&transmit).unwrap();
-        socket.io.readable().await.unwrap();
-        assert_eq!(poll(&socket), Poll::Ready(vec![vec![0x40; 100]; 8]));
-        assert_eq!(socket.max_receive_segments(), 1);
-    }
-}

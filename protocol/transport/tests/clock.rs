@@ -86,6 +86,31 @@ async fn a_hub_that_listens_everywhere_answers_from_the_address_that_was_asked()
     }
 }
 
+/// The runtime has one thread, so nobody reads while it sleeps.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_packet_that_waited_to_be_read_is_told_to_have_arrived_when_it_did() {
+    let pair = Pair::connect().await;
+    let mut at_hub = pair.at_hub.clock::<HubClock>(TAG).unwrap();
+    let at_node = pair.at_node.clock::<NodeClock>(TAG).unwrap();
+    let mut stamped = 0;
+    for sequence in 1.. {
+        let before = now::<HubClock>();
+        at_node.send(&probe(sequence).encode()).unwrap();
+        let sent = now::<HubClock>();
+        std::thread::sleep(Duration::from_millis(5));
+        let received = within(at_hub.recv()).await.unwrap();
+        assert!(received.at > before);
+        // The kernel begins to stamp a moment after it was asked to, and a machine that is very busy lets a packet wait
+        // for longer than a stamp is believed.
+        stamped += u32::from(received.at < sent + Nanos::from_millis(1));
+        if stamped == 10 {
+            return;
+        }
+        assert!(sequence < 200, "{stamped} packets have a stamp");
+    }
+}
+
 #[tokio::test]
 async fn changed_repeated_and_turned_packets_are_dropped_and_counted() {
     let Exchange { pair, relay, mut at_hub, mut at_node } = exchange().await;

@@ -26,6 +26,10 @@ impl History {
         }
     }
 
+    pub(super) fn memory(&self) -> impl Iterator<Item = &[f32]> {
+        self.channels.iter().map(Vec::as_slice)
+    }
+
     pub(super) fn clear(&mut self) {
         self.first = 0;
         self.frames = 0;

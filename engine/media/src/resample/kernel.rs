@@ -44,6 +44,10 @@ impl Kernel {
         Self { taps, rows }
     }
 
+    pub(super) const fn memory(&self) -> &[f32] {
+        &self.rows
+    }
+
     /// The taps at `phase + between` phases into a frame, where `phase` is less than there are phases and `between` is 0
     /// to 1. They may be written to `scratch`, which holds as many. Real-time: no allocation, no lock, no system call.
     pub(super) fn at<'a>(&'a self, phase: usize, between: f32, scratch: &'a mut [f32]) -> &'a [f32] {

@@ -43,6 +43,11 @@ impl Resampler {
         Self { kernel, history: History::new(channels, capacity_frames) }
     }
 
+    /// Every piece of memory that the real-time methods read and write, for who wants to lock it.
+    pub fn memory(&self) -> impl Iterator<Item = &[f32]> {
+        self.history.memory().chain([self.kernel.memory()])
+    }
+
     /// Forgets what is held. Real-time: no allocation, no lock, no system call.
     pub fn clear(&mut self) {
         self.history.clear();

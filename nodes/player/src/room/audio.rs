@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use audio_thread_priority::promote_current_thread_to_real_time;
 use ringbuf::{
     HeapCons, HeapProd, HeapRb,
     traits::{Consumer, Observer, Producer, Split},
@@ -25,10 +24,13 @@ use super::{
     block::{CHANNELS, Played},
     renderer::{Rendered, Renderer},
 };
-use crate::output::{self, Fault, Gone, Output, OutputSpec};
+use crate::{
+    output::{self, Fault, Gone, Output, OutputSpec},
+    realtime,
+};
 
-/// Frames rendered at once, 5 ms at 48 kHz.
-const CHUNK: usize = 240;
+/// Frames rendered at once, 10 ms at 48 kHz: more than are played between two turns.
+const CHUNK: usize = 480;
 
 /// With less than this queued the device cannot wait for sound that is late.
 const URGENT: Nanos = Nanos::from_millis(15);
@@ -105,13 +107,8 @@ pub(super) fn spawn(
 
 impl Thread {
     fn run(mut self) {
-        // Kept as long as the thread runs. The library wants the buffer's size only where the system has a use for it.
-        let _real_time = promote_current_thread_to_real_time(0, self.rate.hertz()).inspect_err(|error| {
-            info!(
-                "the audio thread has no real-time priority, so that sound may break off while the machine is busy \
-                 ({error}); allow it with LimitRTPRIO=20 in the unit or rtprio in /etc/security/limits.conf"
-            );
-        });
+        realtime::begin();
+        self.renderer.lock_memory();
         let mut said = String::new();
         while !self.is_over() {
             let spec = self.spec.resolved();
@@ -175,17 +172,21 @@ impl Thread {
         if let Some(reading) = output.position()? {
             self.renderer.observe(reading);
         }
-        loop {
-            let room = output.room()?;
-            let frames = usize::try_from(room.writable).unwrap_or(0).min(CHUNK);
-            if frames == 0 {
-                return Ok(());
-            }
+        // What is played while this writes can wait for the next turn: to ask is a system call.
+        let mut room = output.room()?;
+        while room.writable > 0 {
+            let frames = usize::try_from(room.writable).unwrap_or(CHUNK).min(CHUNK);
             match self.renderer.render(&mut chunk[..frames * CHANNELS], room.queued < urgent) {
-                Rendered::Wait => return Ok(()),
-                Rendered::Frames(frames) => output.write(&chunk[..frames * CHANNELS])?,
-            };
+                Rendered::Wait => break,
+                Rendered::Frames(frames) => {
+                    output.write(&chunk[..frames * CHANNELS])?;
+                    let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+                    room.writable = room.writable.saturating_sub(frames);
+                    room.queued = room.queued.saturating_add(frames);
+                }
+            }
         }
+        Ok(())
     }
 
     fn take_orders(&mut self) {

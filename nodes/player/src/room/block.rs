@@ -1,10 +1,14 @@
 //! Decoded sound on its way to the audio thread.
 
+use std::slice;
+
 use ringbuf::{
     HeapCons, HeapProd, HeapRb,
     traits::{Consumer, Observer, Producer, Split},
 };
 use unisono_core::units::FramePosition;
+
+use crate::realtime::memory;
 
 /// Samples in a frame.
 pub(super) const CHANNELS: usize = 2;
@@ -67,8 +71,11 @@ pub(super) fn queue() -> (Sound, Played) {
     for _ in 0..BLOCKS {
         let samples = [0.0; MAX_FRAMES * CHANNELS];
         let block = Block { generation: 0, run: 0, start: FramePosition(0), samples, len: 0 };
+        let block = Box::new(block);
+        // A packet fills a quarter of it as a rule.
+        memory::lock_as_used(slice::from_ref(&*block));
         // As many as fit.
-        let _ = empty_in.try_push(Box::new(block));
+        let _ = empty_in.try_push(block);
     }
     (Sound { full: full_in, empty: empty_out }, Played { full: full_out, empty: empty_in })
 }

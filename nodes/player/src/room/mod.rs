@@ -13,6 +13,8 @@
 mod audio;
 mod block;
 mod decoder;
+#[cfg(test)]
+mod no_allocation;
 mod renderer;
 mod status;
 

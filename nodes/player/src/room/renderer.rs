@@ -11,6 +11,7 @@ use super::{
     audio::AudioOrder,
     block::{Block, CHANNELS, Played},
 };
+use crate::realtime::memory;
 
 /// Frames that the resampler holds at most: what the decoder runs ahead and what is read back, at 48 kHz 0.34 s.
 const HELD_FRAMES: usize = 16_384;
@@ -49,6 +50,11 @@ impl Renderer {
             pending: None,
             volume: Volume { gain: 0.0, target: 0.0, step: 0.0, rate },
         }
+    }
+
+    /// Keeps what this reads and writes in memory. Not real-time.
+    pub(super) fn lock_memory(&self) {
+        self.resampler.memory().for_each(memory::lock);
     }
 
     pub(super) fn obey(&mut self, order: AudioOrder) {

@@ -28,6 +28,8 @@ use super::{
     samples::Encoder, saturating_u32,
 };
 
+use crate::realtime::memory;
+
 pub(super) use cards::{has_default, playback_devices};
 pub(super) use quiet::quietly;
 use stamp::{Stamp, Stamps};
@@ -45,6 +47,8 @@ pub(super) struct AlsaOutput {
     fill: u32,
     stamps: Stamps,
     quality: Quality,
+    /// What was queued when the position was asked for, until more is written.
+    queued: Option<u32>,
     /// Frames written since it was prepared.
     written: u64,
     started: bool,
@@ -67,15 +71,18 @@ impl AlsaOutput {
     pub(super) fn open(name: &str, rate: SampleRate) -> Result<Self, OpenError> {
         let setup::Opened { pcm, encoder, buffer, stamps } = setup::open(name, rate)?;
         let fill = buffer_frames(rate).min(buffer);
+        let bytes = vec![0; fill as usize * encoder.frame_bytes()];
+        memory::lock(&bytes);
         Ok(Self {
             pcm,
             rate,
-            bytes: vec![0; fill as usize * encoder.frame_bytes()],
+            bytes,
             encoder,
             buffer,
             fill,
             stamps,
             quality: stamps.quality(),
+            queued: None,
             written: 0,
             started: false,
             progress: Progress::default(),
@@ -117,6 +124,7 @@ impl AlsaOutput {
 
     /// Makes a device that ran empty, or that slept with the machine, ready again.
     fn start_over(&mut self) -> Fault {
+        self.queued = None;
         self.written = 0;
         self.started = false;
         self.progress.reset();
@@ -139,14 +147,20 @@ impl Output for AlsaOutput {
     }
 
     fn room(&mut self) -> Result<Room, Fault> {
-        let look = self.look()?;
-        Ok(Room { writable: self.fill.saturating_sub(look.queued), queued: look.queued })
+        // Right after the position no second look is needed. Should it be old, less is queued by now: the next look sees
+        // what that makes of it.
+        let queued = match self.queued.take() {
+            Some(queued) => queued,
+            None => self.look()?.queued,
+        };
+        Ok(Room { writable: self.fill.saturating_sub(queued), queued })
     }
 
     fn write(&mut self, interleaved: &[f32]) -> Result<u32, Fault> {
         if let Some(lost) = self.lost {
             return Err(lost.into());
         }
+        self.queued = None;
         let frames = saturating_u32(frames_of(interleaved).0).min(self.fill) as usize;
         let length = self.encoder.encode(&interleaved[..frames * usize::from(CHANNELS)], &mut self.bytes);
         let written = self.pcm.io_bytes().writei(&self.bytes[..length]);
@@ -165,6 +179,7 @@ impl Output for AlsaOutput {
 
     fn position(&mut self) -> Result<Option<DacReading>, Fault> {
         let look = self.look()?;
+        self.queued = Some(look.queued);
         if !look.running {
             return Ok(None);
         }

@@ -1,0 +1,210 @@
+//! The audio thread's way from blocks to frames allocates and frees nothing, whatever happens to it.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+use unisono_core::{
+    playout::DacReading,
+    time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
+    timeline::{Anchor, Play, Timeline},
+    units::{Drift, FramePosition, Gain, OutputPosition, SampleRate},
+};
+
+use super::{
+    audio::AudioOrder,
+    block::{self, CHANNELS, Sound},
+    renderer::{Rendered, Renderer},
+};
+
+/// Counts what a thread allocates and frees while it is watched.
+struct Counting;
+
+thread_local! {
+    static WATCHED: Cell<bool> = const { Cell::new(false) };
+    static COUNT: Cell<u32> = const { Cell::new(0) };
+}
+
+fn count() {
+    if WATCHED.get() {
+        COUNT.set(COUNT.get() + 1);
+    }
+}
+
+// SAFETY: every call is passed on unchanged to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count();
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn watched<T>(call: impl FnOnce() -> T) -> T {
+    WATCHED.set(true);
+    let result = call();
+    WATCHED.set(false);
+    result
+}
+
+const RATE: SampleRate = SampleRate::HZ_48000;
+
+/// A turn of the audio thread, 5 ms.
+const TURN: usize = 240;
+
+/// What the device holds, 60 ms, and when it cannot wait, 15 ms.
+const HELD: u64 = 2_880;
+const URGENT: u64 = 720;
+
+const PACKET: usize = 960;
+
+/// A room in virtual time, on a converter that is 40 ppm fast.
+struct Room {
+    renderer: Renderer,
+    sound: Sound,
+    /// Of the packet that is decoded next.
+    generation: u32,
+    run: u32,
+    next: u64,
+    /// Since the device was opened, and since it was opened or ran empty.
+    millis: i64,
+    restarted: i64,
+    written: u64,
+    frames: u64,
+}
+
+impl Room {
+    fn new() -> Self {
+        let (sound, played) = block::queue();
+        let renderer = Renderer::new(played, RATE, Nanos::ZERO);
+        Self { renderer, sound, generation: 1, run: 1, next: 0, millis: 0, restarted: 0, written: 0, frames: 0 }
+    }
+
+    fn order(&mut self, order: AudioOrder) {
+        watched(|| self.renderer.obey(order));
+    }
+
+    fn clock(&mut self, offset: Nanos) {
+        let hub = Timestamp::<HubClock>::from_nanos(offset.as_nanos());
+        let mapping = Mapping::<NodeClock, HubClock>::new(Timestamp::from_nanos(0), hub, Drift::from_ratio(3e-6));
+        self.order(AudioOrder::Clock(mapping));
+    }
+
+    /// What the decoding thread does: runs 120 ms ahead of what is heard at an instant.
+    fn decode(&mut self) {
+        let Some(mut block) = self.sound.take_empty() else { return };
+        block.resize(PACKET).fill(0.25);
+        (block.generation, block.run, block.start) = (self.generation, self.run, FramePosition(self.next));
+        self.next += PACKET as u64;
+        self.sound.send(block);
+    }
+
+    /// So many milliseconds of the audio thread's turns, with sound or without.
+    fn turns(&mut self, millis: i64, sound: bool) {
+        let mut chunk = [0.0; TURN * CHANNELS];
+        for _ in 0..millis / 5 {
+            self.millis += 5;
+            while sound && self.sound.has_empty() {
+                self.decode();
+            }
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some seconds")]
+            let emitted = ((self.millis - self.restarted) as f64 * 48.0 * (1.0 + 40e-6)) as u64;
+            let at = Timestamp::from_nanos(self.millis * 1_000_000);
+            watched(|| self.renderer.observe(DacReading { played: OutputPosition(emitted), at }));
+            for _ in 0..100 {
+                let queued = self.written.saturating_sub(emitted);
+                if queued + TURN as u64 > HELD {
+                    break;
+                }
+                match watched(|| self.renderer.render(&mut chunk, queued < URGENT)) {
+                    Rendered::Wait => break,
+                    Rendered::Frames(frames) => {
+                        self.written += frames as u64;
+                        self.frames += u64::from(chunk[0] != 0.0) * frames as u64;
+                    }
+                }
+            }
+            watched(|| self.renderer.status());
+        }
+    }
+
+    fn underrun(&mut self) {
+        (self.restarted, self.written) = (self.millis, 0);
+        watched(|| self.renderer.device_restarted());
+    }
+}
+
+fn play(run: u32, position: u64, drift_ppb: i32) -> Option<Play> {
+    Some(Play { run, position: FramePosition(position), drift_ppb })
+}
+
+/// From so many milliseconds on each.
+fn timeline(anchors: &[(i64, Option<Play>)]) -> Timeline {
+    let mut timeline = Timeline::new(RATE);
+    for (sequence, &(millis, play)) in (1..).zip(anchors) {
+        timeline.insert(Anchor { sequence, at: Timestamp::from_nanos(millis * 1_000_000), play });
+    }
+    timeline
+}
+
+#[test]
+fn whatever_is_played_the_renderer_neither_allocates_nor_frees() {
+    let mut room = Room::new();
+    room.order(AudioOrder::Gain(Gain::UNITY, Nanos::from_millis(20)));
+    room.clock(Nanos::ZERO);
+    room.turns(500, false);
+    room.order(AudioOrder::Start { generation: 1, timeline: timeline(&[(600, play(1, 0, 0))]) });
+    room.turns(3_000, true);
+    let heard = room.frames;
+    assert!(heard > 100_000, "{heard}");
+
+    // The same run, faster from now on; louder; a clock that is known better.
+    room.order(AudioOrder::Timeline(timeline(&[(600, play(1, 0, 0)), (4_000, play(1, 163_200, 50_000))])));
+    room.order(AudioOrder::Gain(Gain::SILENT, Nanos::from_millis(500)));
+    room.clock(Nanos::from_micros(20));
+    room.turns(1_000, true);
+    // Sound that does not come, comes back too late, and whose beginning is missing.
+    room.turns(500, false);
+    room.next += 20 * PACKET as u64;
+    room.order(AudioOrder::Gain(Gain::UNITY, Nanos::ZERO));
+    room.turns(1_000, true);
+    assert!(room.renderer.status().starved > 0);
+    // A clock that jumps, a device that runs empty.
+    room.clock(Nanos::from_millis(40));
+    room.turns(1_000, true);
+    assert!(room.renderer.status().resyncs > 0);
+    room.underrun();
+    room.turns(1_000, true);
+    // Another stream, while blocks of the last one are still about; a jump in it; its end.
+    let start = room.millis + 100;
+    room.order(AudioOrder::Stop);
+    let jump = timeline(&[(start, play(7, 0, 0)), (start + 500, play(8, 48_000, 0)), (start + 2_000, None)]);
+    room.order(AudioOrder::Start { generation: 2, timeline: jump });
+    room.turns(20, true);
+    (room.generation, room.run, room.next) = (2, 7, 0);
+    room.turns(520, true);
+    (room.run, room.next) = (8, 48_000);
+    room.turns(2_000, true);
+    room.order(AudioOrder::Stop);
+    // A device that is gone.
+    watched(|| room.renderer.drain());
+    room.turns(100, false);
+    assert!(room.frames > heard + 100_000, "{}", room.frames);
+    assert_eq!(COUNT.take(), 0);
+}
+
+#[test]
+fn the_count_sees_an_allocation_and_its_end() {
+    watched(|| drop(std::hint::black_box(Box::new(7))));
+    assert_eq!(COUNT.take(), 2);
+}
