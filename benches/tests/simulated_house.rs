@@ -4,6 +4,7 @@
 
 use unisono_benches::sim::{LinkProfile, Outage, Report, Setup, World};
 use unisono_core::time::Nanos;
+use unisono_household::config::Command;
 use unisono_hub::house::StreamSettings;
 
 /// A seed for one test: fixed unless the environment says otherwise, so that a red test stays red.
@@ -85,12 +86,12 @@ fn a_joiner_does_not_move_anyone_else_and_starts_within_a_second() {
         world.run_until(30.0);
         if joins {
             let room = world.room(3);
-            world.house(|house, now| house.add_room(now, group, room)).unwrap();
+            world.configure(&Command::SetRoomGroup { room, group: Some(group) });
         }
         world.run_until(60.0);
         if joins {
             let room = world.room(3);
-            world.house(|house, now| house.remove_room(now, group, room)).unwrap();
+            world.configure(&Command::SetRoomGroup { room, group: None });
         }
         world.run_until(90.0);
         world.report()

@@ -7,7 +7,16 @@ use unisono_core::{
     clock::Leader,
     time::{HubClock, Nanos, Timestamp},
     units::FramePosition,
-    wire::{clock::Probe, frame::Frame, ids::PeerId},
+    wire::{
+        clock::Probe,
+        control::Hello,
+        frame::Frame,
+        ids::{HouseholdId, PeerId},
+    },
+};
+use unisono_household::{
+    config::{Command, Config},
+    members::Role,
 };
 use unisono_hub::house::{Action, ConnectionId, GroupId, House, Media, Snapshot, StreamSettings};
 
@@ -26,6 +35,7 @@ pub(super) enum Output {
 
 pub(super) struct Hub {
     pub(super) house: House,
+    config: Config,
     pub(super) crystal: Crystal,
     pub(super) group: Option<GroupId>,
     pub(super) ended: u32,
@@ -37,8 +47,10 @@ pub(super) struct Hub {
 impl Hub {
     pub(super) fn new(crystal: Crystal, settings: StreamSettings, source_frames: u64, seed: u64) -> Self {
         let house = House::new("hub".into(), PeerId([0xff; 32]), settings, seed).expect("settings of a test");
+        let config = Config::founded(HouseholdId([0; 32]), PeerId([0xff; 32]), "hub", 1);
         Self {
             house,
+            config,
             crystal,
             group: None,
             ended: 0,
@@ -60,8 +72,24 @@ impl Hub {
         let at = self.clock(now);
         let snapshot: Snapshot = self.house.snapshot(at);
         self.house = House::new("hub".into(), PeerId([0xff; 32]), settings, seed).expect("settings of a test");
+        self.house.configure(at, &self.config);
         self.house.restore(snapshot);
         self.clocks.clear();
+    }
+
+    /// Changes the household's configuration.
+    pub(super) fn configure(&mut self, now: i64, command: &Command) {
+        self.config.apply(command).expect("the command of a test fits");
+        let at = self.clock(now);
+        self.house.configure(at, &self.config);
+    }
+
+    fn let_in(&mut self, now: i64, id: ConnectionId, peer: PeerId, hello: Hello) {
+        self.configure(now, &Command::AddMember { peer, role: Role::Node, name: hello.name.clone() });
+        let rooms = hello.rooms.iter().map(|room| (room.index, room.name.clone())).collect();
+        self.configure(now, &Command::MeetRooms { node: peer, rooms });
+        let at = self.clock(now);
+        self.house.admit(at, id, hello, Vec::new());
     }
 
     pub(super) fn disconnected(&mut self, id: ConnectionId) {
@@ -69,9 +97,8 @@ impl Hub {
         self.house.handle_disconnected(id);
     }
 
-    pub(super) fn handle_control(&mut self, now: i64, id: ConnectionId, frame: &Frame) {
-        let at = self.clock(now);
-        self.house.handle_frame(at, id, frame);
+    pub(super) fn handle_control(&mut self, id: ConnectionId, frame: &Frame) {
+        self.house.handle_frame(id, frame);
     }
 
     pub(super) fn handle_datagram(&mut self, now: i64, id: ConnectionId, datagram: &[u8]) {
@@ -104,7 +131,8 @@ impl Hub {
                 Action::Clock(id, leader) => {
                     self.clocks.insert(id, leader);
                 }
-                Action::Judge(id, _, hello) => self.house.admit(at, id, hello, Vec::new()),
+                Action::Judge(id, peer, hello) => self.let_in(now, id, peer, hello),
+                Action::Meet(peer, rooms) => self.house.meet(at, peer, rooms),
                 Action::Cue { run, position, source_frame, .. } => self.run = (run, position, source_frame),
                 Action::Packet { group, stream, position } => {
                     self.house.handle_packet(group, stream, position, Bytes::from_static(&[0; PACKET_BYTES]));

@@ -7,6 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use unisono_core::wire::frame::{Frame, FrameReader};
+use unisono_household::config::Command;
 use unisono_hub::house::{ConnectionId, GroupId, House, RoomId, StreamSettings};
 
 use super::{
@@ -192,6 +193,15 @@ impl World {
         result
     }
 
+    /// Changes the household's configuration.
+    ///
+    /// # Panics
+    /// When the command does not fit it.
+    pub fn configure(&mut self, command: &Command) {
+        self.hub.configure(self.now, command);
+        self.drive_hub();
+    }
+
     /// A room's id at the hub.
     pub fn room(&self, node: usize) -> RoomId {
         RoomId { node: self.nodes[node].peer, index: unisono_core::wire::ids::RoomIndex(0) }
@@ -203,12 +213,9 @@ impl World {
     /// When a room has not connected yet.
     pub fn play_in(&mut self, nodes: &[usize]) -> GroupId {
         let rooms: Vec<RoomId> = nodes.iter().map(|node| self.room(*node)).collect();
-        let media = self.hub.media();
-        let group = self.house(|house, now| {
-            let group = house.create_group(now, "group", &rooms).expect("rooms are known");
-            house.play(now, group, media, 0).expect("rooms are there");
-            group
-        });
+        let (group, media) = (GroupId(1), self.hub.media());
+        self.configure(&Command::CreateGroup { group, name: "group".into(), rooms });
+        self.house(|house, now| house.play(now, group, media, 0)).expect("rooms are there");
         self.hub.group = Some(group);
         group
     }
@@ -378,7 +385,7 @@ impl World {
                     frames.push(frame);
                 }
                 for frame in frames {
-                    self.hub.handle_control(self.now, id, &frame);
+                    self.hub.handle_control(id, &frame);
                 }
             }
             Payload::Datagram(bytes) => self.hub.handle_datagram(self.now, id, &bytes),

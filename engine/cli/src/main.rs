@@ -14,8 +14,12 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use serde::Serialize;
-use unisono_hub::api::types::{
-    GroupChange, GroupView, HubView, NewGroup, NewToken, NodeView, Play, RoomChange, RoomView, Seek, TokenView,
+use unisono_hub::{
+    api::types::{
+        ErrorView, GroupChange, GroupView, HubView, NewGroup, NewToken, NodeChange, NodeView, Play, RoomChange,
+        RoomView, Seek, TokenView,
+    },
+    location,
 };
 
 use self::client::Client;
@@ -27,7 +31,7 @@ struct Arguments {
     /// Where the hub's control API answers
     #[arg(long, global = true, value_name = "ADDRESS:PORT", default_value_t = default_api())]
     api: String,
-    /// Print JSON, as the API gives it
+    /// Print JSON, as the API gives it; an error as {"error": "one line"} on standard error
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -40,10 +44,16 @@ enum Command {
     Status,
     /// List the rooms and how well they are in time
     Rooms,
+    /// Rename, limit or forget a room
+    #[command(subcommand)]
+    Room(RoomCommand),
     /// List the groups
     Groups,
     /// List the machines of the household
     Nodes,
+    /// Rename a machine of the household, or send it away
+    #[command(subcommand)]
+    Node(NodeCommand),
     /// Make, change or dissolve a group
     #[command(subcommand)]
     Group(GroupCommand),
@@ -146,6 +156,45 @@ enum GroupCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum RoomCommand {
+    /// Rename a room
+    Rename {
+        /// The room
+        name: String,
+        /// What it is to be called; without it, what its node calls it
+        to: Option<String>,
+    },
+    /// Set the loudest that a room may be
+    Limit {
+        /// The room
+        name: String,
+        /// 0 to 100
+        percent: u8,
+    },
+    /// Forget a room whose node is gone
+    Forget {
+        /// The room
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum NodeCommand {
+    /// Rename a machine
+    Rename {
+        /// The machine
+        name: String,
+        /// What it is to be called
+        to: String,
+    },
+    /// Send a machine and its rooms away; it is let in again with a token only
+    Remove {
+        /// The machine
+        name: String,
+    },
+}
+
 fn seconds(text: &str) -> Result<f64, &'static str> {
     let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0);
     seconds.ok_or("write a number of seconds, 0 or more")
@@ -156,12 +205,35 @@ fn default_api() -> String {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(wrong) if wrong.use_stderr() && std::env::args_os().any(|argument| argument == "--json") => {
+            let said = wrong.to_string();
+            let line = said.lines().next().unwrap_or_default();
+            complain(line.trim_start_matches("error: "), true);
+            return ExitCode::from(WRONG_USAGE);
+        }
+        Err(other) => other.exit(),
+    };
+    let json = arguments.json;
+    match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("unisono: {error:#}");
+            complain(&format!("{error:#}"), json);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What clap gives.
+const WRONG_USAGE: u8 = 2;
+
+/// Says on standard error what went wrong: standard output holds an answer or nothing.
+fn complain(error: &str, json: bool) {
+    if json {
+        eprintln!("{}", serde_json::json!(ErrorView { error: error.into() }));
+    } else {
+        eprintln!("unisono: {error}");
     }
 }
 
@@ -173,6 +245,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Groups => cli.print(&cli.client.get::<Vec<GroupView>>("groups")?, |groups| show::groups(groups)),
         Command::Nodes => cli.print(&cli.client.get::<Vec<NodeView>>("nodes")?, |nodes| show::nodes(nodes)),
         Command::Group(command) => cli.group(command),
+        Command::Room(command) => cli.room(command),
+        Command::Node(command) => cli.node(command),
         Command::Play { file, from, group } => cli.play(file, from, group),
         Command::Pause(group) => cli.act(group, "pause", &()),
         Command::Stop(group) => cli.act(group, "stop", &()),
@@ -231,6 +305,39 @@ impl Cli {
         self.print(&changed, |group| show::groups(std::slice::from_ref(group)))
     }
 
+    fn room(&self, command: RoomCommand) -> anyhow::Result<()> {
+        let (name, change) = match command {
+            RoomCommand::Rename { name, to: Some(to) } if to.is_empty() => {
+                bail!("a name needs a letter; without one, \"{name}\" gets back what its node calls it")
+            }
+            RoomCommand::Rename { name, to } => {
+                (name, RoomChange { name: Some(to.unwrap_or_default()), ..RoomChange::default() })
+            }
+            RoomCommand::Limit { name, percent } => {
+                (name, RoomChange { max_volume: Some(percent), ..RoomChange::default() })
+            }
+            RoomCommand::Forget { name } => {
+                self.client.delete::<Option<()>>(&["rooms", &name])?;
+                return self.print(&(), |()| format!("room \"{name}\" is forgotten"));
+            }
+        };
+        let changed: RoomView = self.client.patch(&["rooms", &name], &change)?;
+        self.print(&changed, |room| table::rooms(std::slice::from_ref(room)))
+    }
+
+    fn node(&self, command: NodeCommand) -> anyhow::Result<()> {
+        match command {
+            NodeCommand::Rename { name, to } => {
+                let changed: NodeView = self.client.patch(&["nodes", &name], &NodeChange { name: to })?;
+                self.print(&changed, |node| show::nodes(std::slice::from_ref(node)))
+            }
+            NodeCommand::Remove { name } => {
+                self.client.delete::<Option<()>>(&["nodes", &name])?;
+                self.print(&(), |()| format!("\"{name}\" is no member of the household any more"))
+            }
+        }
+    }
+
     /// Does something for each room; gives the last answer.
     fn each(&self, rooms: &[String], act: impl Fn(&str) -> anyhow::Result<GroupView>) -> anyhow::Result<GroupView> {
         let mut last = None;
@@ -246,7 +353,7 @@ impl Cli {
         };
         let path = std::path::absolute(&file).with_context(|| format!("{}", file.display()))?;
         let name = self.pick(group, true)?;
-        let play = Play { file: Some(path.to_string_lossy().into_owned()), position_s: from };
+        let play = Play { file: Some(location::of(&path)), position_s: from };
         self.print(&self.client.post_to(&["groups", &name, "play"], &play)?, |group: &GroupView| {
             show::groups(std::slice::from_ref(group))
         })
@@ -299,7 +406,8 @@ impl Cli {
             let changed: GroupView = self.client.patch(&["groups", name], &change)?;
             return self.print(&changed, |group| show::groups(std::slice::from_ref(group)));
         }
-        let changed: RoomView = self.client.patch(&["rooms", name], &RoomChange { volume, muted })?;
+        let changed: RoomView =
+            self.client.patch(&["rooms", name], &RoomChange { volume, muted, ..RoomChange::default() })?;
         self.print(&changed, |room| table::rooms(std::slice::from_ref(room)))
     }
 }

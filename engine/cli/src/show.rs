@@ -7,7 +7,7 @@ pub(crate) fn hub(hub: &HubView) -> String {
     format!("hub \"{}\", household {}, nodes connect to UDP port {}", hub.name, hub.household, hub.port)
 }
 
-/// Groups, one a line.
+/// Groups, one a line, and below it what is wrong there.
 pub(crate) fn groups(groups: &[GroupView]) -> String {
     if groups.is_empty() {
         return String::from("no groups; `unisono group create NAME ROOM…` makes one\n");
@@ -34,7 +34,8 @@ fn group_line(group: &GroupView) -> String {
         (group.latency_s - group.margin_s) * 1e3,
         group.margin_s * 1e3
     );
-    format!("{}: {}{title}{at}; {rooms}, volume {}{muted}, {latency}", group.name, group.state, group.volume)
+    let warning = group.warning.as_ref().map(|warning| format!("\n  warning: {warning}")).unwrap_or_default();
+    format!("{}: {}{title}{at}; {rooms}, volume {}{muted}, {latency}{warning}", group.name, group.state, group.volume)
 }
 
 /// Machines, one a line.

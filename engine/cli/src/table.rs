@@ -84,6 +84,7 @@ mod tests {
             online: sync.is_some(),
             group: None,
             volume: 35,
+            max_volume: 100,
             muted: false,
             output: "alsa:default".into(),
             latency_s: 0.05,

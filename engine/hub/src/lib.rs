@@ -5,6 +5,7 @@
 //! | [`house`] | the hub as a state machine, without a socket or a clock; the simulator runs it too |
 //! | [`engine`] | the task that owns the house, the connections, and the threads that encode |
 //! | [`api`] | the control API |
+//! | [`location`] | how files are named |
 //! | [`config`] | settings |
 #![forbid(unsafe_code)]
 
@@ -12,3 +13,4 @@ pub mod api;
 pub mod config;
 pub mod engine;
 pub mod house;
+pub mod location;

@@ -16,4 +16,4 @@ mod source;
 
 pub use error::Error;
 pub use file::FileSource;
-pub use source::{Description, Source};
+pub use source::{Damage, Description, Source};

@@ -26,6 +26,20 @@ pub trait Source: Send {
     fn skipped(&self) -> u64 {
         0
     }
+
+    /// The first damage that is known so far, be it by looking ahead.
+    fn damage(&self) -> Option<Damage> {
+        None
+    }
+}
+
+/// Where a source is not what it should be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Damage {
+    /// Where in it, in seconds.
+    pub seconds: f64,
+    /// Whether all behind that is missing.
+    pub is_end: bool,
 }
 
 /// What a source is.

@@ -165,8 +165,11 @@ fn what_is_left_of_a_truncated_file_is_played() {
         let cut = path.with_file_name(format!("cut-{}", path.file_name().unwrap().display()));
         std::fs::write(&cut, &bytes[..bytes.len() / 2 + 1]).unwrap();
         let mut source = open(&cut, 48_000, 2);
+        let foreseen = source.damage().expect("that it breaks off is known before it is played");
         let sound = rest(&mut source, 2);
         assert!(source.skipped() > 0, "{path:?}: that it was cut off is told");
+        let end = sound.len() as f64 / 2.0 / 48_000.0;
+        assert!(foreseen.is_end && (foreseen.seconds - end).abs() < 0.1, "{path:?}: {foreseen:?}, not at {end}");
         assert!((15_000..=20_000).contains(&sound.len()), "{path:?}: {}", sound.len());
         assert_eq!(sound, floats[..sound.len()], "{path:?}");
     }
@@ -185,10 +188,13 @@ fn a_damaged_piece_of_flac_is_silent_and_counted() {
     let mut source = open(&path, 48_000, 2);
     let sound = rest(&mut source, 2);
     assert!(source.skipped() > 0);
+    let damage = source.damage().expect("it is told");
     assert_eq!(sound.len(), floats.len());
     let wrong: Vec<usize> = (0..sound.len()).filter(|i| sound[*i] != floats[*i]).collect();
     assert!(wrong.iter().all(|i| sound[*i] == 0.0));
     assert!(wrong.last().unwrap() - wrong.first().unwrap() < 4_096 * 2, "one block of flacenc's");
+    let begins = *wrong.first().unwrap() as f64 / 2.0 / 48_000.0;
+    assert!(!damage.is_end && (damage.seconds - begins).abs() < 0.1, "{damage:?}, not at {begins}");
 }
 
 #[test]

@@ -135,6 +135,15 @@ fn after_a_tenth_of_a_second_silence_is_better_than_a_drone() {
     assert_eq!(made_up, 5);
     let back = said.iter().position(|said| *said == decode(9, 1, 9 * 960));
     assert_eq!(back.map(|back| &said[back - 1]), Some(&Decode::Reset), "{said:?}");
+    assert_eq!(schedule.concealed(), 8 * FRAMES, "the silence before a packet that came is counted");
+}
+
+#[test]
+fn the_silence_of_a_hub_that_is_gone_is_not_concealment() {
+    let mut schedule = from_start(0);
+    insert(&mut schedule, 0..10);
+    run(&mut schedule, 0..START + 60_000);
+    assert_eq!(schedule.concealed(), 5 * FRAMES, "a tenth of a second is made up");
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! What can go wrong, in one line for a person: what failed, on what, and what to try.
 
-use std::{io, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+};
 
 use unisono_core::wire::ids::HouseholdId;
 
@@ -43,11 +47,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A key file that is empty, cut short or altered.
-    #[error(
-        "the key in {} is damaged; restore the file from a backup, or move its folder away on purpose to become a new \
-         machine",
-        path.display()
-    )]
+    #[error("the key in {} is damaged; restore it from a backup, or {}", path.display(), remedy(path))]
     KeyDamaged {
         /// The file.
         path: PathBuf,
@@ -62,7 +62,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A state file of which no intact copy is left.
-    #[error("{} is damaged; restore it from a backup, or move it away on purpose to start without it", path.display())]
+    #[error("{} is damaged; restore it from a backup, or {}", path.display(), remedy(path))]
     StateDamaged {
         /// The file.
         path: PathBuf,
@@ -94,20 +94,13 @@ pub enum Error {
     },
     /// A part of an identity is gone while the rest is there.
     #[error(
-        "{} is missing though the rest of this {program}'s state is there; \
-         restore it from a backup, or move {} away {}",
+        "{} is missing though the rest of this {program}'s state is there; restore it from a backup, or {}",
         missing.display(),
-        folder.display(),
-        match *program {
-            "hub" => "and start again with the household's recovery code",
-            _ => "and join again",
-        }
+        remedy(missing)
     )]
     Incomplete {
         /// The file that is not there.
         missing: PathBuf,
-        /// The folder that it should be in.
-        folder: PathBuf,
         /// What kind of program: hub or node.
         program: &'static str,
     },
@@ -129,8 +122,9 @@ pub enum Error {
     /// The hub's own key is not that of a hub in the member list.
     #[error(
         "the key in {} is no hub of this household (removed by another hub, or from another machine); \
-         restore the right key, or move the folder away and join again",
-        path.display()
+         restore the right key, or {}",
+        path.display(),
+        remedy(path)
     )]
     NotAHub {
         /// The key file.
@@ -222,6 +216,26 @@ fn advice(cause: &io::Error) -> &'static str {
     }
 }
 
+/// What to do without a file that is lost.
+fn remedy(path: &Path) -> String {
+    let folder = path.parent().unwrap_or(path).display();
+    match path.file_name().and_then(OsStr::to_str).unwrap_or_default() {
+        "hub.key" | "household.redb" => format!(
+            "found the household anew: keep what `unisono-hub --recovery-code` prints, move {folder} away, and give it \
+             to `unisono-hub --recover`"
+        ),
+        "household.key" => format!(
+            "move {folder} away and found the household anew: `unisono-hub --recover` takes its recovery code from \
+             paper, and without one `unisono-hub` begins another household"
+        ),
+        "node.key" => format!("move {folder} away and join again as a new machine"),
+        "node.state" | "node.state.a" | "node.state.b" => {
+            format!("move {folder}/node.state.a and node.state.b away and join again")
+        }
+        _ => "move it away to start without it".into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,7 +248,7 @@ mod tests {
             cause: io::Error::from(io::ErrorKind::StorageFull),
         };
         assert_eq!(full.to_string(), "cannot write /var/lib/unisono/hub.key: no storage space; free some space");
-        let gone = Error::Incomplete { missing: "/s/hub.key".into(), folder: "/s".into(), program: "hub" };
-        assert!(gone.to_string().ends_with("or move /s away and start again with the household's recovery code"));
+        let gone = Error::Incomplete { missing: "/s/hub.key".into(), program: "hub" };
+        assert!(gone.to_string().ends_with("prints, move /s away, and give it to `unisono-hub --recover`"), "{gone}");
     }
 }

@@ -47,16 +47,19 @@ impl HubHousehold {
             if missing.len() == FILES.len() {
                 begin_first_start(&folder)?;
             } else if let Some(name) = missing.first() {
-                let missing = folder.file(name);
-                return Err(Error::Incomplete { missing, folder: folder.path().to_owned(), program: "hub" });
+                return Err(Error::Incomplete { missing: folder.file(name), program: "hub" });
             }
         }
         Self::open(folder, hub_name, now_unix)
     }
 
-    /// Whether a folder holds the key of a household.
-    pub fn is_in(folder: &Path) -> bool {
-        folder.join(HOUSEHOLD_KEY).exists()
+    /// The household's key as text for paper (see [`recovery`]); `None` where there is no household. Nothing else in the
+    /// folder needs to be sound, and a hub may run in it. Secret.
+    ///
+    /// # Errors
+    /// When the key is damaged, not for the owner alone, or cannot be read.
+    pub fn recovery_code(folder: &Path) -> Result<Option<String>, Error> {
+        Ok(SecretKey::load(&folder.join(HOUSEHOLD_KEY))?.map(|key| recovery::recovery_code(&key)))
     }
 
     /// Founds a household anew from its recovery code, in an empty folder, with this hub as its only member. Nodes of
@@ -170,11 +173,6 @@ impl HubHousehold {
         Ok(file)
     }
 
-    /// The household's key as text for paper (see [`recovery`]). Secret.
-    pub fn recovery_code(&self) -> String {
-        recovery::recovery_code(&self.household_key)
-    }
-
     /// The hub's own key.
     pub fn hub_key(&self) -> &SecretKey {
         &self.hub_key
@@ -203,6 +201,11 @@ impl HubHousehold {
     /// The configuration as it is now.
     pub fn config(&self) -> &Config {
         self.store.config()
+    }
+
+    /// How many commands have changed the configuration.
+    pub fn changes(&self) -> u64 {
+        self.store.applied()
     }
 
     /// What a machine may do, `None` when it is not a member.

@@ -68,7 +68,7 @@ impl NodeStore {
         let (files, payload) = Generations::open(folder.path(), &STATE_FILE)?;
         let key_path = folder.file(KEY_FILE);
         if payload.is_some() && !files::exists(&key_path)? {
-            return Err(Error::Incomplete { missing: key_path, folder: folder.path().to_owned(), program: "node" });
+            return Err(Error::Incomplete { missing: key_path, program: "node" });
         }
         let (state, home) = match payload {
             Some(payload) => {

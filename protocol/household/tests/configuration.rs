@@ -1,7 +1,6 @@
 //! The rules of the configuration, one by one.
 
 use unisono_core::{
-    time::Nanos,
     units::Volume,
     wire::ids::{HouseholdId, PeerId, RoomIndex},
 };
@@ -26,11 +25,23 @@ fn add(peer: PeerId, name: &str) -> Command {
     Command::AddMember { peer, role: Role::Node, name: name.into() }
 }
 
-/// A hub and two nodes.
+fn meet(node: PeerId, rooms: &[&str]) -> Command {
+    let room = |(index, name): (u8, &&str)| (RoomIndex(index), (*name).to_owned());
+    Command::MeetRooms { node, rooms: (0..).zip(rooms).map(room).collect() }
+}
+
+fn move_to(room: RoomId, group: Option<GroupId>) -> Command {
+    Command::SetRoomGroup { room, group }
+}
+
+/// A hub and two nodes, one of them with two rooms.
 fn house() -> Config {
     let mut config = Config::founded(HouseholdId([9; 32]), HUB, "attic", 1);
-    config.apply(&add(KITCHEN, "kitchen")).expect("nothing is in its way");
-    config.apply(&add(CELLAR, "cellar")).expect("nothing is in its way");
+    for command in [add(KITCHEN, "kitchen"), add(CELLAR, "cellar")] {
+        config.apply(&command).expect("nothing is in its way");
+    }
+    config.apply(&meet(KITCHEN, &["kitchen", "pantry"])).expect("it is a member");
+    config.apply(&meet(CELLAR, &["cellar"])).expect("it is a member");
     config
 }
 
@@ -107,36 +118,42 @@ fn a_household_has_five_hundred_members_at_most() {
 #[test]
 fn a_machine_that_leaves_takes_its_rooms_along() {
     let mut config = house();
-    let (group, rooms) = (GroupId([1; 16]), vec![room(KITCHEN, 0), room(CELLAR, 0)]);
-    config.apply(&Command::CreateGroup { group, name: "down".into() }).unwrap();
-    config.apply(&Command::SetGroupRooms { group, rooms }).unwrap();
-    config.apply(&Command::SetRoomTrim { room: room(KITCHEN, 0), trim: Nanos::from_millis(3) }).unwrap();
+    let (group, rooms) = (GroupId(1), vec![room(KITCHEN, 0), room(CELLAR, 0)]);
+    config.apply(&Command::CreateGroup { group, name: "down".into(), rooms }).unwrap();
     config.apply(&Command::RemoveMember { peer: KITCHEN }).unwrap();
-    assert!(config.rooms.is_empty());
+    assert_eq!(config.rooms.keys().collect::<Vec<_>>(), [&room(CELLAR, 0)]);
     assert_eq!(config.groups[&group].rooms, [room(CELLAR, 0)].into());
-    let trim = Command::SetRoomTrim { room: room(KITCHEN, 0), trim: Nanos::ZERO };
-    assert_eq!(config.apply(&trim), Err(Rejected::UnknownRoom(room(KITCHEN, 0))));
+    let name = Command::SetRoomName { room: room(KITCHEN, 0), name: None };
+    assert_eq!(config.apply(&name), Err(Rejected::UnknownRoom(room(KITCHEN, 0))));
+    assert_eq!(config.apply(&meet(KITCHEN, &["kitchen"])), Err(Rejected::UnknownMember(KITCHEN)));
 }
 
 #[test]
-fn a_room_never_starts_louder_than_it_may_be() {
+fn a_room_is_known_from_when_its_node_first_says_so_until_it_says_otherwise() {
     let mut config = house();
-    let room = room(KITCHEN, 0);
-    let volume = |percent| Volume::new(percent).unwrap();
-    config.apply(&Command::SetRoomStartVolume { room, volume: volume(60) }).unwrap();
-    config.apply(&Command::SetRoomMaxVolume { room, volume: volume(50) }).unwrap();
-    assert_eq!(config.rooms[&room].start_volume, volume(50));
-    let refused = config.apply(&Command::SetRoomStartVolume { room, volume: volume(51) });
-    assert_eq!(refused, Err(Rejected::AboveMaxVolume { max: volume(50) }));
+    let (kitchen, pantry) = (room(KITCHEN, 0), room(KITCHEN, 1));
+    config.apply(&Command::SetRoomName { room: kitchen, name: Some("Hob".into()) }).unwrap();
+    config.apply(&Command::CreateGroup { group: GroupId(1), name: "down".into(), rooms: vec![pantry] }).unwrap();
+    assert_eq!(config.apply(&meet(KITCHEN, &["kitchen", "pantry"])), Ok(Outcome::Unchanged));
+    // The name that a person gave stays, whatever the node calls the room.
+    config.apply(&meet(KITCHEN, &["galley\n"])).unwrap();
+    assert_eq!((config.rooms[&kitchen].name(), config.rooms[&kitchen].called.as_str()), ("Hob", "galley"));
+    assert!(!config.rooms.contains_key(&pantry) && config.groups[&GroupId(1)].rooms.is_empty());
 }
 
 #[test]
-fn a_trim_is_shorter_than_two_seconds() {
+fn a_forgotten_room_is_new_when_its_node_comes_back() {
     let mut config = house();
-    for (trim, good) in [(2_000, true), (2_001, false), (-2_000, true), (-2_001, false), (i64::MIN, false)] {
-        let trim = Command::SetRoomTrim { room: room(KITCHEN, 0), trim: Nanos::from_millis(trim) };
-        assert_eq!(config.apply(&trim).is_ok(), good, "{trim:?}");
-    }
+    let kitchen = room(KITCHEN, 0);
+    config.apply(&Command::SetRoomName { room: kitchen, name: Some("Hob".into()) }).unwrap();
+    config.apply(&Command::SetRoomMaxVolume { room: kitchen, volume: Volume::START }).unwrap();
+    config.apply(&Command::CreateGroup { group: GroupId(1), name: "down".into(), rooms: vec![kitchen] }).unwrap();
+    config.apply(&Command::ForgetRoom { room: kitchen }).unwrap();
+    assert_eq!(config.apply(&Command::ForgetRoom { room: kitchen }), Err(Rejected::UnknownRoom(kitchen)));
+    config.apply(&meet(KITCHEN, &["kitchen", "pantry"])).unwrap();
+    let settings = &config.rooms[&kitchen];
+    assert_eq!((settings.name(), settings.max_volume), ("kitchen", Volume::FULL));
+    assert!(config.groups[&GroupId(1)].rooms.is_empty());
 }
 
 #[test]
@@ -149,30 +166,38 @@ fn room_names_are_told_apart_and_given_back() {
     config.apply(&name(0, None)).unwrap();
     config.apply(&name(1, Some("hob"))).unwrap();
     assert_eq!(config.apply(&name(0, Some(""))), Err(Rejected::NameEmpty));
+    // Nor is it called as another room is by its node; but a node that comes may call its room what it likes.
+    assert_eq!(config.apply(&name(0, Some("Cellar"))), Err(Rejected::NameTaken("Cellar".into())));
+    config.apply(&meet(CELLAR, &["hob"])).unwrap();
 }
 
 #[test]
 fn a_room_that_joins_a_group_leaves_the_other() {
     let mut config = house();
-    let [one, other] = [GroupId([1; 16]), GroupId([2; 16])];
-    config.apply(&Command::CreateGroup { group: one, name: "one".into() }).unwrap();
-    config.apply(&Command::CreateGroup { group: other, name: "other".into() }).unwrap();
+    let [one, other] = [GroupId(1), GroupId(2)];
     let rooms = vec![room(KITCHEN, 0), room(CELLAR, 0)];
-    config.apply(&Command::SetGroupRooms { group: one, rooms }).unwrap();
-    config.apply(&Command::SetGroupRooms { group: other, rooms: vec![room(CELLAR, 0)] }).unwrap();
+    config.apply(&Command::CreateGroup { group: one, name: "one".into(), rooms }).unwrap();
+    config.apply(&Command::CreateGroup { group: other, name: "other".into(), rooms: vec![room(CELLAR, 0)] }).unwrap();
     assert_eq!(config.groups[&one].rooms, [room(KITCHEN, 0)].into());
     assert_eq!(config.groups[&other].rooms, [room(CELLAR, 0)].into());
+    config.apply(&move_to(room(KITCHEN, 0), Some(other))).unwrap();
+    assert_eq!((config.groups[&one].rooms.len(), config.groups[&other].rooms.len()), (0, 2));
     let stranger = room(PeerId([66; 32]), 0);
-    let refused = config.apply(&Command::SetGroupRooms { group: one, rooms: vec![room(CELLAR, 0), stranger] });
-    assert_eq!(refused, Err(Rejected::UnknownRoom(stranger)));
-    assert_eq!(config.groups[&other].rooms, [room(CELLAR, 0)].into());
+    assert_eq!(config.apply(&move_to(stranger, Some(one))), Err(Rejected::UnknownRoom(stranger)));
+    assert_eq!(config.apply(&move_to(room(CELLAR, 0), Some(GroupId(9)))), Err(Rejected::UnknownGroup));
+    assert!(config.groups[&other].rooms.contains(&room(CELLAR, 0)));
+    config.apply(&move_to(room(CELLAR, 0), None)).unwrap();
+    assert_eq!(config.groups[&other].rooms, [room(KITCHEN, 0)].into());
+    let create = Command::CreateGroup { group: GroupId(3), name: "x".into(), rooms: vec![room(CELLAR, 0), stranger] };
+    assert_eq!(config.apply(&create), Err(Rejected::UnknownRoom(stranger)));
+    assert_eq!(config.groups.len(), 2);
 }
 
 #[test]
 fn groups_come_are_renamed_and_go() {
     let mut config = house();
-    let [one, other] = [GroupId([1; 16]), GroupId([2; 16])];
-    let create = |group, name: &str| Command::CreateGroup { group, name: name.into() };
+    let [one, other] = [GroupId(1), GroupId(2)];
+    let create = |group, name: &str| Command::CreateGroup { group, name: name.into(), rooms: vec![] };
     let rename = |group, name: &str| Command::RenameGroup { group, name: name.into() };
     config.apply(&create(one, "party")).unwrap();
     assert_eq!(config.apply(&create(one, "again")), Err(Rejected::GroupExists));
@@ -181,7 +206,6 @@ fn groups_come_are_renamed_and_go() {
     assert_eq!(config.apply(&rename(one, "PARTY")), Ok(Outcome::Changed));
     config.apply(&Command::DeleteGroup { group: one }).unwrap();
     assert_eq!(config.apply(&Command::DeleteGroup { group: one }), Err(Rejected::UnknownGroup));
-    assert_eq!(config.apply(&Command::SetGroupRooms { group: one, rooms: vec![] }), Err(Rejected::UnknownGroup));
 }
 
 #[test]
@@ -223,7 +247,7 @@ fn an_old_token_is_called_expired_for_a_week_and_then_forgotten() {
 #[test]
 fn commands_on_disk_keep_their_numbers() {
     let number = |command: &Command| postcard::to_allocvec(command).unwrap()[0];
-    let (peer, room, group, hash, name) = (HUB, room(HUB, 0), GroupId([0; 16]), HASH, String::new());
+    let (peer, room, group, hash, name) = (HUB, room(HUB, 0), GroupId(0), HASH, String::new());
     let volume = Volume::FULL;
     let numbers = [
         add(peer, ""),
@@ -231,12 +255,12 @@ fn commands_on_disk_keep_their_numbers() {
         Command::RenameMember { peer, name: name.clone() },
         Command::SetRoomName { room, name: None },
         Command::SetRoomMaxVolume { room, volume },
-        Command::SetRoomStartVolume { room, volume },
-        Command::SetRoomTrim { room, trim: Nanos::ZERO },
-        Command::CreateGroup { group, name: name.clone() },
+        meet(peer, &[]),
+        Command::ForgetRoom { room },
+        Command::CreateGroup { group, name: name.clone(), rooms: vec![] },
         Command::RenameGroup { group, name: name.clone() },
         Command::DeleteGroup { group },
-        Command::SetGroupRooms { group, rooms: vec![] },
+        move_to(room, None),
         issue(1),
         redeem(1, 0),
         Command::RevokeToken { hash },

@@ -4,7 +4,6 @@ use std::fs;
 
 use proptest::{collection::vec, prelude::*};
 use unisono_core::{
-    time::Nanos,
     units::Volume,
     wire::{
         control::presentable,
@@ -36,7 +35,7 @@ fn room() -> impl Strategy<Value = RoomId> {
 }
 
 fn group() -> impl Strategy<Value = GroupId> {
-    (0..4u8).prop_map(|id| GroupId([id; 16]))
+    (0..4u64).prop_map(GroupId)
 }
 
 fn hash() -> impl Strategy<Value = TokenHash> {
@@ -64,12 +63,16 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (peer(), name()).prop_map(|(peer, name)| Command::RenameMember { peer, name }),
         1 => (room(), prop::option::of(name())).prop_map(|(room, name)| Command::SetRoomName { room, name }),
         1 => (room(), volume()).prop_map(|(room, volume)| Command::SetRoomMaxVolume { room, volume }),
-        1 => (room(), volume()).prop_map(|(room, volume)| Command::SetRoomStartVolume { room, volume }),
-        1 => (room(), any::<i64>()).prop_map(|(room, trim)| Command::SetRoomTrim { room, trim: Nanos::new(trim) }),
-        2 => (group(), name()).prop_map(|(group, name)| Command::CreateGroup { group, name }),
+        3 => (peer(), vec(((0..2u8).prop_map(RoomIndex), name()), 0..3)).prop_map(|(node, rooms)| {
+            Command::MeetRooms { node, rooms }
+        }),
+        1 => room().prop_map(|room| Command::ForgetRoom { room }),
+        2 => (group(), name(), vec(room(), 0..3)).prop_map(|(group, name, rooms)| {
+            Command::CreateGroup { group, name, rooms }
+        }),
         1 => (group(), name()).prop_map(|(group, name)| Command::RenameGroup { group, name }),
         1 => group().prop_map(|group| Command::DeleteGroup { group }),
-        3 => (group(), vec(room(), 0..5)).prop_map(|(group, rooms)| Command::SetGroupRooms { group, rooms }),
+        3 => (room(), prop::option::of(group())).prop_map(|(room, group)| Command::SetRoomGroup { room, group }),
         2 => (hash(), role(), now(), 0..3u32, now()).prop_map(|(hash, role, expires_unix, uses, now_unix)| {
             Command::IssueToken { hash, role, expires_unix, uses, now_unix }
         }),
@@ -85,19 +88,17 @@ fn command() -> impl Strategy<Value = Command> {
 fn check(config: &Config) -> Result<(), TestCaseError> {
     prop_assert!(config.members.values().any(|member| member.role == Role::Hub));
     let mut grouped: Vec<_> = config.groups.values().flat_map(|group| &group.rooms).collect();
-    for room in grouped.iter().copied().chain(config.rooms.keys()) {
-        prop_assert!(config.members.contains_key(&room.node));
-    }
+    prop_assert!(config.rooms.keys().all(|room| config.members.contains_key(&room.node)));
+    prop_assert!(grouped.iter().all(|room| config.rooms.contains_key(room)));
     let rooms = grouped.len();
     grouped.sort();
     grouped.dedup();
     prop_assert_eq!(grouped.len(), rooms, "a room is in two groups");
-    prop_assert!(config.rooms.values().all(|room| room.start_volume <= room.max_volume));
 
     let names_of: [Vec<&str>; 3] = [
         config.members.values().map(|member| member.name.as_str()).collect(),
         config.groups.values().map(|group| group.name.as_str()).collect(),
-        config.rooms.values().filter_map(|room| room.name.as_deref()).collect(),
+        config.rooms.values().filter_map(|room| room.given.as_deref()).collect(),
     ];
     for names in names_of {
         let mut lower: Vec<_> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
@@ -106,6 +107,7 @@ fn check(config: &Config) -> Result<(), TestCaseError> {
         prop_assert_eq!(lower.len(), names.len(), "a name is there twice: {:?}", names);
         prop_assert!(names.iter().all(|name| presentable(name) == *name), "{:?}", names);
     }
+    prop_assert!(config.rooms.values().all(|room| presentable(room.name()) == room.name()));
     Ok(())
 }
 

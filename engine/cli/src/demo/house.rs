@@ -17,6 +17,8 @@ use nix::{
 };
 use unisono_settings::{API_PORT, HUB_PORT};
 
+use super::leftovers;
+
 /// Rooms and what each plays into. The first takes the sound card when there is one.
 const ROOM_OUTPUTS: [(&str, &str); ROOMS] =
     [("kitchen", "auto"), ("living room", "model:ppm=40"), ("bedroom", "model:ppm=-35")];
@@ -51,6 +53,7 @@ pub(super) struct DemoHouse {
 impl DemoHouse {
     /// Starts four processes.
     pub(super) fn start() -> anyhow::Result<Self> {
+        leftovers::clean(&env::temp_dir());
         let folder = private_folder()?;
         let listen = free_udp_port().context("no free UDP port")?;
         let api = free_tcp_port().context("no free TCP port")?;
@@ -162,7 +165,7 @@ fn beside_this(program: &str) -> PathBuf {
 fn private_folder() -> anyhow::Result<PathBuf> {
     use std::os::unix::fs::DirBuilderExt;
 
-    let folder = env::temp_dir().join(format!("unisono-demo-{}", std::process::id()));
+    let folder = env::temp_dir().join(format!("{}{}", leftovers::PREFIX, std::process::id()));
     fs::DirBuilder::new()
         .mode(0o700)
         .create(&folder)

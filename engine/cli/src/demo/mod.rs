@@ -1,6 +1,7 @@
 //! `unisono demo`: a hub and three rooms on one machine, as four processes that find each other, playing until Ctrl-C.
 
 mod house;
+mod leftovers;
 
 use std::{
     fs,
@@ -15,7 +16,10 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use unisono_hub::api::types::{GroupView, NewGroup, Play, RoomChange, RoomView};
+use unisono_hub::{
+    api::types::{GroupView, NewGroup, Play, RoomChange, RoomView},
+    location,
+};
 
 use self::house::DemoHouse;
 use crate::{client::Client, show, table};
@@ -61,7 +65,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         }
     };
     let client = Client::new(house.api());
-    let demo = Demo { house, client, stop, file: file.to_string_lossy().into_owned() };
+    let demo = Demo { house, client, stop, file: location::of(&file) };
     let Some(group) = demo.prepare(options.volume)? else { return Ok(()) };
     demo.play(&group)?;
     demo.watch(&group, options)
@@ -101,7 +105,7 @@ impl Demo {
         }
         let rooms: Vec<RoomView> = self.client.get("rooms")?;
         for room in &rooms {
-            let change = RoomChange { volume: Some(volume), muted: None };
+            let change = RoomChange { volume: Some(volume), ..RoomChange::default() };
             self.client.patch::<RoomView>(&["rooms", &room.id], &change)?;
         }
         let rooms = rooms.into_iter().map(|room| room.id).collect();
@@ -146,8 +150,9 @@ impl Demo {
         let position = group.position_s.map(show::clock).unwrap_or_default();
         let length = group.length_s.map(show::clock).unwrap_or_default();
         let title = group.title.as_deref().unwrap_or_default();
+        let warning = group.warning.as_ref().map(|warning| format!("warning: {warning}\n")).unwrap_or_default();
         let text = format!(
-            "\"{title}\" {position} of {length} in {} rooms, {:.0} ms behind the hub. Control API: http://{}/api/v1\n\n{}\n\
+            "\"{title}\" {position} of {length} in {} rooms, {:.0} ms behind the hub. Control API: http://{}/api/v1\n{warning}\n{}\n\
              The sync error is what the converters report, not what a microphone hears. Ctrl-C ends it.\n",
             rooms.len(),
             group.latency_s * 1e3,

@@ -6,6 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use unisono_household::{Error, config::Rejected};
 
 use super::types::ErrorView;
 use crate::{engine::PlayError, house::Refused};
@@ -55,10 +56,30 @@ impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         let status = match refused {
             Refused::UnknownGroup(_) | Refused::UnknownRoom(_) | Refused::NotInGroup(..) => StatusCode::NOT_FOUND,
-            Refused::BeyondEnd(..) => StatusCode::UNPROCESSABLE_ENTITY,
+            Refused::BeyondEnd(..) | Refused::TooLoud(..) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::CONFLICT,
         };
         Self::new(status, refused.to_string())
+    }
+}
+
+impl From<Rejected> for ApiError {
+    fn from(rejected: Rejected) -> Self {
+        let status = match rejected {
+            Rejected::UnknownMember(_) | Rejected::UnknownRoom(_) | Rejected::UnknownGroup => StatusCode::NOT_FOUND,
+            Rejected::NameEmpty => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => StatusCode::CONFLICT,
+        };
+        Self::new(status, rejected.to_string())
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Rejected(rejected) => rejected.into(),
+            other => Self::new(StatusCode::INTERNAL_SERVER_ERROR, other.to_string()),
+        }
     }
 }
 

@@ -6,8 +6,10 @@ use axum::{
     http::StatusCode,
 };
 use unisono_core::time::{HubClock, Timestamp};
+use unisono_household::config::Command;
 
 use super::{
+    configure,
     error::ApiError,
     rooms::checked_volume,
     types::{GroupChange, GroupView, NewGroup, Play, Seek},
@@ -15,6 +17,7 @@ use super::{
 use crate::{
     engine::{EngineHandle, PlayError, frames_of},
     house::{GroupId, House, Playback, Refused},
+    location,
 };
 
 /// What every command gives: the group as it is afterwards.
@@ -36,15 +39,14 @@ pub(super) async fn create(
     State(engine): State<EngineHandle>,
     Json(wanted): Json<NewGroup>,
 ) -> Result<(StatusCode, Json<GroupView>), ApiError> {
-    check_name(&wanted.name)?;
-    let created = engine.call(move |engine, now| {
-        let house = engine.house();
-        let rooms = wanted.rooms.iter().map(|room| house.find_room(room)).collect::<Result<Vec<_>, _>>()?;
-        let id = house.create_group(now, &wanted.name, &rooms)?;
-        Ok::<_, Refused>(view(house, now, id))
+    let found = engine.call(move |engine, _| {
+        let rooms = wanted.rooms.iter().map(|room| engine.house().find_room(room)).collect::<Result<Vec<_>, _>>()?;
+        Ok::<_, Refused>((wanted.name, rooms))
     });
-    let created = created.await.ok_or(ApiError::STOPPING)??.ok_or(ApiError::STOPPING)?;
-    Ok((StatusCode::CREATED, Json(created)))
+    let (name, rooms) = found.await.ok_or(ApiError::STOPPING)??;
+    let id = GroupId(fastrand::u64(1..));
+    configure(&engine, Command::CreateGroup { group: id, name, rooms }).await?;
+    Ok((StatusCode::CREATED, command(&engine, id.to_string(), |_, _, _| Ok(())).await?))
 }
 
 pub(super) async fn change(
@@ -53,20 +55,19 @@ pub(super) async fn change(
     Json(change): Json<GroupChange>,
 ) -> Answer {
     let volume = change.volume.map(checked_volume).transpose()?;
-    change.name.as_deref().map(check_name).transpose()?;
-    command(&engine, group, move |house, _, id| house.set_group(id, change.name.as_deref(), volume, change.muted)).await
+    let id = find(&engine, group).await?;
+    if let Some(name) = change.name {
+        configure(&engine, Command::RenameGroup { group: id, name }).await?;
+    }
+    command(&engine, id.to_string(), move |house, _, id| house.set_group(id, volume, change.muted)).await
 }
 
 pub(super) async fn remove(
     State(engine): State<EngineHandle>,
     Path(group): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    let removed = engine.call(move |engine, now| {
-        let house = engine.house();
-        let id = house.find_group(&group)?;
-        house.delete_group(now, id)
-    });
-    removed.await.ok_or(ApiError::STOPPING)??;
+    let group = find(&engine, group).await?;
+    configure(&engine, Command::DeleteGroup { group }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -74,22 +75,27 @@ pub(super) async fn add_room(
     State(engine): State<EngineHandle>,
     Path((group, room)): Path<(String, String)>,
 ) -> Answer {
-    command(&engine, group, move |house, now, id| {
-        let room = house.find_room(&room)?;
-        house.add_room(now, id, room)
-    })
-    .await
+    let found = engine.call(move |engine, _| {
+        let house: &House = engine.house();
+        Ok::<_, Refused>((house.find_group(&group)?, house.find_room(&room)?))
+    });
+    let (id, room) = found.await.ok_or(ApiError::STOPPING)??;
+    configure(&engine, Command::SetRoomGroup { room, group: Some(id) }).await?;
+    show(State(engine), Path(id.to_string())).await
 }
 
 pub(super) async fn remove_room(
     State(engine): State<EngineHandle>,
     Path((group, room)): Path<(String, String)>,
 ) -> Answer {
-    command(&engine, group, move |house, now, id| {
-        let room = house.find_room(&room)?;
-        house.remove_room(now, id, room)
-    })
-    .await
+    let found = engine.call(move |engine, _| {
+        let house: &House = engine.house();
+        let (id, room) = (house.find_group(&group)?, house.find_room(&room)?);
+        house.check_in_group(id, room).map(|()| (id, room))
+    });
+    let (id, room) = found.await.ok_or(ApiError::STOPPING)??;
+    configure(&engine, Command::SetRoomGroup { room, group: None }).await?;
+    show(State(engine), Path(id.to_string())).await
 }
 
 pub(super) async fn play(
@@ -100,12 +106,13 @@ pub(super) async fn play(
     let seconds = checked_seconds(play.position_s)?;
     let id = find_heard(&engine, group.clone()).await?;
     match play.file {
-        Some(file) if !file.starts_with('/') => {
-            let problem = format!("file: \"{file}\" is not an absolute path");
-            return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem));
-        }
         Some(file) => {
-            engine.play_file(id, file.into(), seconds).await?;
+            let problem = || {
+                let problem = format!("file: \"{file}\" is neither an absolute path nor a file:// URL");
+                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem)
+            };
+            let path = location::path(&file).ok_or_else(problem)?;
+            engine.play_file(id, path, seconds).await?;
         }
         None if seconds > 0.0 => {
             let problem = "position_s: without a file nothing begins anew; seek, then play";
@@ -137,14 +144,12 @@ pub(super) async fn seek(
     .await
 }
 
-/// Has the house do something with a group, and gives the group as it is afterwards.
-fn check_name(name: &str) -> Result<(), ApiError> {
-    if name.chars().all(|character| character.is_control() || character.is_whitespace()) {
-        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "name: a group needs one"));
-    }
-    Ok(())
+async fn find(engine: &EngineHandle, group: String) -> Result<GroupId, ApiError> {
+    let found = engine.call(move |engine, _| engine.house().find_group(&group));
+    Ok(found.await.ok_or(ApiError::STOPPING)??)
 }
 
+/// Has the house do something with a group, and gives the group as it is afterwards.
 async fn command(
     engine: &EngineHandle,
     group: String,
@@ -192,6 +197,7 @@ fn view(house: &House, now: Timestamp<HubClock>, id: GroupId) -> Option<GroupVie
         }
         .into(),
         title: group.media.as_ref().map(|media| media.title.clone()),
+        warning: group.warning.clone(),
         position_s: house.position(now, id).map(seconds),
         length_s: group.media.as_ref().and_then(|media| media.frames).map(seconds),
         latency_s: house.lead_of(id).as_secs_f64(),

@@ -2,6 +2,7 @@
 
 mod error;
 mod groups;
+mod nodes;
 mod rooms;
 pub mod types;
 
@@ -18,10 +19,11 @@ use axum::{
 };
 use tokio::net::TcpListener;
 use unisono_core::wire::VERSION;
+use unisono_household::config::Command;
 
 use self::{
     error::ApiError,
-    types::{HubView, NewToken, NodeView, TokenView},
+    types::{HubView, NewToken, TokenView},
 };
 use crate::{engine::EngineHandle, house::House};
 
@@ -40,10 +42,11 @@ pub async fn serve(listener: TcpListener, engine: EngineHandle) -> io::Result<()
 pub fn router(engine: EngineHandle) -> Router {
     let api = Router::new()
         .route("/hub", get(hub))
-        .route("/nodes", get(nodes))
+        .route("/nodes", get(nodes::list))
+        .route("/nodes/{node}", patch(nodes::rename).delete(nodes::remove))
         .route("/tokens", post(issue_token))
         .route("/rooms", get(rooms::list))
-        .route("/rooms/{room}", patch(rooms::change))
+        .route("/rooms/{room}", patch(rooms::change).delete(rooms::forget))
         .route("/groups", get(groups::list).post(groups::create))
         .route("/groups/{group}", get(groups::show).patch(groups::change).delete(groups::remove))
         .route("/groups/{group}/rooms/{room}", put(groups::add_room))
@@ -126,19 +129,9 @@ async fn hub(State(engine): State<EngineHandle>) -> Result<Json<HubView>, ApiErr
     Ok(Json(view.await.ok_or(ApiError::STOPPING)?))
 }
 
-async fn nodes(State(engine): State<EngineHandle>) -> Result<Json<Vec<NodeView>>, ApiError> {
-    let members = engine.household(|household| household.config().members.clone()).await.ok_or(ApiError::STOPPING)?;
-    let view = engine.call(move |engine, _| {
-        let nodes = members.into_iter().map(|(peer, member)| NodeView {
-            id: peer.to_string(),
-            name: member.name,
-            role: format!("{:?}", member.role).to_lowercase(),
-            online: engine.house().is_online(peer),
-            address: engine.address_of(peer).map(|address| address.to_string()),
-        });
-        nodes.collect()
-    });
-    Ok(Json(view.await.ok_or(ApiError::STOPPING)?))
+/// Changes the household's configuration.
+async fn configure(engine: &EngineHandle, command: Command) -> Result<(), ApiError> {
+    Ok(engine.configure(command).await.ok_or(ApiError::STOPPING)??)
 }
 
 async fn issue_token(

@@ -9,8 +9,10 @@ use unisono_core::{
     units::Volume,
     wire::control::{Evidence, RoomState},
 };
+use unisono_household::config::Command;
 
 use super::{
+    configure,
     error::ApiError,
     types::{RoomChange, RoomView, SyncView},
 };
@@ -33,17 +35,48 @@ pub(super) async fn change(
     Json(change): Json<RoomChange>,
 ) -> Result<Json<RoomView>, ApiError> {
     let volume = change.volume.map(checked_volume).transpose()?;
+    let max_volume = change.max_volume.map(|percent| checked("max_volume", percent)).transpose()?;
+    let found = engine.call(move |engine, _| {
+        let house: &House = engine.house();
+        let id = house.find_room(&room)?;
+        house.check_room(id, volume, max_volume).map(|()| id)
+    });
+    let id = found.await.ok_or(ApiError::STOPPING)??;
+    if let Some(name) = change.name {
+        let name = (!name.is_empty()).then_some(name);
+        configure(&engine, Command::SetRoomName { room: id, name }).await?;
+    }
+    if let Some(volume) = max_volume {
+        configure(&engine, Command::SetRoomMaxVolume { room: id, volume }).await?;
+    }
     let changed = engine.call(move |engine, _| {
         let house = engine.house();
-        let id = house.find_room(&room)?;
         house.set_room(id, volume, change.muted)?;
         Ok::<_, ApiError>(view(house, id))
     });
     changed.await.ok_or(ApiError::STOPPING)??.map(Json).ok_or_else(|| ApiError::STOPPING.into())
 }
 
+pub(super) async fn forget(
+    State(engine): State<EngineHandle>,
+    Path(room): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let found = engine.call(move |engine, _| {
+        let house: &House = engine.house();
+        let id = house.find_room(&room)?;
+        house.check_gone(id).map(|()| id)
+    });
+    let room = found.await.ok_or(ApiError::STOPPING)??;
+    configure(&engine, Command::ForgetRoom { room }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 pub(super) fn checked_volume(percent: u8) -> Result<Volume, ApiError> {
-    let problem = || format!("volume: {percent} is not between 0 and 100");
+    checked("volume", percent)
+}
+
+fn checked(key: &str, percent: u8) -> Result<Volume, ApiError> {
+    let problem = || format!("{key}: {percent} is not between 0 and 100");
     Volume::new(percent).ok_or_else(|| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem()))
 }
 
@@ -90,6 +123,7 @@ fn view(house: &House, id: RoomId) -> Option<RoomView> {
         online,
         group: room.group.map(|group| group.to_string()),
         volume: room.volume.percent(),
+        max_volume: room.max_volume.percent(),
         muted: room.muted,
         output: report.map_or_else(|| room.output.clone(), |report| report.output.clone()),
         latency_s: room.latency.as_secs_f64(),

@@ -49,6 +49,8 @@ pub struct RoomView {
     pub group: Option<String>,
     /// 0 to 100.
     pub volume: u8,
+    /// The loudest that it may be, 0 to 100.
+    pub max_volume: u8,
     /// Whether it is muted.
     pub muted: bool,
     /// The output in use; when it does not work, why and what would bring it back.
@@ -111,6 +113,8 @@ pub struct GroupView {
     pub state: String,
     /// What it plays or played.
     pub title: Option<String>,
+    /// What is wrong with that, in one line; until something else plays.
+    pub warning: Option<String>,
     /// Where in that it is.
     pub position_s: Option<f64>,
     /// How long that is.
@@ -125,10 +129,22 @@ pub struct GroupView {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoomChange {
+    /// What people call it; empty for what its node calls it.
+    pub name: Option<String>,
+    /// The loudest that it may be, 0 to 100.
+    pub max_volume: Option<u8>,
     /// 0 to 100.
     pub volume: Option<u8>,
     /// Whether it is muted.
     pub muted: Option<bool>,
+}
+
+/// A change to a machine of the household.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeChange {
+    /// What people call it.
+    pub name: String,
 }
 
 /// A new group.
@@ -158,7 +174,7 @@ pub struct GroupChange {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Play {
-    /// A file on the hub, as an absolute path.
+    /// A file on the hub, as an absolute path or, where its name is no UTF-8, a `file://` URL.
     pub file: Option<String>,
     /// Where to begin.
     pub position_s: f64,

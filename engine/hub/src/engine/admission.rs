@@ -1,36 +1,42 @@
 //! Who may come in.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Instant,
+};
 
 use nix::net::if_::InterfaceFlags;
 use tracing::{info, warn};
 use unisono_core::wire::{
-    control::{Hello, RefuseReason},
+    control::{Hello, RefuseReason, Room},
     ids::PeerId,
 };
 use unisono_household::{
     Error,
-    config::Rejected,
+    config::{Command, Rejected},
     household::HubHousehold,
     token::{JoinToken, MAX_ADDRESSES},
 };
 
-use super::{Engine, EngineHandle, unix_now};
+use super::{Engine, EngineHandle, doubles::Present, unix_now};
 use crate::house::ConnectionId;
 
 /// What was decided.
 enum Verdict {
-    /// Come in; the list to give, and whether it is new to everybody.
-    Admit {
-        members: Vec<u8>,
-        changed: Option<Vec<u8>>,
-    },
+    /// Come in; with the list to give.
+    Admit(Vec<u8>),
     Refuse(RefuseReason, String),
 }
 
 impl Engine {
     /// Decides about a node. A token is redeemed on disk first, so the answer comes later.
-    pub(super) fn judge(&self, id: ConnectionId, peer: PeerId, hello: Hello) {
+    pub(super) fn judge(&mut self, id: ConnectionId, peer: PeerId, hello: Hello) {
+        if self.is_double(id, peer) {
+            let text = "another machine with the same key is connected: the state folder was copied. Stop one of the \
+                        two, delete its state folder, and have it join anew";
+            warn!("node \"{}\" ({peer}) is refused: {text}", hello.name);
+            return self.house.refuse(id, RefuseReason::Replaced, text.into());
+        }
         let handle = self.handle.clone();
         tokio::spawn(async move {
             let asked = hello.clone();
@@ -39,12 +45,9 @@ impl Engine {
             };
             handle
                 .call(move |engine, now| match verdict {
-                    Verdict::Admit { members, changed } => {
+                    Verdict::Admit(members) => {
                         info!("node \"{}\" ({peer}) is connected", hello.name);
                         engine.house.admit(now, id, hello, members);
-                        if let Some(members) = changed {
-                            engine.house.members_changed(&members);
-                        }
                     }
                     Verdict::Refuse(reason, text) => {
                         warn!("node \"{}\" ({peer}) is refused: {text}", hello.name);
@@ -52,6 +55,27 @@ impl Engine {
                     }
                 })
                 .await;
+        });
+    }
+
+    /// Whether the machine that has just greeted is a copy of one that is there.
+    fn is_double(&mut self, id: ConnectionId, peer: PeerId) -> bool {
+        let Some(comes_from) = self.links.get(&id).map(|link| link.connection.remote_address()) else { return false };
+        let others = self.links.iter().filter(|(other, link)| **other != id && link.connection.peer() == peer);
+        let newest = others.max_by_key(|(other, _)| **other).map(|(_, link)| link);
+        let present = newest.filter(|_| self.house.is_online(peer));
+        let present =
+            present.map(|link| Present { address: link.connection.remote_address(), heard: link.heard.into() });
+        self.doubles.is_double(Instant::now(), peer, comes_from, present)
+    }
+
+    /// Has a node's rooms configured as it says anew that it drives them.
+    pub(super) fn meet(&self, peer: PeerId, rooms: Vec<Room>) {
+        let handle = self.handle.clone();
+        tokio::spawn(async move {
+            let offered = rooms.clone();
+            handle.household(move |household| configure(household, peer, &offered)).await;
+            handle.call(move |engine, now| engine.house.meet(now, peer, rooms)).await;
         });
     }
 }
@@ -98,7 +122,6 @@ fn decide(household: &mut HubHousehold, peer: PeerId, hello: &Hello) -> Verdict 
         let text = "the node belongs to another household; delete its state folder to have it join this one";
         return Verdict::Refuse(RefuseReason::OtherHousehold, text.into());
     }
-    let mut changed = None;
     if household.role_of(peer).is_none() {
         let Some(secret) = &hello.join else {
             let text = "the node is not a member of this household; make a token with `unisono token` and start it with \
@@ -109,11 +132,19 @@ fn decide(household: &mut HubHousehold, peer: PeerId, hello: &Hello) -> Verdict 
             return refused(&error);
         }
         info!("node \"{}\" ({peer}) has joined the household", hello.name);
-        changed = Some(household.members().to_bytes());
     }
+    configure(household, peer, &hello.rooms);
     let held = hello.household.is_some() && hello.members_version == household.config().members_version;
     let members = if held { Vec::new() } else { household.members().to_bytes() };
-    Verdict::Admit { members, changed }
+    Verdict::Admit(members)
+}
+
+/// Has the configuration know a node's rooms. Where that cannot be written, those that it knows already play on.
+fn configure(household: &mut HubHousehold, node: PeerId, rooms: &[Room]) {
+    let rooms = rooms.iter().map(|room| (room.index, room.name.clone())).collect();
+    if let Err(error) = household.apply(&Command::MeetRooms { node, rooms }) {
+        warn!("the rooms of {node} are as they were known before: {error}");
+    }
 }
 
 fn refused(error: &Error) -> Verdict {

@@ -18,7 +18,7 @@ use unisono_core::{
     units::{FramePosition, SampleRate},
     wire::ids::StreamId,
 };
-use unisono_media::Source;
+use unisono_media::{Damage, Source};
 
 use super::EngineHandle;
 use crate::house::{GroupId, RenditionPlan};
@@ -75,6 +75,7 @@ impl Encoder {
             orders: ordered,
             shared: Arc::clone(&shared),
             source: None,
+            told: None,
             renditions: Vec::new(),
             recent: VecDeque::new(),
             run: 0,
@@ -149,6 +150,8 @@ struct Thread {
     orders: Receiver<Order>,
     shared: Arc<Shared>,
     source: Option<Box<dyn Source>>,
+    /// The damage of the source that the engine knows of.
+    told: Option<Damage>,
     renditions: Vec<Rendition>,
     /// What was read ahead and may not have been sent, for a rendition that comes late.
     recent: VecDeque<(FramePosition, Vec<f32>)>,
@@ -192,7 +195,10 @@ impl Thread {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Cue { run, position, source_frame, source } => {
-                self.source = source.or(self.source.take());
+                if source.is_some() {
+                    self.source = source;
+                    self.told = None;
+                }
                 self.run = run;
                 self.position = position;
                 self.recent.clear();
@@ -234,6 +240,7 @@ impl Thread {
                 }
             }
         }
+        self.tell_damage();
         if filled < BLOCK && !self.ended {
             self.end(FramePosition(self.position.0 + filled as u64));
         }
@@ -261,19 +268,28 @@ impl Thread {
 
     fn end(&mut self, position: FramePosition) {
         self.ended = true;
-        if let Some(source) = self.source.as_ref().filter(|source| source.skipped() > 0) {
-            let title = &source.description().title;
-            warn!("\"{title}\" is damaged or cut off; what could be decoded was played. Try another copy");
-        }
         let (group, run) = (self.group, self.run);
         self.engine.tell(move |engine, _| engine.source_ended(group, run, position));
+    }
+
+    /// Says where the source is damaged, once.
+    fn tell_damage(&mut self) {
+        let damage = self.source.as_ref().and_then(|source| source.damage());
+        if let Some(damage) = damage.filter(|_| damage != self.told) {
+            self.told = Some(damage);
+            let (group, run) = (self.group, self.run);
+            self.engine.tell(move |engine, _| engine.source_damaged(group, run, damage));
+        }
     }
 
     fn fail(&mut self, reason: &str) {
         warn!("group {} stops: {reason}", self.group);
         self.ended = true;
-        let (group, run) = (self.group, self.run);
-        self.engine.tell(move |engine, now| engine.house().handle_failure(now, group, run));
+        let (group, run, reason) = (self.group, self.run, reason.to_owned());
+        self.engine.tell(move |engine, now| {
+            engine.house().warn(group, run, reason);
+            engine.house().handle_failure(now, group, run);
+        });
     }
 }
 

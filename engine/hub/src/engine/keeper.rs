@@ -41,11 +41,15 @@ impl Keeper {
     pub(super) fn open(folder: &Path) -> Result<(Self, Option<Kept>), Error> {
         let mut store = SessionStore::open(folder)?;
         for path in store.damaged() {
-            warn!("{} is damaged; rooms and groups are as an older copy has them, if there is one", path.display());
+            warn!(
+                "{} is damaged; volumes and what plays are as an older copy has them, if there is one",
+                path.display()
+            );
         }
         let kept = store.get(KEY).and_then(|bytes| {
             let read = postcard::from_bytes::<Kept>(bytes);
-            read.inspect_err(|error| warn!("rooms and groups begin anew: what was kept cannot be read ({error})")).ok()
+            read.inspect_err(|error| warn!("volumes and what plays begin anew: what was kept cannot be read ({error})"))
+                .ok()
         });
         let failed = Arc::new(AtomicBool::new(false));
         let failing = Arc::clone(&failed);
@@ -58,13 +62,13 @@ impl Keeper {
                 if let Err(error) = &saved
                     && !failing.load(Relaxed)
                 {
-                    error!("rooms and groups are not saved: {error}; trying again");
+                    error!("volumes and what plays are not saved: {error}; trying again");
                 }
                 failing.store(saved.is_err(), Relaxed);
             }
         };
         let thread = thread::Builder::new().name("keeper".into()).spawn(save);
-        let thread = thread.inspect_err(|error| error!("rooms and groups will not be saved: {error}")).ok();
+        let thread = thread.inspect_err(|error| error!("volumes and what plays will not be saved: {error}")).ok();
         Ok((Self { snapshots: Some(snapshots), thread, last: Snapshot::default(), failed }, kept))
     }
 
@@ -94,4 +98,4 @@ impl Drop for Keeper {
     }
 }
 
-const KEY: &str = "house";
+const KEY: &str = "session";

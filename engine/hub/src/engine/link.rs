@@ -41,6 +41,8 @@ pub(super) enum LinkOrder {
 pub(super) struct Link {
     pub(super) connection: Connection,
     pub(super) orders: Sender<LinkOrder>,
+    /// When the node last said something.
+    pub(super) heard: Instant,
 }
 
 impl Link {
@@ -48,7 +50,7 @@ impl Link {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let task = Task { id, connection: connection.clone(), events, clock: None };
         tokio::spawn(task.run(ordered));
-        Self { connection, orders }
+        Self { connection, orders, heard: Instant::now() }
     }
 }
 

@@ -2,6 +2,7 @@
 //! and no lock; whatever may take long (files, keys, disks) happens elsewhere and comes back as an event.
 
 mod admission;
+mod doubles;
 mod encoder;
 mod keeper;
 mod link;
@@ -25,7 +26,11 @@ use unisono_core::{
     time::{HubClock, Timestamp},
     wire::{frame::Frame, ids::PeerId},
 };
-use unisono_household::{household::HubHousehold, local_join::LocalJoin};
+use unisono_household::{
+    config::{Command, Config},
+    household::HubHousehold,
+    local_join::LocalJoin,
+};
 use unisono_transport::{
     Connection, Endpoint, Identity, Options, clock,
     discovery::{Announcement, Record},
@@ -34,6 +39,7 @@ use unisono_transport::{
 pub use self::playing::PlayError;
 pub(crate) use self::playing::frames_of;
 use self::{
+    doubles::Doubles,
     encoder::Encoder,
     keeper::Keeper,
     link::{Link, LinkOrder},
@@ -97,6 +103,8 @@ type Call = Box<dyn FnOnce(&mut Engine, Timestamp<HubClock>) + Send>;
 /// What comes to the engine.
 enum Event {
     Call(Call),
+    /// The configuration has changed; with the signed member list when that has too.
+    Configured(Box<Config>, Option<Vec<u8>>),
     Connected(Connection),
     Frame(ConnectionId, Frame),
     Datagram(ConnectionId, Bytes),
@@ -121,21 +129,20 @@ pub struct Engine {
     encoders: BTreeMap<GroupId, Encoder>,
     sources: HashMap<GroupId, Box<dyn unisono_media::Source>>,
     keeper: Keeper,
+    doubles: Doubles,
     next_connection: u64,
     changed: bool,
     _local: Option<LocalJoin>,
     _announcement: Announcement,
 }
 
-/// The code on paper with which the household of a hub that does not run can be founded anew.
+/// The code on paper with which the household of a hub can be founded anew.
 ///
 /// # Errors
-/// When what the hub keeps cannot be used, or there is nothing yet.
+/// When there is no household yet, or its key cannot be read.
 pub fn recovery_code(settings: &EngineSettings) -> Result<String, Error> {
-    if !HubHousehold::is_in(&settings.state) {
-        return Err(Error::NoHousehold { state: settings.state.clone() });
-    }
-    Ok(HubHousehold::open_or_create(&settings.state, &settings.name, unix_now())?.recovery_code())
+    let none = || Error::NoHousehold { state: settings.state.clone() };
+    HubHousehold::recovery_code(&settings.state)?.ok_or_else(none)
 }
 
 /// Founds a household anew from its recovery code, in an empty state folder. Its nodes know it again and are let in by
@@ -169,6 +176,7 @@ impl Engine {
         let announcement = Announcement::start(&record, listens_at);
         let seed = clock::now::<HubClock>().as_nanos().cast_unsigned();
         let mut house = House::new(settings.name.clone(), identity.peer_id(), settings.streams.clone(), seed)?;
+        house.configure(clock::now(), household.config());
         let resume = kept.map_or_else(Vec::new, |kept| playing::restore(&mut house, kept));
         let (events, received) = mpsc::channel(QUEUE);
         let handle = EngineHandle { events, household: Arc::new(Mutex::new(household)), listens_at };
@@ -182,6 +190,7 @@ impl Engine {
             encoders: BTreeMap::new(),
             sources: HashMap::new(),
             keeper,
+            doubles: Doubles::default(),
             next_connection: 1,
             changed: false,
             _local: local,
@@ -251,6 +260,12 @@ impl Engine {
         let now = clock::now();
         match event {
             Event::Call(call) => call(self, now),
+            Event::Configured(config, members) => {
+                self.house.configure(now, &config);
+                if let Some(members) = members {
+                    self.house.members_changed(&members);
+                }
+            }
             Event::Connected(connection) => {
                 let id = ConnectionId(self.next_connection);
                 self.next_connection += 1;
@@ -258,7 +273,12 @@ impl Engine {
                 self.house.handle_connected(id, connection.peer());
                 self.links.insert(id, Link::start(id, connection, self.handle.events.clone()));
             }
-            Event::Frame(id, frame) => self.house.handle_frame(now, id, &frame),
+            Event::Frame(id, frame) => {
+                if let Some(link) = self.links.get_mut(&id) {
+                    link.heard = Instant::now();
+                }
+                self.house.handle_frame(id, &frame);
+            }
             Event::Datagram(id, datagram) => self.house.handle_datagram(now, id, &datagram),
             Event::Gone(id) => {
                 self.house.handle_disconnected(id);
@@ -282,6 +302,7 @@ impl Engine {
                 }
                 Action::Clock(id, leader) => self.order(id, LinkOrder::Clock(Box::new(leader))),
                 Action::Judge(id, peer, hello) => self.judge(id, peer, hello),
+                Action::Meet(peer, rooms) => self.meet(peer, rooms),
                 Action::Budget(id, bit_rate, latency) => {
                     if let Some(link) = self.links.get(&id) {
                         link.connection.set_budget(bit_rate, latency);
@@ -341,14 +362,32 @@ impl EngineHandle {
         let _ = self.events.blocking_send(Event::Call(Box::new(call)));
     }
 
-    /// Has the household do something; it may wait for a disk, so it is done on a thread for that.
+    /// Has the household do something; it may wait for a disk, so it is done on a thread for that. When the
+    /// configuration is another one then, the engine knows it before whoever asked can ask for more.
     pub async fn household<T: Send + 'static>(
         &self,
         call: impl FnOnce(&mut HubHousehold) -> T + Send + 'static,
     ) -> Option<T> {
-        let household = Arc::clone(&self.household);
-        let call = move || call(&mut household.lock().unwrap_or_else(PoisonError::into_inner));
+        let (household, events) = (Arc::clone(&self.household), self.events.clone());
+        let call = move || {
+            let mut household = household.lock().unwrap_or_else(PoisonError::into_inner);
+            let (changes, members_version) = (household.changes(), household.config().members_version);
+            let answer = call(&mut household);
+            if household.changes() != changes {
+                let config = household.config().clone();
+                let members = (config.members_version != members_version).then(|| household.members().to_bytes());
+                // While nobody else can change it again, so that the engine sees changes in their order. It may have
+                // ended.
+                let _ = events.blocking_send(Event::Configured(Box::new(config), members));
+            }
+            answer
+        };
         tokio::task::spawn_blocking(call).await.ok()
+    }
+
+    /// Changes the configuration. `None` when the hub is stopping.
+    pub async fn configure(&self, command: Command) -> Option<Result<(), unisono_household::Error>> {
+        self.household(move |household| household.apply(&command).map(|_| ())).await
     }
 
     /// The UDP port at which nodes connect.

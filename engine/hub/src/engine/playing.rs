@@ -7,10 +7,13 @@ use unisono_core::{
     time::{HubClock, Nanos, Timestamp},
     units::{FramePosition, SampleRate},
 };
-use unisono_media::{FileSource, Source};
+use unisono_media::{Damage, FileSource, Source};
 
 use super::{Engine, EngineHandle, encoder::Encoder, keeper::Kept, unix_now};
-use crate::house::{GroupId, House, Media, Refused};
+use crate::{
+    house::{GroupId, House, Media, Refused},
+    location,
+};
 
 /// A hub that was away for no longer than this goes on by itself; after a longer time nobody expects it to, and nothing
 /// starts unasked.
@@ -70,7 +73,7 @@ impl EngineHandle {
             }
         });
         let Some((location, frame)) = reopen.await.ok_or(PlayError::Stopping)?? else { return Ok(()) };
-        let opened = open(self, location.into()).await?;
+        let opened = open(self, location::path(&location).unwrap_or_default()).await?;
         let played = self.call(move |engine, now| engine.play(now, group, opened, frame));
         Ok(played.await.ok_or(PlayError::Stopping)??)
     }
@@ -80,10 +83,13 @@ impl Engine {
     /// Plays what was opened.
     fn play(&mut self, now: Timestamp<HubClock>, group: GroupId, opened: Opened, frame: u64) -> Result<(), Refused> {
         // The cue that this brings about finds its source here.
+        let damage = opened.source.damage();
         self.sources.insert(group, opened.source);
         let played = self.house.play(now, group, opened.media, frame);
         if played.is_err() {
             self.sources.remove(&group);
+        } else if let (Some(damage), Some(run)) = (damage, self.house.run_of(group)) {
+            self.source_damaged(group, run, damage);
         }
         played
     }
@@ -109,6 +115,17 @@ impl Engine {
         }
     }
 
+    /// An encoder's source is damaged; what can be decoded of it plays.
+    pub(super) fn source_damaged(&mut self, group: GroupId, run: u32, damage: Damage) {
+        let media = self.house.groups().get(&group).and_then(|known| known.media.as_ref());
+        let Some(location) = media.map(|media| media.location.clone()) else { return };
+        let what = if damage.is_end { "breaks off" } else { "is damaged" };
+        let at = damage.seconds;
+        let warning = format!("{location:?} {what} at {at:.1} s; what can be decoded is played. Try another copy");
+        warn!("{warning}");
+        self.house.warn(group, run, warning);
+    }
+
     /// An encoder's source has come to its end.
     pub(super) fn source_ended(&mut self, group: GroupId, run: u32, position: FramePosition) {
         self.house.handle_end(group, run, position);
@@ -118,7 +135,7 @@ impl Engine {
 /// Takes up what was kept; gives what is to be played on.
 pub(super) fn restore(house: &mut House, kept: Kept) -> Vec<(GroupId, PathBuf)> {
     let away = unix_now().saturating_sub(kept.at_unix);
-    let playing = kept.snapshot.groups.iter().filter_map(|group| Some((group.id(), PathBuf::from(group.playing()?))));
+    let playing = kept.snapshot.groups.iter().filter_map(|group| Some((group.id(), location::path(group.playing()?)?)));
     let resume = if away <= RESUME_WITHIN { playing.collect() } else { Vec::new() };
     house.restore(kept.snapshot);
     resume
@@ -135,7 +152,7 @@ pub(super) async fn resume(handle: EngineHandle, group: GroupId, path: PathBuf) 
 /// Opens a file; it may wait for a disk, so it is done on a thread for that.
 async fn open(handle: &EngineHandle, path: PathBuf) -> Result<Opened, PlayError> {
     let streams = handle.call(|engine, _| engine.house.settings().clone()).await.ok_or(PlayError::Stopping)?;
-    let location = path.to_string_lossy().into_owned();
+    let location = location::of(&path);
     let open = move || FileSource::open(&path, streams.rate, streams.channels);
     let source = tokio::task::spawn_blocking(open).await.map_err(|_| PlayError::Stopping)??;
     let description = source.description();

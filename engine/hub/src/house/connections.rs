@@ -12,7 +12,7 @@ use unisono_core::{
     },
 };
 
-use super::{Action, Connection, ConnectionId, House, Room, RoomId, repair::Allowance};
+use super::{Action, Connection, ConnectionId, House, RoomId, repair::Allowance};
 
 impl House {
     /// A machine has connected and proved its key. Whether it may come in is decided once it has greeted.
@@ -29,24 +29,27 @@ impl House {
     }
 
     /// Takes a control message.
-    pub fn handle_frame(&mut self, now: Timestamp<HubClock>, id: ConnectionId, frame: &Frame) {
+    pub fn handle_frame(&mut self, id: ConnectionId, frame: &Frame) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let peer = connection.peer;
         match connection.session.handle_frame(frame) {
             Ok(None) => {}
             Ok(Some(HubEvent::Hello(hello))) => self.actions.push_back(Action::Judge(id, peer, hello)),
-            Ok(Some(HubEvent::Rooms(rooms))) => self.meet(now, peer, rooms),
+            Ok(Some(HubEvent::Rooms(rooms))) => self.actions.push_back(Action::Meet(peer, rooms)),
             Ok(Some(HubEvent::Report(report))) => self.handle_report(peer, report),
             Ok(Some(HubEvent::Outranked(outranked))) => self.handle_outranked(peer, &outranked),
             Err(refuse) => self.turn_away(id, refuse),
         }
     }
 
-    /// Lets a node in that [`Action::Judge`] asked about. `members` is the signed list, or nothing when the node holds
-    /// it already.
+    /// Lets a node in that [`Action::Judge`] asked about, unless it is no member any more. `members` is the signed list,
+    /// or nothing when the node holds it already.
     pub fn admit(&mut self, now: Timestamp<HubClock>, id: ConnectionId, hello: Hello, members: Vec<u8>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let peer = connection.peer;
+        if !self.members.contains(&peer) {
+            return self.refuse(id, RefuseReason::NotAMember, "the node was removed from the household".into());
+        }
         connection.codecs = hello.codecs;
         let welcome = connection.session.welcome(&self.name, members);
         let leader = Leader::new(connection.session.tag(), self.random.u64(..));
@@ -88,20 +91,12 @@ impl House {
         self.connections.values().map(|connection| connection.bad_datagrams).sum()
     }
 
-    /// Takes over what a node says that it drives, and has its rooms play what their groups play.
-    fn meet(&mut self, now: Timestamp<HubClock>, peer: PeerId, offers: Vec<RoomOffer>) {
-        let is_gone = |id: &RoomId| id.node == peer && !offers.iter().any(|offer| offer.index == id.index);
-        let gone: Vec<RoomId> = self.rooms.keys().copied().filter(is_gone).collect();
-        for id in gone {
-            self.move_room(now, id, None);
-            self.rooms.remove(&id);
-            self.actions.push_back(Action::Changed);
-        }
+    /// Takes over how a node drives its rooms, and has them play what their groups play. A room that is not configured
+    /// is nobody's.
+    pub fn meet(&mut self, now: Timestamp<HubClock>, peer: PeerId, offers: Vec<RoomOffer>) {
         for offer in offers {
             let id = RoomId { node: peer, index: offer.index };
-            let known = self.rooms.get(&id).is_some_and(|room| room.name == offer.name);
-            let room = self.rooms.entry(id).or_insert_with(|| Room::new(offer.name.clone()));
-            room.name = offer.name;
+            let Some(room) = self.rooms.get_mut(&id) else { continue };
             room.output = offer.output;
             room.latency = offer.latency;
             room.term = room.term.max(offer.term);
@@ -110,10 +105,8 @@ impl House {
             if let Some(group) = group.filter(|group| !self.is_subscribed(*group, id)) {
                 self.subscribe(now, group, id);
             }
-            if !known {
-                self.actions.push_back(Action::Changed);
-            }
         }
+        self.actions.push_back(Action::Changed);
     }
 
     fn handle_report(&mut self, peer: PeerId, report: Report) {
@@ -139,7 +132,7 @@ impl House {
         }
     }
 
-    fn turn_away(&mut self, id: ConnectionId, refuse: Refuse) {
+    pub(super) fn turn_away(&mut self, id: ConnectionId, refuse: Refuse) {
         let text = refuse.text.clone();
         self.actions.push_back(Action::Control(id, Message::from(refuse).encode()));
         self.actions.push_back(Action::Close(id, text));

@@ -4,6 +4,7 @@
 //! call that takes something in, call [`House::poll_action`] until it gives `None`, then arm a timer for
 //! [`House::poll_timeout`].
 
+mod configuration;
 mod connections;
 mod group;
 mod playback;
@@ -12,7 +13,7 @@ mod room;
 mod snapshot;
 mod stream;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use unisono_core::{
@@ -21,7 +22,7 @@ use unisono_core::{
     time::{HubClock, Nanos, Timestamp},
     units::FramePosition,
     wire::{
-        control::{Codec, Hello},
+        control::{Codec, Hello, Room as RoomOffer},
         ids::{PeerId, StreamId},
     },
 };
@@ -47,8 +48,11 @@ pub enum Action {
     Datagram(ConnectionId, Bytes),
     /// The node was let in: answer its probes from now on.
     Clock(ConnectionId, Leader),
-    /// Decide whether a node may come in: answer with [`House::admit`] or [`House::refuse`].
+    /// Decide whether a node may come in, and have its rooms configured: answer with [`House::admit`] or
+    /// [`House::refuse`].
     Judge(ConnectionId, PeerId, Hello),
+    /// A node says anew what it drives: have that configured, then hand it in with [`House::meet`].
+    Meet(PeerId, Vec<RoomOffer>),
     /// A connection carries so many bits a second with so much latency.
     Budget(ConnectionId, u32, Nanos),
     /// Close a connection; what was sent before goes out first.
@@ -93,12 +97,15 @@ pub enum Refused {
     /// No such room.
     #[error("there is no room \"{0}\"; `unisono rooms` lists them")]
     UnknownRoom(String),
-    /// The name is taken.
-    #[error("there is a group \"{0}\" already; choose another name")]
-    NameTaken(String),
     /// Several rooms have the name.
     #[error("more than one room is called \"{0}\"; use its id, `unisono rooms --json` has it")]
     AmbiguousRoom(String),
+    /// The room has a limit: its name, then the limit in percent.
+    #[error("room \"{0}\" may be at {1} at most; `unisono room limit` changes that")]
+    TooLoud(String, u8),
+    /// The room's node is connected, so it would be back at once.
+    #[error("room \"{0}\" is there: its node is connected; stop that first, or remove it with `unisono node remove`")]
+    StillThere(String),
     /// The room is not in the group: its name, then the group's.
     #[error("room \"{0}\" is not in group \"{1}\"; `unisono groups` shows which are")]
     NotInGroup(String, String),
@@ -135,6 +142,7 @@ pub struct House {
     settings: StreamSettings,
     random: fastrand::Rng,
     connections: BTreeMap<ConnectionId, Connection>,
+    members: BTreeSet<PeerId>,
     rooms: BTreeMap<RoomId, Room>,
     groups: BTreeMap<GroupId, Group>,
     streams: BTreeMap<GroupId, Stream>,
@@ -143,7 +151,8 @@ pub struct House {
 }
 
 impl House {
-    /// A hub that nobody has connected to. `seed` draws shuffles and phases.
+    /// A hub that nobody has connected to, of a household that has yet to be [configured](Self::configure). `seed` draws
+    /// shuffles and phases.
     ///
     /// # Errors
     /// When streams cannot be made as `settings` want them.
@@ -155,6 +164,7 @@ impl House {
             settings,
             random: fastrand::Rng::with_seed(seed),
             connections: BTreeMap::new(),
+            members: BTreeSet::new(),
             rooms: BTreeMap::new(),
             groups: BTreeMap::new(),
             streams: BTreeMap::new(),

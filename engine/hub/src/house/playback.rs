@@ -48,6 +48,7 @@ impl House {
         }
         check_within(&media, source_frame, rate)?;
         group.media = Some(media);
+        group.warning = None;
         self.begin(now, id, source_frame);
         Ok(())
     }
@@ -97,7 +98,11 @@ impl House {
         let rate = self.settings.rate;
         let group = self.group_mut(id)?;
         match (group.playback, group.media.clone()) {
-            (Playback::Playing, Some(media)) => self.play(now, id, media, source_frame),
+            (Playback::Playing, Some(media)) => {
+                check_within(&media, source_frame, rate)?;
+                self.begin(now, id, source_frame);
+                Ok(())
+            }
             (Playback::Paused(_), Some(media)) => {
                 check_within(&media, source_frame, rate)?;
                 self.set_playback(id, Playback::Paused(source_frame));
@@ -177,10 +182,23 @@ impl House {
 
     /// The source of a run cannot be read any more. What has begun since plays on.
     pub fn handle_failure(&mut self, now: Timestamp<HubClock>, id: GroupId, run: u32) {
-        let is_current = self.streams.get(&id).is_some_and(|stream| stream.run() == run);
-        if is_current && self.stop(now, id).is_ok() {
+        if self.run_of(id) == Some(run) && self.stop(now, id).is_ok() {
             self.actions.push_back(Action::Ended(id));
         }
+    }
+
+    /// Something is wrong with the source of a run. It stays said until something else plays.
+    pub fn warn(&mut self, id: GroupId, run: u32, warning: String) {
+        if self.run_of(id) == Some(run)
+            && let Some(group) = self.groups.get_mut(&id)
+        {
+            group.warning = Some(warning);
+        }
+    }
+
+    /// Which run of a group plays, or played last.
+    pub fn run_of(&self, id: GroupId) -> Option<u32> {
+        self.streams.get(&id).map(Stream::run)
     }
 
     pub(super) fn drive_streams(&mut self, now: Timestamp<HubClock>) {

@@ -1,44 +1,27 @@
 //! A room: how loud it is, and what its node last said of it.
 
-use core::fmt;
-
 use unisono_core::{
     leadership::Term,
     time::Nanos,
     units::{Gain, Volume},
-    wire::{
-        control::{ClockReport, Message, RoomReport, SetGain},
-        ids::{PeerId, RoomIndex},
-    },
+    wire::control::{ClockReport, Message, RoomReport, SetGain},
 };
+pub use unisono_household::config::RoomId;
 
 use super::{Action, GroupId, House, Refused};
 
 /// A change of volume takes so long: no click, and done before the ear has noticed a fade.
 const VOLUME_RAMP_MS: u16 = 30;
 
-/// One room of one node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RoomId {
-    /// The node that drives it.
-    pub node: PeerId,
-    /// Which of the node's rooms.
-    pub index: RoomIndex,
-}
-
-impl fmt::Display for RoomId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}-{}", self.node, self.index.0)
-    }
-}
-
-/// What is known of a room.
+/// What is known of a room. Its name, its group and the limit of its volume are as the household has configured them.
 #[derive(Clone, Debug)]
 pub struct Room {
     /// What people call it.
     pub name: String,
-    /// Its own volume.
+    /// Its own volume, never above `max_volume`.
     pub volume: Volume,
+    /// The loudest that it may be.
+    pub max_volume: Volume,
     /// Whether it is muted.
     pub muted: bool,
     /// The group that it belongs to.
@@ -59,10 +42,11 @@ pub struct Room {
 
 impl Room {
     /// A room that was never seen: quiet enough to startle nobody.
-    pub(super) fn new(name: String) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            name,
+            name: String::new(),
             volume: Volume::START,
+            max_volume: Volume::FULL,
             muted: false,
             group: None,
             output: String::new(),
@@ -95,14 +79,33 @@ impl House {
     /// Sets a room's volume or mute.
     ///
     /// # Errors
-    /// When there is no such room.
+    /// When there is no such room, or it may not be as loud.
     pub fn set_room(&mut self, id: RoomId, volume: Option<Volume>, muted: Option<bool>) -> Result<(), Refused> {
         let room = self.rooms.get_mut(&id).ok_or_else(|| Refused::UnknownRoom(id.to_string()))?;
+        check_volume(&room.name, volume, room.max_volume)?;
         room.volume = volume.unwrap_or(room.volume);
         room.muted = muted.unwrap_or(room.muted);
         self.send_gain(id);
         self.actions.push_back(Action::Changed);
         Ok(())
+    }
+
+    /// Whether a room could be as loud, with the limit that it is to have.
+    ///
+    /// # Errors
+    /// When there is no such room, or it may not be as loud.
+    pub fn check_room(&self, id: RoomId, volume: Option<Volume>, limit: Option<Volume>) -> Result<(), Refused> {
+        let room = self.rooms.get(&id).ok_or_else(|| Refused::UnknownRoom(id.to_string()))?;
+        check_volume(&room.name, volume, limit.unwrap_or(room.max_volume))
+    }
+
+    /// Whether a room can be forgotten.
+    ///
+    /// # Errors
+    /// When there is no such room, or its node is connected.
+    pub fn check_gone(&self, id: RoomId) -> Result<(), Refused> {
+        let room = self.rooms.get(&id).ok_or_else(|| Refused::UnknownRoom(id.to_string()))?;
+        if self.is_online(id.node) { Err(Refused::StillThere(room.name.clone())) } else { Ok(()) }
     }
 
     /// How loud a room is once its own volume and its group's are taken together.
@@ -121,5 +124,12 @@ impl House {
             let message = Message::from(SetGain { room: id.index, gain, ramp_ms: VOLUME_RAMP_MS });
             self.actions.push_back(Action::Control(connection, message.encode()));
         }
+    }
+}
+
+fn check_volume(room: &str, volume: Option<Volume>, limit: Volume) -> Result<(), Refused> {
+    match volume {
+        Some(volume) if volume > limit => Err(Refused::TooLoud(room.into(), limit.percent())),
+        _ => Ok(()),
     }
 }

@@ -1,18 +1,18 @@
-//! What survives a restart of the hub: rooms, groups, and what plays where.
+//! What survives a restart of the hub beside the household's configuration: how loud rooms and groups are, and what
+//! plays where.
 
 use serde::{Deserialize, Serialize};
 use unisono_core::{
     time::{HubClock, Nanos, Timestamp},
     units::Volume,
-    wire::ids::{PeerId, RoomIndex},
 };
 
-use super::{Group, GroupId, House, Media, Playback, Room, RoomId};
+use super::{GroupId, House, Media, Playback, RoomId};
 
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Every room that was ever met.
+    /// Every room.
     pub rooms: Vec<SavedRoom>,
     /// Every group.
     pub groups: Vec<SavedGroup>,
@@ -21,12 +21,9 @@ pub struct Snapshot {
 /// A room.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedRoom {
-    node: PeerId,
-    index: RoomIndex,
-    name: String,
+    id: RoomId,
     volume: Volume,
     muted: bool,
-    group: Option<u64>,
     /// Known before its node is back, so that what is resumed leaves early enough for it.
     latency: Nanos,
 }
@@ -34,8 +31,7 @@ pub struct SavedRoom {
 /// A group and what it plays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedGroup {
-    id: u64,
-    name: String,
+    id: GroupId,
     volume: Volume,
     muted: bool,
     margin: Nanos,
@@ -48,7 +44,7 @@ pub struct SavedGroup {
 impl SavedGroup {
     /// The group's id.
     pub const fn id(&self) -> GroupId {
-        GroupId(self.id)
+        self.id
     }
 
     /// Where what it played is, when it was playing.
@@ -62,17 +58,13 @@ impl House {
     /// What is to be kept, as it is now.
     pub fn snapshot(&self, now: Timestamp<HubClock>) -> Snapshot {
         let rooms = self.rooms.iter().map(|(id, room)| SavedRoom {
-            node: id.node,
-            index: id.index,
-            name: room.name.clone(),
+            id: *id,
             volume: room.volume,
             muted: room.muted,
-            group: room.group.map(|group| group.0),
             latency: room.latency,
         });
         let groups = self.groups.iter().map(|(id, group)| SavedGroup {
-            id: id.0,
-            name: group.name.clone(),
+            id: *id,
             volume: group.volume,
             muted: group.muted,
             margin: group.margin,
@@ -82,34 +74,22 @@ impl House {
         Snapshot { rooms: rooms.collect(), groups: groups.collect() }
     }
 
-    /// Takes up what was kept. What played stands paused at its frame; [`House::resume`] goes on.
+    /// Takes up what was kept of the rooms and groups that are configured. What played stands paused at its frame;
+    /// [`House::resume`] goes on.
     pub fn restore(&mut self, snapshot: Snapshot) {
         for saved in snapshot.groups {
-            let media = saved.media.map(|(title, location, frames)| Media { title, location, frames });
-            let playback = match saved.position {
-                Some((frame, _)) if media.is_some() => Playback::Paused(frame),
+            let Some(group) = self.groups.get_mut(&saved.id) else { continue };
+            group.media = saved.media.map(|(title, location, frames)| Media { title, location, frames });
+            group.playback = match saved.position {
+                Some((frame, _)) if group.media.is_some() => Playback::Paused(frame),
                 _ => Playback::Stopped,
             };
-            let group = Group {
-                name: saved.name,
-                rooms: std::collections::BTreeSet::new(),
-                volume: saved.volume,
-                muted: saved.muted,
-                media,
-                playback,
-                margin: saved.margin,
-            };
-            self.groups.insert(GroupId(saved.id), group);
+            (group.volume, group.muted, group.margin) = (saved.volume, saved.muted, saved.margin);
         }
         for saved in snapshot.rooms {
-            let id = RoomId { node: saved.node, index: saved.index };
-            let group = saved.group.map(GroupId).filter(|group| self.groups.contains_key(group));
-            if let Some(group) = group.and_then(|group| self.groups.get_mut(&group)) {
-                group.rooms.insert(id);
-            }
-            let SavedRoom { volume, muted, latency, .. } = saved;
-            let room = Room { volume, muted, group, latency, ..Room::new(saved.name) };
-            self.rooms.insert(id, room);
+            let Some(room) = self.rooms.get_mut(&saved.id) else { continue };
+            room.volume = saved.volume.min(room.max_volume);
+            (room.muted, room.latency) = (saved.muted, saved.latency);
         }
     }
 }

@@ -62,6 +62,9 @@ fn a_page_from_elsewhere_changes_nothing() {
     let routes = [
         ("POST", "/tokens", Some("{}")),
         ("PATCH", "/rooms/kitchen", Some(r#"{"volume": 100}"#)),
+        ("DELETE", "/rooms/kitchen", None),
+        ("PATCH", "/nodes/attic", Some(r#"{"name": "cellar"}"#)),
+        ("DELETE", "/nodes/attic", None),
         ("POST", "/groups", Some(r#"{"name": "x"}"#)),
         ("PATCH", "/groups/all", Some(r#"{"muted": true}"#)),
         ("DELETE", "/groups/all", None),

@@ -84,11 +84,11 @@ fn rooms_that_are_not_there_or_not_in_the_group_are_named() {
 fn names_that_are_taken_are_refused_and_others_are_kept_as_they_can_be_shown() {
     let (hub, _node) = Hub::with_a_group();
     hub.post("/groups", &json!({"name": "other"}));
-    hub.refused(409, "\"ALL\" already", "POST", "/groups", Some(r#"{"name": "ALL", "rooms": ["kitchen"]}"#));
-    hub.refused(409, "\"all\" already", "PATCH", "/groups/other", Some(r#"{"name": " all\n", "volume": 1}"#));
+    hub.refused(409, "the name \"ALL\" is taken", "POST", "/groups", Some(r#"{"name": "ALL", "rooms": ["kitchen"]}"#));
+    hub.refused(409, "the name \"all\" is taken", "PATCH", "/groups/other", Some(r#"{"name": " all\n", "volume": 1}"#));
     for name in [r#"{"name": ""}"#, r#"{"name": " \u0007"}"#] {
-        hub.refused(422, "name: a group needs one", "POST", "/groups", Some(name));
-        hub.refused(422, "name: a group needs one", "PATCH", "/groups/other", Some(name));
+        hub.refused(422, "a name needs a letter", "POST", "/groups", Some(name));
+        hub.refused(422, "a name needs a letter", "PATCH", "/groups/other", Some(name));
     }
     for (name, kept) in [("a\r\nb\u{7f}", "ab"), (&"x".repeat(1_000), &"x".repeat(64)[..])] {
         let (status, made) = hub.post("/groups", &json!({"name": name}));

@@ -50,7 +50,20 @@ pub(crate) type Answer = (u16, Value);
 
 impl Hub {
     pub(crate) fn start() -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::start_in(TempDir::new().unwrap())
+    }
+
+    /// The same hub after its program has ended and was started again.
+    pub(crate) fn restarted(mut self) -> Self {
+        let folder = std::mem::replace(&mut self.folder, TempDir::new().unwrap());
+        self._tasks.abort_all();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(PATIENCE);
+        }
+        Self::start_in(folder)
+    }
+
+    fn start_in(folder: TempDir) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let settings = EngineSettings {

@@ -8,9 +8,10 @@ use std::{
 use crate::hub::Hub;
 
 /// Every route that takes a body.
-const WITH_BODY: [(&str, &str); 6] = [
+const WITH_BODY: [(&str, &str); 7] = [
     ("POST", "/tokens"),
     ("PATCH", "/rooms/kitchen"),
+    ("PATCH", "/nodes/attic"),
     ("POST", "/groups"),
     ("PATCH", "/groups/all"),
     ("POST", "/groups/all/play"),
@@ -98,7 +99,8 @@ fn a_method_that_a_route_does_not_know_is_refused_by_name() {
         ("DELETE", "/nodes"),
         ("GET", "/tokens"),
         ("PUT", "/rooms"),
-        ("DELETE", "/rooms/kitchen"),
+        ("GET", "/rooms/kitchen"),
+        ("PUT", "/nodes/attic"),
         ("DELETE", "/groups"),
         ("POST", "/groups/all"),
         ("POST", "/groups/all/rooms/kitchen"),

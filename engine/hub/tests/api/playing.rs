@@ -90,19 +90,26 @@ fn files_that_cannot_be_played_are_refused_by_name_and_reason() {
         hub.refused(422, names, "POST", "/groups/all/play", Some(&play(&path)));
     }
     hub.refused(422, "NUL", "POST", "/groups/all/play", Some(r#"{"file": "/a\u0000b"}"#));
-    for relative in ["", "a.wav", "./a.wav", "file:///a.wav"] {
-        let names = format!("\"{relative}\" is not an absolute path");
+    for relative in
+        ["", "a.wav", "./a.wav", "file:a.wav", "file://host/a.wav", "file:///%", "file:///%zz", "file:///%e"]
+    {
+        let names = format!("\"{relative}\" is neither an absolute path nor a file:// URL");
         hub.refused(422, &names, "POST", "/groups/all/play", Some(&play(relative.as_ref())));
     }
 }
 
 #[test]
-fn of_a_file_that_was_cut_off_what_is_there_is_played() {
+fn of_a_file_that_was_cut_off_what_is_there_is_played_and_where_it_breaks_off_is_said_at_once() {
     let (hub, _node) = Hub::with_a_group();
-    let wav = fs::read(hub.wav("ten.wav", 10)).unwrap();
+    let whole = hub.wav("ten.wav", 10);
+    let wav = fs::read(&whole).unwrap();
     let cut = hub.file("cut.wav", &wav[..44 + 48_000]);
-    assert_eq!(hub.post("/groups/all/play", &json!({"file": cut})).0, 200);
+    let warning = format!("{cut:?} breaks off at 0.5 s; what can be decoded is played. Try another copy");
+    let (status, group) = hub.post("/groups/all/play", &json!({"file": cut}));
+    assert_eq!((status, &group["warning"]), (200, &json!(warning)));
     hub.wait(|hub| hub.get("/groups/all").1["state"] == "stopped");
+    assert_eq!(hub.get("/groups").1[0]["warning"], json!(warning), "it stays said");
+    assert_eq!(hub.post("/groups/all/play", &json!({"file": whole})).1["warning"], Value::Null);
 }
 
 #[test]
@@ -160,4 +167,17 @@ fn what_was_deleted_while_it_played_is_gone_and_its_name_is_free() {
     let (status, again) = hub.post("/groups", &json!({"name": "all", "rooms": ["kitchen"]}));
     assert_eq!((status, &again["state"], &again["title"]), (201, &json!("stopped"), &Value::Null));
     assert_eq!(hub.post("/groups/all/play", &json!({"file": wav})).1["state"], "playing");
+}
+
+#[test]
+fn a_name_that_is_no_utf8_is_played_as_a_url() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+    let (hub, _node) = Hub::with_a_group();
+    let odd = hub.folder.path().join(OsStr::from_bytes(b"caf\xe9 100%.wav"));
+    fs::rename(hub.wav("a.wav", 5), &odd).unwrap();
+    let file = unisono_hub::location::of(&odd);
+    assert!(file.starts_with("file:///") && file.ends_with("caf%E9%20100%25.wav"), "{file}");
+    let (status, group) = hub.post("/groups/all/play", &json!({"file": file}));
+    assert_eq!((status, &group["state"], &group["title"]), (200, &json!("playing"), &json!("caf\u{fffd} 100%")));
 }

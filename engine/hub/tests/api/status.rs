@@ -98,3 +98,60 @@ fn a_room_that_is_not_there_is_named() {
     hub.wait(|hub| hub.get("/rooms").1.as_array().is_some_and(|rooms: &Vec<Value>| rooms.len() == 3));
     hub.refused(409, "more than one room is called \"kitchen\"", "PATCH", "/rooms/kitchen", change);
 }
+
+#[test]
+fn a_room_is_renamed_limited_and_gets_back_what_its_node_calls_it() {
+    let (hub, _node) = Hub::with_a_group();
+    let (status, said) = hub.patch("/rooms/kitchen", &json!({"name": "Galley", "max_volume": 30}));
+    let room: RoomView = serde_json::from_value(said).unwrap();
+    assert_eq!((status, room.name.as_str(), room.max_volume, room.volume), (200, "Galley", 30, 30));
+    hub.refused(404, "no room \"kitchen\"", "PATCH", "/rooms/kitchen", Some("{}"));
+    hub.refused(422, "\"Galley\" may be at 30", "PATCH", "/rooms/galley", Some(r#"{"volume": 31, "name": "x"}"#));
+    hub.refused(422, "max_volume: 101", "PATCH", "/rooms/galley", Some(r#"{"max_volume": 101}"#));
+    hub.refused(422, "a name needs a letter", "PATCH", "/rooms/galley", Some(r#"{"name": " \n"}"#));
+    let _other = hub.join("first floor", &["bath"]);
+    hub.refused(409, "the name \"bath\" is taken", "PATCH", "/rooms/galley", Some(r#"{"name": "bath"}"#));
+    assert_eq!(hub.patch("/rooms/galley", &json!({"name": ""})).1["name"], "kitchen");
+}
+
+#[test]
+fn a_room_is_forgotten_when_its_node_is_gone_and_no_sooner() {
+    let (hub, node) = Hub::with_a_group();
+    hub.refused(409, "its node is connected", "DELETE", "/rooms/kitchen", None);
+    node.abort();
+    hub.wait(|hub| hub.room("kitchen")["online"] == false);
+    assert_eq!(hub.ask("DELETE", "/rooms/kitchen", None, &[]), (204, Value::Null));
+    assert_eq!((hub.get("/rooms").1, &hub.get("/groups/all").1["rooms"]), (json!([]), &json!([])));
+    hub.refused(404, "no room \"kitchen\"", "DELETE", "/rooms/kitchen", None);
+}
+
+#[test]
+fn a_node_is_renamed_and_sent_away() {
+    let (hub, node) = Hub::with_a_group();
+    let (status, said) = hub.patch("/nodes/ground%20floor", &json!({"name": "down"}));
+    assert_eq!((status, &said["name"], &said["online"]), (200, &json!("down"), &json!(true)));
+    hub.refused(404, "no node \"ground floor\"", "DELETE", "/nodes/ground%20floor", None);
+    hub.refused(409, "the name \"attic\" is taken", "PATCH", "/nodes/down", Some(r#"{"name": "attic"}"#));
+    hub.refused(409, "the last hub cannot be removed", "DELETE", "/nodes/attic", None);
+    assert_eq!(hub.ask("DELETE", "/nodes/down", None, &[]).0, 204);
+    hub.wait(|_| node.is_finished());
+    assert_eq!((hub.get("/rooms").1, hub.get("/nodes").1.as_array().unwrap().len()), (json!([]), 1));
+}
+
+#[test]
+fn names_limits_groups_and_volumes_are_there_after_a_restart() {
+    let (hub, node) = Hub::with_a_group();
+    hub.patch("/rooms/kitchen", &json!({"name": "galley", "max_volume": 60, "volume": 50}));
+    hub.patch("/groups/all", &json!({"name": "down", "volume": 70, "muted": true}));
+    node.abort();
+    hub.wait(|hub| hub.room("galley")["online"] == false);
+    let kept = |hub: &Hub| {
+        let room = hub.room("galley");
+        let room = ["id", "group", "volume", "max_volume", "muted", "online"].map(|key| room[key].clone());
+        (room, hub.get("/groups").1)
+    };
+    let before = kept(&hub);
+    hub.wait(|hub| hub.folder.path().join("state/session.state.a").exists());
+    let hub = hub.restarted();
+    assert_eq!(kept(&hub), before);
+}

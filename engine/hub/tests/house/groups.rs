@@ -1,6 +1,7 @@
 //! Groups and who is in them.
 
-use unisono_core::wire::control::{MAX_NAME_LEN, Message};
+use unisono_core::wire::control::Message;
+use unisono_household::config::Command;
 use unisono_hub::house::{GroupId, Playback, Refused, RoomId};
 
 use crate::home::{Done, Home, SECOND, room};
@@ -16,7 +17,7 @@ fn a_group_is_found_by_its_id_and_by_its_name_in_any_case() {
     assert_eq!(home.house.find_group("küche"), Ok(group));
     assert_eq!(home.house.find_group(&group.to_string()), Ok(group));
     assert_eq!(home.house.find_group("kitchen"), Err(Refused::UnknownGroup("kitchen".into())));
-    assert_eq!(home.count(&Done::Changed), 1);
+    assert!(home.count(&Done::Changed) > 0);
 }
 
 #[test]
@@ -26,10 +27,10 @@ fn a_room_is_in_one_group_at_a_time() {
     home.arrive(2, &["study"]);
     let (up, down) = (home.group("up", &[room(1), room(2)]), home.group("down", &[room(1)]));
     assert_eq!((rooms_of(&home, up), rooms_of(&home, down)), (vec![room(2)], vec![room(1)]));
-    home.tell(|house, now| house.add_room(now, up, room(1))).unwrap();
+    home.move_to(room(1), Some(up));
     assert_eq!((rooms_of(&home, up), rooms_of(&home, down)), (vec![room(1), room(2)], vec![]));
     assert_eq!(home.house.rooms()[&room(1)].group, Some(up));
-    home.tell(|house, now| house.remove_room(now, up, room(1))).unwrap();
+    home.move_to(room(1), None);
     assert_eq!((rooms_of(&home, up), home.house.rooms()[&room(1)].group), (vec![room(2)], None));
 }
 
@@ -39,7 +40,7 @@ fn a_room_that_is_added_twice_is_not_disturbed() {
     let node = home.arrive(1, &["kitchen"]);
     let group = home.playing("all", &[room(1), room(1)]);
     let _ = home.told(node);
-    home.tell(|house, now| house.add_room(now, group, room(1))).unwrap();
+    home.move_to(room(1), Some(group));
     assert_eq!((home.told(node), rooms_of(&home, group)), (vec![], vec![room(1)]));
 }
 
@@ -50,7 +51,7 @@ fn a_room_that_changes_groups_changes_streams() {
     let (up, down) = (home.playing("up", &[room(1)]), home.playing("down", &[room(2)]));
     let (_, _) = (home.told(mover), home.told(other));
     let position = home.position(up).unwrap();
-    home.tell(|house, now| house.add_room(now, down, room(1))).unwrap();
+    home.move_to(room(1), Some(down));
     let told = home.told(mover);
     let [Message::StreamStop(stop), Message::SetGain(_), Message::StreamStart(start)] = &told[..] else {
         panic!("{told:?}");
@@ -68,55 +69,45 @@ fn rooms_and_groups_that_are_not_there_are_refused() {
     let mut home = Home::new();
     home.arrive(1, &["kitchen"]);
     let group = home.group("up", &[]);
-    let (nobody, nothing) = (room(9), GroupId(1));
+    let (nobody, nothing) = (room(9), GroupId(99));
     let no_room = Refused::UnknownRoom(nobody.to_string());
     let no_group = Refused::UnknownGroup(nothing.to_string());
-    assert_eq!(home.refused(|house, now| house.create_group(now, "down", &[room(1), nobody])), no_room);
-    assert_eq!(home.refused(|house, now| house.add_room(now, group, nobody)), no_room);
-    assert_eq!(home.refused(|house, now| house.remove_room(now, group, nobody)), no_room);
+    assert_eq!(home.refused(|house, _| house.check_in_group(group, nobody)), no_room);
     assert_eq!(home.refused(|house, _| house.set_room(nobody, None, Some(true))), no_room);
-    assert_eq!(home.refused(|house, now| house.add_room(now, nothing, room(1))), no_group);
-    assert_eq!(home.refused(|house, now| house.remove_room(now, nothing, room(1))), no_group);
-    assert_eq!(home.refused(|house, now| house.delete_group(now, nothing)), no_group);
-    assert_eq!(home.refused(|house, _| house.set_group(nothing, Some("down"), None, None)), no_group);
+    assert_eq!(home.refused(|house, _| house.check_gone(nobody)), no_room);
+    assert_eq!(home.refused(|house, _| house.check_in_group(nothing, room(1))), no_group);
+    assert_eq!(home.refused(|house, _| house.set_group(nothing, None, None)), no_group);
     let elsewhere = Refused::NotInGroup("kitchen".into(), "up".into());
-    assert_eq!(home.refused(|house, now| house.remove_room(now, group, room(1))), elsewhere);
+    assert_eq!(home.refused(|house, _| house.check_in_group(group, room(1))), elsewhere);
 }
 
 #[test]
-fn a_name_is_taken_whatever_its_case_but_a_group_may_keep_its_own() {
+fn a_room_is_forgotten_only_when_its_node_is_away() {
     let mut home = Home::new();
-    let (up, _down) = (home.group("up", &[]), home.group("down", &[]));
-    assert_eq!(home.refused(|house, now| house.create_group(now, " UP ", &[])), Refused::NameTaken("UP".into()));
-    assert_eq!(
-        home.refused(|house, _| house.set_group(up, Some("Down"), None, Some(true))),
-        Refused::NameTaken("Down".into())
-    );
-    home.tell(|house, _| house.set_group(up, Some("Up"), None, None)).unwrap();
-    assert_eq!(home.house.groups()[&up].name, "Up");
+    let node = home.arrive(1, &["kitchen"]);
+    assert_eq!(home.refused(|house, _| house.check_gone(room(1))), Refused::StillThere("kitchen".into()));
+    home.leave(node);
+    assert_eq!(home.house.check_gone(room(1)), Ok(()));
 }
 
 #[test]
-fn names_are_kept_as_they_can_be_shown() {
+fn a_renamed_room_is_found_by_its_new_name_and_plays_on() {
     let mut home = Home::new();
-    let long = "ä".repeat(200);
-    for (given, kept) in [
-        ("a\nb\u{1b}[2J", "ab[2J"),
-        ("  kitchen\t", "kitchen"),
-        (long.as_str(), &long[..MAX_NAME_LEN]),
-        ("", "unnamed"),
-    ] {
-        let group = home.group(given, &[]);
-        assert_eq!(home.house.groups()[&group].name, kept);
-        assert_eq!(home.house.find_group(kept), Ok(group));
-        // The next would have the same name as it is shown.
-        assert_eq!(home.refused(|house, now| house.create_group(now, given, &[])), Refused::NameTaken(kept.into()));
-    }
-    let renamed = home.group("renamed", &[]);
-    assert_eq!(
-        home.refused(|house, _| house.set_group(renamed, Some("\n"), None, None)),
-        Refused::NameTaken("unnamed".into())
-    );
+    let node = home.arrive(1, &["kitchen"]);
+    home.playing("all", &[room(1)]);
+    let _ = home.told(node);
+    home.configure(Command::SetRoomName { room: room(1), name: Some("Galley".into()) });
+    assert_eq!((home.house.find_room("galley"), home.told(node)), (Ok(room(1)), vec![]));
+    // What its node calls it does not matter any more.
+    home.arrive(1, &["kitchen"]);
+    assert_eq!(home.house.find_room("galley"), Ok(room(1)));
+}
+
+#[test]
+fn names_are_told_apart_by_more_than_their_case_where_they_can_be() {
+    let mut home = Home::new();
+    let (one, other) = (home.group("Küche", &[]), home.group("KÜCHE", &[]));
+    assert_eq!((home.house.find_group("Küche"), home.house.find_group("KÜCHE")), (Ok(one), Ok(other)));
 }
 
 #[test]
@@ -136,7 +127,7 @@ fn deleting_a_group_ends_what_it_plays_and_frees_its_rooms() {
     let (node, other) = (home.arrive(1, &["kitchen"]), home.arrive(2, &["study"]));
     let (group, kept) = (home.playing("up", &[room(1)]), home.playing("down", &[room(2)]));
     let (_, _) = (home.told(node), home.told(other));
-    home.tell(|house, now| house.delete_group(now, group)).unwrap();
+    home.configure(Command::DeleteGroup { group: group });
     let told = home.told(node);
     assert!(matches!(told[..], [Message::StreamStop(_), Message::SetGain(_)]), "{told:?}");
     assert_eq!(home.told(other), []);

@@ -11,8 +11,12 @@ use unisono_core::{
         VERSION,
         control::{Codec, Hello, Message, Room as Offer},
         frame::{Frame, FrameReader},
-        ids::{PeerId, RoomIndex, StreamId},
+        ids::{HouseholdId, PeerId, RoomIndex, StreamId},
     },
+};
+use unisono_household::{
+    config::{Command, Config},
+    members::Role,
 };
 use unisono_hub::house::{Action, ConnectionId, GroupId, House, Media, Refused, RoomId, StreamSettings};
 
@@ -31,6 +35,7 @@ pub(crate) enum Done {
 
 pub(crate) struct Home {
     pub(crate) house: House,
+    pub(crate) config: Config,
     pub(crate) now: Timestamp<HubClock>,
     pub(crate) done: Vec<Done>,
     /// Packets sent so far, by connection.
@@ -50,6 +55,7 @@ impl Home {
     pub(crate) fn with_source(source_frames: u64) -> Self {
         Self {
             house: empty_house(),
+            config: Config::founded(HouseholdId([9; 32]), HUB, "hub", 1),
             now: Timestamp::from_nanos(1_000_000_000),
             done: Vec::new(),
             packets: BTreeMap::new(),
@@ -68,17 +74,8 @@ impl Home {
     pub(crate) fn arrive_with_latency(&mut self, node: u8, rooms: &[&str], latency: Nanos) -> ConnectionId {
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
-        let hello = Hello {
-            version: VERSION,
-            name: format!("node {node}"),
-            household: None,
-            members_version: 0,
-            join: None,
-            codecs: vec![Codec::Opus],
-            rooms: offers(rooms, latency),
-        };
         self.house.handle_connected(id, PeerId([node; 32]));
-        self.frame(id, &Message::from(hello).to_frame());
+        self.frame(id, &Message::from(hello(node, offers(rooms, latency))).to_frame());
         id
     }
 
@@ -89,7 +86,7 @@ impl Home {
 
     /// A message from a node.
     pub(crate) fn frame(&mut self, id: ConnectionId, frame: &Frame) {
-        self.house.handle_frame(self.now, id, frame);
+        self.house.handle_frame(id, frame);
         self.settle();
     }
 
@@ -113,8 +110,21 @@ impl Home {
         refused
     }
 
+    /// Changes the household's configuration.
+    pub(crate) fn configure(&mut self, command: Command) {
+        self.config.apply(&command).unwrap();
+        self.house.configure(self.now, &self.config);
+        self.settle();
+    }
+
     pub(crate) fn group(&mut self, name: &str, rooms: &[RoomId]) -> GroupId {
-        self.tell(|house, now| house.create_group(now, name, rooms)).unwrap()
+        let group = GroupId(self.config.groups.len() as u64 + 1);
+        self.configure(Command::CreateGroup { group, name: name.into(), rooms: rooms.into() });
+        group
+    }
+
+    pub(crate) fn move_to(&mut self, room: RoomId, group: Option<GroupId>) {
+        self.configure(Command::SetRoomGroup { room, group });
     }
 
     /// A group that plays from the start of the source, and is heard.
@@ -167,7 +177,15 @@ impl Home {
             match action {
                 Action::Control(id, bytes) => self.told.push((id, decoded(&bytes))),
                 Action::Datagram(id, _) => *self.packets.entry(id).or_default() += 1,
-                Action::Judge(id, _, hello) => self.house.admit(self.now, id, hello, Vec::new()),
+                Action::Judge(id, peer, hello) => {
+                    self.configure(Command::AddMember { peer, role: Role::Node, name: hello.name.clone() });
+                    self.know(peer, &hello.rooms);
+                    self.house.admit(self.now, id, hello, Vec::new());
+                }
+                Action::Meet(peer, rooms) => {
+                    self.know(peer, &rooms);
+                    self.house.meet(self.now, peer, rooms);
+                }
                 Action::Cue { group, run, position, source_frame } => {
                     self.run = (run, position, source_frame);
                     self.done.push(Done::Cue(group, run, source_frame));
@@ -181,6 +199,11 @@ impl Home {
         }
     }
 
+    fn know(&mut self, node: PeerId, rooms: &[Offer]) {
+        let rooms = rooms.iter().map(|room| (room.index, room.name.clone())).collect();
+        self.configure(Command::MeetRooms { node, rooms });
+    }
+
     /// The source knows its end half a second ahead.
     fn packet(&mut self, group: GroupId, stream: StreamId, position: FramePosition) {
         self.house.handle_packet(group, stream, position, Bytes::from_static(&[0; 100]));
@@ -192,13 +215,28 @@ impl Home {
     }
 }
 
+const HUB: PeerId = PeerId([0xff; 32]);
+
 pub(crate) fn empty_house() -> House {
-    House::new("hub".into(), PeerId([0xff; 32]), StreamSettings::default(), 1).unwrap()
+    House::new("hub".into(), HUB, StreamSettings::default(), 1).unwrap()
 }
 
 /// The first room of a node.
 pub(crate) fn room(node: u8) -> RoomId {
     RoomId { node: PeerId([node; 32]), index: RoomIndex(0) }
+}
+
+/// What a node says first.
+pub(crate) fn hello(node: u8, rooms: Vec<Offer>) -> Hello {
+    Hello {
+        version: VERSION,
+        name: format!("node {node}"),
+        household: None,
+        members_version: 0,
+        join: None,
+        codecs: vec![Codec::Opus],
+        rooms,
+    }
 }
 
 pub(crate) fn offers(rooms: &[&str], latency: Nanos) -> Vec<Offer> {

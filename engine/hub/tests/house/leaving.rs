@@ -2,11 +2,15 @@
 
 use unisono_core::{
     time::Nanos,
-    wire::control::{Message, RefuseReason, Rooms},
+    wire::{
+        control::{Message, RefuseReason, Rooms},
+        ids::RoomIndex,
+    },
 };
-use unisono_hub::house::Playback;
+use unisono_household::config::Command;
+use unisono_hub::house::{Action, Playback, RoomId};
 
-use crate::home::{Home, empty_house, offers, room};
+use crate::home::{Home, empty_house, hello, offers, room};
 
 #[test]
 fn a_node_that_leaves_or_comes_back_changes_nothing_for_the_others() {
@@ -38,7 +42,8 @@ fn a_node_that_has_left_is_sent_nothing_and_its_room_keeps_its_place() {
     let _ = home.told(goes);
     home.run_for(1_000);
     home.tell(|house, now| house.pause(now, group)).unwrap();
-    home.tell(|house, _| house.set_group(group, Some("both"), None, Some(true))).unwrap();
+    home.configure(Command::RenameGroup { group, name: "both".into() });
+    home.tell(|house, _| house.set_group(group, None, Some(true))).unwrap();
     assert_eq!((home.sent_to(goes), home.told(goes)), (sent, vec![]));
     assert!(home.house.rooms()[&room(2)].report.is_none() && !home.house.is_online(room(2).node));
     assert_eq!(home.house.rooms()[&room(2)].group, Some(group));
@@ -53,7 +58,7 @@ fn a_room_whose_node_is_away_can_be_moved_and_plays_there_when_it_is_back() {
     let (up, down) = (home.group("up", &[room(2)]), home.playing("down", &[room(1)]));
     home.leave(goes);
     let _ = home.told(goes);
-    home.tell(|house, now| house.add_room(now, down, room(2))).unwrap();
+    home.move_to(room(2), Some(down));
     assert_eq!((home.told(goes), home.house.groups()[&up].rooms.len()), (vec![], 0));
     let back = home.arrive(2, &["study"]);
     let told = home.told(back);
@@ -93,6 +98,51 @@ fn a_node_that_connects_again_takes_the_place_of_its_old_connection() {
 }
 
 #[test]
+fn a_node_that_is_sent_away_goes_with_its_rooms_and_moves_nobody() {
+    let mut home = Home::new();
+    let (stays, goes) = (home.arrive(1, &["kitchen"]), home.arrive(2, &["study"]));
+    let group = home.playing("all", &[room(1), room(2)]);
+    let (_, _) = (home.told(stays), home.told(goes));
+    home.configure(Command::RemoveMember { peer: room(2).node });
+    let told = home.told(goes);
+    let refused = |told: &Message| matches!(told, Message::Refuse(refuse) if refuse.reason == RefuseReason::NotAMember);
+    assert!(told.last().is_some_and(refused), "{told:?}");
+    assert!(!home.house.rooms().contains_key(&room(2)) && home.house.groups()[&group].rooms.len() == 1);
+    let sent = home.sent_to(goes);
+    home.run_for(1_000);
+    assert_eq!((home.sent_to(goes), home.told(stays)), (sent, vec![]));
+}
+
+#[test]
+fn a_node_that_was_sent_away_while_it_was_judged_does_not_come_in() {
+    let mut home = Home::new();
+    let id = home.arrive(1, &["kitchen"]);
+    home.leave(id);
+    let _ = home.told(id);
+    home.house.handle_connected(id, room(1).node);
+    let hello = Message::from(hello(1, offers(&["kitchen"], Nanos::ZERO)));
+    home.house.handle_frame(id, &hello.to_frame());
+    let Some(Action::Judge(_, _, asked)) = home.house.poll_action() else { panic!("it is not judged") };
+    home.configure(Command::RemoveMember { peer: room(1).node });
+    home.tell(|house, now| house.admit(now, id, asked, Vec::new()));
+    assert!(!home.house.is_online(room(1).node));
+    assert!(matches!(home.told(id)[..], [Message::Refuse(_)]));
+}
+
+#[test]
+fn a_room_that_its_node_drives_no_more_is_gone() {
+    let mut home = Home::new();
+    let node = home.arrive(1, &["kitchen", "pantry"]);
+    let pantry = RoomId { index: RoomIndex(1), ..room(1) };
+    let group = home.playing("all", &[room(1), pantry]);
+    let rooms = Rooms { rooms: offers(&["galley"], Nanos::ZERO) };
+    home.frame(node, &Message::from(rooms).to_frame());
+    assert_eq!(home.house.rooms().keys().collect::<Vec<_>>(), [&room(1)]);
+    assert_eq!(home.house.rooms()[&room(1)].name, "galley");
+    assert_eq!(home.house.groups()[&group].rooms, [room(1)].into());
+}
+
+#[test]
 fn a_room_that_repeats_itself_is_not_started_again() {
     let mut home = Home::new();
     let node = home.arrive(1, &["kitchen"]);
@@ -113,7 +163,7 @@ fn a_slower_room_that_joins_is_sent_to_earlier_and_moves_nobody() {
     let _ = home.told(quick);
     home.arrive_with_latency(2, &["television"], Nanos::from_millis(400));
     let sent = home.sent_to(quick);
-    home.tell(|house, now| house.add_room(now, group, room(2))).unwrap();
+    home.move_to(room(2), Some(group));
     home.run_for(20);
     // 400 ms of packets of 20 ms, at once, and the one that was due.
     assert!((20..=22).contains(&(home.sent_to(quick) - sent)), "{}", home.sent_to(quick) - sent);
@@ -127,6 +177,7 @@ fn after_a_restart_slow_rooms_are_thought_of_before_they_are_back() {
     let group = home.playing("all", &[room(1)]);
     let (lead, snapshot) = (home.house.lead_of(group), home.house.snapshot(home.now));
     let mut restarted = empty_house();
+    restarted.configure(home.now, &home.config);
     restarted.restore(snapshot);
     assert_eq!(restarted.lead_of(group), lead);
 }

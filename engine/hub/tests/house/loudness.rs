@@ -4,7 +4,8 @@ use unisono_core::{
     units::{Gain, Volume},
     wire::control::Message,
 };
-use unisono_hub::house::ConnectionId;
+use unisono_household::config::Command;
+use unisono_hub::house::{ConnectionId, Refused};
 
 use crate::home::{Home, room};
 
@@ -47,7 +48,7 @@ fn a_rooms_gain_is_the_power_law_of_its_own_volume_times_that_of_its_group() {
         [(100, 100, 1.0), (25, 100, 0.125), (100, 25, 0.125), (25, 25, 0.015_625), (0, 100, 0.0)]
     {
         home.tell(|house, _| house.set_room(room(1), percent(own), None)).unwrap();
-        home.tell(|house, _| house.set_group(group, None, percent(shared), None)).unwrap();
+        home.tell(|house, _| house.set_group(group, percent(shared), None)).unwrap();
         let told = last_gain(&mut home, node).unwrap();
         assert!((told - expected).abs() < 1e-6, "{own} % in {shared} %: {told}, not {expected}");
     }
@@ -60,10 +61,10 @@ fn a_mute_of_room_or_group_is_silence_and_its_end_brings_the_same_volume_back() 
     let group = home.group("all", &[room(1)]);
     home.tell(|house, _| house.set_room(room(1), percent(25), Some(true))).unwrap();
     assert_eq!(last_gain(&mut home, node), Some(0.0));
-    home.tell(|house, _| house.set_group(group, None, None, Some(true))).unwrap();
+    home.tell(|house, _| house.set_group(group, None, Some(true))).unwrap();
     home.tell(|house, _| house.set_room(room(1), None, Some(false))).unwrap();
     assert_eq!(last_gain(&mut home, node), Some(0.0), "the group is muted still");
-    home.tell(|house, _| house.set_group(group, None, None, Some(false))).unwrap();
+    home.tell(|house, _| house.set_group(group, None, Some(false))).unwrap();
     assert_eq!(last_gain(&mut home, node), Some(0.125));
 }
 
@@ -74,7 +75,7 @@ fn a_new_room_is_quiet_and_knows_it_before_it_plays() {
     home.playing("all", &[room(1)]);
     let node = home.arrive(2, &["study"]);
     let group = home.house.find_group("all").unwrap();
-    home.tell(|house, now| house.add_room(now, group, room(2))).unwrap();
+    home.move_to(room(2), Some(group));
     assert_eq!(check_starts(&home.told(node), Volume::START.gain()), 1);
 }
 
@@ -87,10 +88,10 @@ fn a_room_that_moves_into_a_quieter_or_muted_group_never_plays_that_louder() {
     let quiet = home.playing("quiet", &[room(2)]);
     let loud = home.playing("loud", &[room(1)]);
     for (volume, muted, limit) in [(25, false, Gain::new(0.125)), (100, true, Gain::SILENT)] {
-        home.tell(|house, _| house.set_group(quiet, None, percent(volume), Some(muted))).unwrap();
-        home.tell(|house, now| house.add_room(now, loud, room(1))).unwrap();
+        home.tell(|house, _| house.set_group(quiet, percent(volume), Some(muted))).unwrap();
+        home.move_to(room(1), Some(loud));
         let _ = home.told(node);
-        home.tell(|house, now| house.add_room(now, quiet, room(1))).unwrap();
+        home.move_to(room(1), Some(quiet));
         let mut told = home.told(node);
         // What the loud group left the room at.
         told.insert(
@@ -114,4 +115,16 @@ fn what_was_set_while_a_node_was_away_holds_from_its_first_sound_on() {
     assert_eq!(home.told(gone), [], "nobody is there to be told");
     let back = home.arrive(1, &["kitchen"]);
     assert_eq!(check_starts(&home.told(back), Gain::new(0.008)), 1);
+}
+
+#[test]
+fn a_room_is_never_louder_than_its_limit() {
+    let mut home = Home::new();
+    let node = home.arrive(1, &["kitchen"]);
+    home.tell(|house, _| house.set_room(room(1), percent(80), None)).unwrap();
+    home.configure(Command::SetRoomMaxVolume { room: room(1), volume: Volume::new(25).unwrap() });
+    assert_eq!((home.house.rooms()[&room(1)].volume, last_gain(&mut home, node)), (percent(25).unwrap(), Some(0.125)));
+    let too_loud = Refused::TooLoud("kitchen".into(), 25);
+    assert_eq!(home.refused(|house, _| house.set_room(room(1), percent(26), Some(true))), too_loud);
+    assert_eq!(home.house.check_room(room(1), percent(26), percent(30)), Ok(()));
 }

@@ -27,7 +27,7 @@ fn nothing_can_be_paused_resumed_or_sought_where_nothing_plays() {
     // Stopping is asking for what is so already.
     home.tell(|house, now| house.stop(now, group)).unwrap();
     assert_eq!(playback(&home, group), Playback::Stopped);
-    let nowhere = GroupId(1);
+    let nowhere = GroupId(99);
     let unknown = Refused::UnknownGroup(nowhere.to_string());
     let media = home.media();
     assert_eq!(home.refused(|house, now| house.play(now, nowhere, media, 0)), unknown);
@@ -42,15 +42,15 @@ fn nothing_can_be_paused_resumed_or_sought_where_nothing_plays() {
 fn a_group_without_rooms_neither_plays_nor_goes_on() {
     let (mut home, group) = idle();
     let nobody = Refused::NoRooms("all".into());
-    home.tell(|house, now| house.remove_room(now, group, room(1))).unwrap();
+    home.move_to(room(1), None);
     let media = home.media();
     assert_eq!(home.refused(|house, now| house.play(now, group, media, 0)), nobody);
     assert_eq!(home.refused(|house, _| house.check_audience(group)), nobody);
-    home.tell(|house, now| house.add_room(now, group, room(1))).unwrap();
+    home.move_to(room(1), Some(group));
     let media = home.media();
     home.tell(|house, now| house.play(now, group, media, 0)).unwrap();
     home.tell(|house, now| house.pause(now, group)).unwrap();
-    home.tell(|house, now| house.remove_room(now, group, room(1))).unwrap();
+    home.move_to(room(1), None);
     assert_eq!(home.refused(|house, now| house.resume(now, group)), nobody);
 }
 
@@ -174,4 +174,25 @@ fn what_plays_ends_once_and_can_be_played_again() {
     home.tell(|house, now| house.play(now, group, media, SECOND)).unwrap();
     home.run_for(1_000);
     assert!((SECOND..2 * SECOND).contains(&home.position(group).unwrap()));
+}
+
+#[test]
+fn what_is_wrong_with_a_source_stays_said_until_something_else_plays() {
+    let mut home = Home::new();
+    home.arrive(1, &["kitchen"]);
+    let group = home.playing("all", &[room(1)]);
+    let warning = |home: &Home| home.house.groups()[&group].warning.clone();
+    home.tell(|house, _| house.warn(group, 1, "it is damaged".into()));
+    home.tell(|house, now| house.seek(now, group, SECOND)).unwrap();
+    home.tell(|house, now| house.stop(now, group)).unwrap();
+    home.run_for(2_000);
+    assert_eq!(warning(&home).as_deref(), Some("it is damaged"));
+    for _ in 0..2 {
+        let media = home.media();
+        home.tell(|house, now| house.play(now, group, media, 0)).unwrap();
+        assert_eq!(warning(&home), None);
+    }
+    // What is said late of the run before is not about this one.
+    home.tell(|house, _| house.warn(group, 1, "it is damaged".into()));
+    assert_eq!(warning(&home), None);
 }

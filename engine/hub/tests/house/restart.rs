@@ -1,6 +1,7 @@
 //! What a restart of the hub keeps.
 
 use unisono_core::units::Volume;
+use unisono_household::config::Command;
 use unisono_hub::house::{Playback, Snapshot};
 
 use crate::home::{Done, Home, SECOND, empty_house, room};
@@ -9,6 +10,9 @@ use crate::home::{Done, Home, SECOND, empty_house, room};
 fn restarted(home: &Home) -> Home {
     let mut again = Home::new();
     again.now = home.now;
+    again.config = home.config.clone();
+    again.house.configure(again.now, &again.config);
+    while again.house.poll_action().is_some() {}
     again.house.restore(home.house.snapshot(home.now));
     again
 }
@@ -20,7 +24,7 @@ fn rooms_groups_volumes_and_names_survive() {
     home.arrive(2, &["study"]);
     let group = home.group("up", &[room(1)]);
     home.group("empty", &[]);
-    home.tell(|house, _| house.set_group(group, None, Volume::new(70), Some(true))).unwrap();
+    home.tell(|house, _| house.set_group(group, Volume::new(70), Some(true))).unwrap();
     home.tell(|house, _| house.set_room(room(2), Volume::new(20), Some(true))).unwrap();
     let again = restarted(&home);
     assert_eq!(again.house.snapshot(again.now), home.house.snapshot(home.now));
@@ -74,12 +78,21 @@ fn a_hub_that_dies_right_after_a_seek_goes_on_from_there() {
 }
 
 #[test]
-fn a_room_of_a_group_that_was_not_kept_belongs_to_none() {
+fn what_is_not_configured_any_more_is_not_restored_and_the_rest_is_as_it_begins() {
     let mut home = Home::new();
     home.arrive(1, &["kitchen"]);
-    home.group("all", &[room(1)]);
+    home.arrive(2, &["study"]);
+    home.tell(|house, _| house.set_room(room(2), Volume::new(80), None)).unwrap();
+    let group = home.playing("all", &[room(1)]);
     let kept = home.house.snapshot(home.now);
+    home.configure(Command::DeleteGroup { group });
+    home.configure(Command::ForgetRoom { room: room(1) });
+    home.configure(Command::SetRoomMaxVolume { room: room(2), volume: Volume::START });
     let mut house = empty_house();
-    house.restore(Snapshot { groups: Vec::new(), ..kept });
-    assert_eq!(house.rooms()[&room(1)].group, None);
+    house.configure(home.now, &home.config);
+    house.restore(kept);
+    assert!(house.groups().is_empty() && !house.rooms().contains_key(&room(1)));
+    assert_eq!(house.rooms()[&room(2)].volume, Volume::START, "it is not louder than it may be");
+    house.restore(Snapshot::default());
+    assert_eq!(house.rooms()[&room(2)].name, "study");
 }

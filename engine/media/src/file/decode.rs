@@ -18,7 +18,7 @@ use super::{
     check,
     open::{Layout, Opened, Overlap, guarded, open},
 };
-use crate::Error;
+use crate::{Damage, Error};
 
 /// So many failures in a row are the end: a reader that is lost may fail for ever.
 const MAX_FAILURES: u32 = 64;
@@ -30,7 +30,7 @@ const MAX_GAP_SECONDS: u64 = 10;
 const SILENCE: u64 = 4_096;
 
 /// Frames by which marks may be off in a file that is whole.
-const JITTER: u64 = 64;
+pub(super) const JITTER: u64 = 64;
 
 /// An MP3 frame may need bits from nine frames before it, and its filters know two more.
 const MP3_LEAD: u64 = 12 * 1152;
@@ -44,9 +44,9 @@ const OGG_PAGE: u64 = 1 << 19;
 
 pub(super) struct Decoder {
     path: PathBuf,
-    reader: Box<dyn FormatReader>,
+    pub(super) reader: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
-    layout: Layout,
+    pub(super) layout: Layout,
     /// The next frame to give.
     position: u64,
     /// Whether the next packet is known to begin there.
@@ -54,6 +54,7 @@ pub(super) struct Decoder {
     has_ended: bool,
     failures: u32,
     skipped: u64,
+    damage: Option<Damage>,
     /// Whether its missing end was counted.
     is_cut_off: bool,
     /// What the last packet held.
@@ -77,6 +78,7 @@ impl Decoder {
             has_ended: false,
             failures: 0,
             skipped: 0,
+            damage: None,
             is_cut_off: false,
             samples: Vec::new(),
             silence: 0,
@@ -84,8 +86,9 @@ impl Decoder {
         if !decoder.layout.is_gapless {
             decoder.layout.frames = decoder.count();
             decoder.begin_again()?;
-            decoder.skipped = 0;
+            (decoder.skipped, decoder.damage) = (0, None);
         }
+        decoder.look_for_the_end()?;
         Ok(decoder)
     }
 
@@ -106,7 +109,7 @@ impl Decoder {
                 Err(Failure::ResetRequired) => self.has_ended = true,
                 Err(_) => {
                     if self.end_of(&packet) > self.signed_position() {
-                        self.skipped += 1;
+                        self.skip(false);
                     }
                     self.fail();
                 }
@@ -120,7 +123,7 @@ impl Decoder {
         let said = self.layout.frames.filter(|_| self.layout.is_gapless);
         if !self.is_cut_off && said.is_some_and(|frames| self.position.saturating_add(JITTER) < frames) {
             self.is_cut_off = true;
-            self.skipped += 1;
+            self.skip(true);
         }
     }
 
@@ -158,8 +161,12 @@ impl Decoder {
         self.skipped
     }
 
+    pub(super) fn damage(&self) -> Option<Damage> {
+        self.damage
+    }
+
     /// Opens the file anew, at its beginning.
-    fn begin_again(&mut self) -> Result<(), Error> {
+    pub(super) fn begin_again(&mut self) -> Result<(), Error> {
         let Opened { reader, decoder, .. } = open(&self.path, check::open(&self.path)?)?;
         (self.reader, self.decoder) = (reader, decoder);
         self.position = 0;
@@ -193,7 +200,7 @@ impl Decoder {
                     return Err(Error::from_io(&self.path, &error));
                 }
                 Err(_) => {
-                    self.skipped += 1;
+                    self.skip(false);
                     self.fail();
                 }
             }
@@ -232,7 +239,9 @@ impl Decoder {
         let limit = MAX_GAP_SECONDS * u64::from(self.layout.rate);
         if gap > if self.is_settled { JITTER } else { 0 } && gap < limit {
             // Some readers leave out what is damaged and say nothing.
-            self.skipped += u64::from(self.is_settled);
+            if self.is_settled {
+                self.skip(false);
+            }
             self.silence = gap;
         }
         self.is_settled = true;
@@ -261,6 +270,20 @@ impl Decoder {
         self.position += (samples.len() / channels) as u64;
     }
 
+    /// Something of the music is not there.
+    fn skip(&mut self, is_end: bool) {
+        self.skipped += 1;
+        self.note_damage(self.position, is_end);
+    }
+
+    /// Remembers where damage is, unless some is known before.
+    pub(super) fn note_damage(&mut self, frame: u64, is_end: bool) {
+        let seconds = frame as f64 / f64::from(self.layout.rate);
+        if self.damage.is_none_or(|known| known.seconds > seconds) {
+            self.damage = Some(Damage { seconds, is_end });
+        }
+    }
+
     /// Something is missing, so that counting does not tell any more where the next packet belongs.
     fn fail(&mut self) {
         self.is_settled = false;
@@ -278,7 +301,7 @@ impl Decoder {
     }
 
     /// The frame behind the last that comes out of a packet.
-    fn end_of(&self, packet: &Packet) -> i64 {
+    pub(super) fn end_of(&self, packet: &Packet) -> i64 {
         packet.pts.get().saturating_add(signed(packet.dur.get())).saturating_sub(self.layout.origin)
     }
 
@@ -287,6 +310,6 @@ impl Decoder {
     }
 }
 
-fn signed(frames: u64) -> i64 {
+pub(super) fn signed(frames: u64) -> i64 {
     i64::try_from(frames).unwrap_or(i64::MAX)
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod decode;
+mod end;
 mod open;
 
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::path::Path;
 use unisono_core::units::SampleRate;
 
 use self::decode::Decoder;
-use crate::{Description, Error, Source, convert::Converter, downmix::Downmix};
+use crate::{Damage, Description, Error, Source, convert::Converter, downmix::Downmix};
 
 /// A file in WAV, FLAC, MP3 or Ogg Vorbis, played gapless at any rate and in one channel or two.
 ///
@@ -149,5 +150,9 @@ impl Source for FileSource {
 
     fn skipped(&self) -> u64 {
         self.decoder.skipped()
+    }
+
+    fn damage(&self) -> Option<Damage> {
+        self.decoder.damage()
     }
 }

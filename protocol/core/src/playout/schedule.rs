@@ -74,6 +74,8 @@ pub struct DecodeSchedule<T> {
     needs_reset: bool,
     missing_in_a_row: u64,
     concealed: u64,
+    /// Silent frames since the last packet: counted once the stream has gone on, since a hub that is gone sends none.
+    silent: u64,
     late: u64,
 }
 
@@ -93,6 +95,7 @@ impl<T> DecodeSchedule<T> {
             needs_reset: true,
             missing_in_a_row: 0,
             concealed: 0,
+            silent: 0,
             late: 0,
         }
     }
@@ -153,7 +156,7 @@ impl<T> DecodeSchedule<T> {
         }
     }
 
-    /// Frames made up or left silent because their packet was missing.
+    /// Frames made up, or left silent before a packet came again, because their packet was missing.
     pub const fn concealed(&self) -> u64 {
         self.concealed
     }
@@ -193,6 +196,7 @@ impl<T> DecodeSchedule<T> {
             }
             self.advance(run, next);
             self.missing_in_a_row = 0;
+            self.concealed += core::mem::take(&mut self.silent);
             return if audible { Decode::Packet { payload, run, output } } else { Decode::Warm(payload) };
         }
         let give_up_at = begins - self.leads.give_up;
@@ -204,13 +208,14 @@ impl<T> DecodeSchedule<T> {
             return Decode::Skip;
         }
         self.missing_in_a_row += 1;
-        self.concealed += self.frames();
         let limit = MAX_CONCEALED_MS * u64::from(self.format.rate) / 1_000 / self.frames();
         if self.missing_in_a_row > limit.max(1) || now > ends || output < 0 {
             // What follows does not continue what was decoded last.
             self.needs_reset = true;
+            self.silent += self.frames();
             return Decode::Skip;
         }
+        self.concealed += self.frames();
         Decode::Conceal { run, output }
     }
 

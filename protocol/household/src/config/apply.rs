@@ -1,13 +1,10 @@
 //! How a command changes the configuration.
 
-use std::collections::BTreeSet;
-
 use unisono_core::{
-    time::Nanos,
     units::Volume,
     wire::{
         control::{MAX_NAME_LEN, presentable},
-        ids::PeerId,
+        ids::{PeerId, RoomIndex},
     },
 };
 
@@ -44,12 +41,12 @@ impl Config {
             Command::RenameMember { peer, name } => self.rename_member(*peer, name),
             Command::SetRoomName { room, name } => self.set_room_name(*room, name.as_deref()),
             Command::SetRoomMaxVolume { room, volume } => self.set_room_max_volume(*room, *volume),
-            Command::SetRoomStartVolume { room, volume } => self.set_room_start_volume(*room, *volume),
-            Command::SetRoomTrim { room, trim } => self.set_room_trim(*room, *trim),
-            Command::CreateGroup { group, name } => self.create_group(*group, name),
+            Command::MeetRooms { node, rooms } => self.meet_rooms(*node, rooms),
+            Command::ForgetRoom { room } => self.forget_room(*room),
+            Command::CreateGroup { group, name, rooms } => self.create_group(*group, name, rooms),
             Command::RenameGroup { group, name } => self.rename_group(*group, name),
             Command::DeleteGroup { group } => self.groups.remove(group).map(|_| ()).ok_or(Rejected::UnknownGroup),
-            Command::SetGroupRooms { group, rooms } => self.set_group_rooms(*group, rooms),
+            Command::SetRoomGroup { room, group } => self.set_room_group(*room, *group),
             Command::IssueToken { hash, role, expires_unix, uses, now_unix } => {
                 let token = IssuedToken { role: *role, expires_unix: *expires_unix, uses_left: *uses };
                 self.issue_token(*hash, token, *now_unix)
@@ -78,10 +75,7 @@ impl Config {
         if !self.members.values().any(|member| member.role == Role::Hub) {
             return Err(Rejected::LastHub);
         }
-        self.rooms.retain(|room, _| room.node != peer);
-        for group in self.groups.values_mut() {
-            group.rooms.retain(|room| room.node != peer);
-        }
+        self.retain_rooms(|room| room.node != peer);
         Ok(())
     }
 
@@ -114,55 +108,61 @@ impl Config {
         let name = name.map(given).transpose()?;
         if let Some(name) = &name {
             let others = self.rooms.iter().filter(|(other, _)| **other != room);
-            refuse_taken(name, others.filter_map(|(_, settings)| settings.name.as_deref()))?;
+            refuse_taken(name, others.map(|(_, settings)| settings.name()))?;
         }
-        self.room(room)?.name = name;
+        self.room(room)?.given = name;
         Ok(())
     }
 
     fn set_room_max_volume(&mut self, room: RoomId, volume: Volume) -> Result<(), Rejected> {
-        let settings = self.room(room)?;
-        settings.max_volume = volume;
-        settings.start_volume = settings.start_volume.min(volume);
+        self.room(room)?.max_volume = volume;
         Ok(())
     }
 
-    fn set_room_start_volume(&mut self, room: RoomId, volume: Volume) -> Result<(), Rejected> {
-        let settings = self.room(room)?;
-        if volume > settings.max_volume {
-            return Err(Rejected::AboveMaxVolume { max: settings.max_volume });
+    fn meet_rooms(&mut self, node: PeerId, met: &[(RoomIndex, String)]) -> Result<(), Rejected> {
+        if !self.members.contains_key(&node) {
+            return Err(Rejected::UnknownMember(node));
         }
-        settings.start_volume = volume;
+        self.retain_rooms(|room| room.node != node || met.iter().any(|(index, _)| *index == room.index));
+        for (index, called) in met {
+            let (room, called) = (RoomId { node, index: *index }, presentable(called));
+            match self.rooms.get_mut(&room) {
+                Some(known) => known.called = called,
+                None => {
+                    bound("rooms", self.rooms.len(), MAX_ROOMS)?;
+                    self.rooms.insert(room, RoomSettings { called, given: None, max_volume: Volume::FULL });
+                }
+            }
+        }
         Ok(())
     }
 
-    fn set_room_trim(&mut self, room: RoomId, trim: Nanos) -> Result<(), Rejected> {
-        if trim.abs() > MAX_TRIM {
-            return Err(Rejected::TrimTooLarge { limit: MAX_TRIM });
-        }
-        self.room(room)?.trim = trim;
+    fn forget_room(&mut self, room: RoomId) -> Result<(), Rejected> {
+        self.room(room)?;
+        self.retain_rooms(|other| *other != room);
         Ok(())
+    }
+
+    /// Forgets the other rooms, wherever they are named.
+    fn retain_rooms(&mut self, stays: impl Fn(&RoomId) -> bool) {
+        self.rooms.retain(|room, _| stays(room));
+        for group in self.groups.values_mut() {
+            group.rooms.retain(&stays);
+        }
     }
 
     fn room(&mut self, room: RoomId) -> Result<&mut RoomSettings, Rejected> {
-        self.know_room(room)?;
-        if !self.rooms.contains_key(&room) {
-            bound("rooms with settings", self.rooms.len(), MAX_ROOMS)?;
-        }
-        Ok(self.rooms.entry(room).or_default())
+        self.rooms.get_mut(&room).ok_or(Rejected::UnknownRoom(room))
     }
 
-    fn know_room(&self, room: RoomId) -> Result<(), Rejected> {
-        if self.members.contains_key(&room.node) { Ok(()) } else { Err(Rejected::UnknownRoom(room)) }
-    }
-
-    fn create_group(&mut self, group: GroupId, name: &str) -> Result<(), Rejected> {
+    fn create_group(&mut self, group: GroupId, name: &str, rooms: &[RoomId]) -> Result<(), Rejected> {
         if self.groups.contains_key(&group) {
             return Err(Rejected::GroupExists);
         }
         bound("groups", self.groups.len(), MAX_GROUPS)?;
         self.groups.insert(group, Group { name: String::new(), rooms: [].into() });
-        self.rename_group(group, name)
+        self.rename_group(group, name)?;
+        rooms.iter().try_for_each(|room| self.set_room_group(*room, Some(group)))
     }
 
     fn rename_group(&mut self, group: GroupId, name: &str) -> Result<(), Rejected> {
@@ -173,15 +173,15 @@ impl Config {
         Ok(())
     }
 
-    fn set_group_rooms(&mut self, group: GroupId, rooms: &[RoomId]) -> Result<(), Rejected> {
-        rooms.iter().try_for_each(|room| self.know_room(*room))?;
-        let rooms: BTreeSet<_> = rooms.iter().copied().collect();
-        for other in self.groups.values_mut() {
-            other.rooms.retain(|room| !rooms.contains(room));
+    fn set_room_group(&mut self, room: RoomId, to: Option<GroupId>) -> Result<(), Rejected> {
+        self.room(room)?;
+        for group in self.groups.values_mut() {
+            group.rooms.remove(&room);
         }
-        self.groups.get_mut(&group).ok_or(Rejected::UnknownGroup)?.rooms = rooms;
-        let grouped = self.groups.values().map(|group| group.rooms.len()).sum::<usize>();
-        if grouped > MAX_ROOMS { Err(Rejected::TooMany { what: "rooms in groups", limit: MAX_ROOMS }) } else { Ok(()) }
+        if let Some(to) = to {
+            self.groups.get_mut(&to).ok_or(Rejected::UnknownGroup)?.rooms.insert(room);
+        }
+        Ok(())
     }
 
     fn issue_token(&mut self, hash: TokenHash, token: IssuedToken, now_unix: u64) -> Result<(), Rejected> {
@@ -229,8 +229,6 @@ fn bound(what: &'static str, have: usize, limit: usize) -> Result<(), Rejected> 
     if have < limit { Ok(()) } else { Err(Rejected::TooMany { what, limit }) }
 }
 
-/// More than any speaker's latency.
-const MAX_TRIM: Nanos = Nanos::from_secs(2);
 /// Four for each member: a bound for the snapshot, not for people.
 const MAX_ROOMS: usize = 4 * MAX_MEMBERS;
 const MAX_GROUPS: usize = 500;

@@ -1,7 +1,10 @@
 //! What can be asked of the configuration, and what it answers.
 
 use serde::{Deserialize, Serialize};
-use unisono_core::{time::Nanos, units::Volume, wire::ids::PeerId};
+use unisono_core::{
+    units::Volume,
+    wire::ids::{PeerId, RoomIndex},
+};
 
 use super::{GroupId, RoomId};
 use crate::{members::Role, token::TokenHash};
@@ -37,33 +40,33 @@ pub enum Command {
         /// The new name; `None` for what its node calls it.
         name: Option<String>,
     },
-    /// A room gets an upper limit; its start volume is lowered to it.
+    /// A room gets an upper limit.
     SetRoomMaxVolume {
         /// The room.
         room: RoomId,
         /// The loudest that it may be.
         volume: Volume,
     },
-    /// A room gets a start volume.
-    SetRoomStartVolume {
+    /// A node says which rooms it drives. Those that it drives no more are forgotten.
+    MeetRooms {
+        /// The node.
+        node: PeerId,
+        /// All its rooms, and what it calls them.
+        rooms: Vec<(RoomIndex, String)>,
+    },
+    /// A room is forgotten, with all that was set for it.
+    ForgetRoom {
         /// The room.
         room: RoomId,
-        /// How loud it is when a stream starts.
-        volume: Volume,
     },
-    /// A room is trimmed in time.
-    SetRoomTrim {
-        /// The room.
-        room: RoomId,
-        /// How much earlier its samples are played.
-        trim: Nanos,
-    },
-    /// A group is saved, without rooms.
+    /// A group is made.
     CreateGroup {
         /// The new group.
         group: GroupId,
         /// Its name.
         name: String,
+        /// Its rooms; they leave the groups that they were in.
+        rooms: Vec<RoomId>,
     },
     /// A group gets another name.
     RenameGroup {
@@ -77,12 +80,12 @@ pub enum Command {
         /// The group.
         group: GroupId,
     },
-    /// A group gets its rooms, all at once; they leave the groups that they were in.
-    SetGroupRooms {
-        /// The group.
-        group: GroupId,
-        /// All its rooms.
-        rooms: Vec<RoomId>,
+    /// A room goes to a group, and leaves the one that it was in.
+    SetRoomGroup {
+        /// The room.
+        room: RoomId,
+        /// The group; `None` for no group.
+        group: Option<GroupId>,
     },
     /// A join token is issued.
     IssueToken {
@@ -146,13 +149,13 @@ pub enum Rejected {
     #[error("this join token exists already; issue another")]
     TokenExists,
     /// There is no such member.
-    #[error("there is no member {0}; look at the list of members")]
+    #[error("there is no member {0}; `unisono nodes` lists them")]
     UnknownMember(PeerId),
-    /// The node of the room is not a member.
-    #[error("there is no room {0}; look at the list of rooms")]
+    /// There is no such room.
+    #[error("there is no room {0}; `unisono rooms` lists them")]
     UnknownRoom(RoomId),
     /// There is no such group.
-    #[error("there is no such group; look at the list of groups")]
+    #[error("there is no such group; `unisono groups` lists them")]
     UnknownGroup,
     /// A group with this identifier has been created before.
     #[error("this group exists already; change it instead")]
@@ -169,18 +172,6 @@ pub enum Rejected {
     /// Without a hub nobody could change anything any more.
     #[error("the last hub cannot be removed; add another first")]
     LastHub,
-    /// A start volume above the room's limit.
-    #[error("the start volume is above the room's limit of {}; raise the limit first", max.percent())]
-    AboveMaxVolume {
-        /// The room's limit.
-        max: Volume,
-    },
-    /// A trim longer than any speaker takes.
-    #[error("a trim is at most {limit} either way; check the unit")]
-    TrimTooLarge {
-        /// The largest trim.
-        limit: Nanos,
-    },
     /// There are as many as there may be.
     #[error("there are {limit} {what} already; remove one first")]
     TooMany {

@@ -10,11 +10,11 @@ mod store;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    str::FromStr,
 };
 
 use serde::{Deserialize, Serialize};
 use unisono_core::{
-    time::Nanos,
     units::Volume,
     wire::{
         control::presentable,
@@ -41,13 +41,33 @@ pub struct RoomId {
 
 impl fmt::Display for RoomId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}/{}", self.node, self.index.0)
+        write!(out, "{}-{}", self.node, self.index.0)
     }
 }
 
-/// A saved group; drawn at random by whoever creates it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct GroupId(pub [u8; 16]);
+/// A group; drawn at random by whoever creates it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GroupId(pub u64);
+
+impl fmt::Display for GroupId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for GroupId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+impl FromStr for GroupId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
 
 /// A member, but for its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,26 +78,25 @@ pub struct Membership {
     pub name: String,
 }
 
-/// What people have set for a room. A room that nobody has set anything for has the default.
+/// A room that a node has said it drives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomSettings {
-    /// What people call it, no two rooms the same; `None` for what its node calls it.
-    pub name: Option<String>,
-    /// How loud it is when a stream starts; never above `max_volume`.
-    pub start_volume: Volume,
+    /// What its node calls it. Two rooms may be called the same.
+    pub called: String,
+    /// What people call it, not as any other room; `None` for what its node calls it.
+    pub given: Option<String>,
     /// The loudest that it may be.
     pub max_volume: Volume,
-    /// How much later than measured this room sounds, by ear or by microphone: its samples are played so much earlier.
-    pub trim: Nanos,
 }
 
-impl Default for RoomSettings {
-    fn default() -> Self {
-        Self { name: None, start_volume: Volume::START, max_volume: Volume::FULL, trim: Nanos::ZERO }
+impl RoomSettings {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.given.as_deref().unwrap_or(&self.called)
     }
 }
 
-/// A saved group.
+/// A group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// What people call it; no two groups have one name.
@@ -108,9 +127,9 @@ pub struct Config {
     pub members_version: u64,
     /// Hubs and nodes.
     pub members: BTreeMap<PeerId, Membership>,
-    /// Settings of rooms; only of members.
+    /// The rooms of members that were ever there.
     pub rooms: BTreeMap<RoomId, RoomSettings>,
-    /// Saved groups.
+    /// Groups.
     pub groups: BTreeMap<GroupId, Group>,
     /// Join tokens that have been issued and not forgotten yet.
     pub tokens: BTreeMap<TokenHash, IssuedToken>,

@@ -80,6 +80,11 @@ impl ConfigStore {
         Ok(outcome)
     }
 
+    /// The index of the last command that has changed the configuration.
+    pub(crate) fn applied(&self) -> u64 {
+        self.applied
+    }
+
     /// The configuration as it is.
     pub(crate) fn config(&self) -> &Config {
         &self.config

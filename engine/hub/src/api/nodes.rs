@@ -1,0 +1,69 @@
+//! Machines of the household.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use unisono_core::wire::ids::PeerId;
+use unisono_household::config::{Command, Config};
+
+use super::{
+    configure,
+    error::ApiError,
+    types::{NodeChange, NodeView},
+};
+use crate::engine::EngineHandle;
+
+pub(super) async fn list(State(engine): State<EngineHandle>) -> Result<Json<Vec<NodeView>>, ApiError> {
+    let members = engine.household(|household| household.config().members.clone()).await.ok_or(ApiError::STOPPING)?;
+    let view = engine.call(move |engine, _| {
+        let nodes = members.into_iter().map(|(peer, member)| NodeView {
+            id: peer.to_string(),
+            name: member.name,
+            role: format!("{:?}", member.role).to_lowercase(),
+            online: engine.house().is_online(peer),
+            address: engine.address_of(peer).map(|address| address.to_string()),
+        });
+        nodes.collect()
+    });
+    Ok(Json(view.await.ok_or(ApiError::STOPPING)?))
+}
+
+pub(super) async fn rename(
+    State(engine): State<EngineHandle>,
+    Path(node): Path<String>,
+    Json(change): Json<NodeChange>,
+) -> Result<Json<NodeView>, ApiError> {
+    let peer = find(&engine, node).await?;
+    configure(&engine, Command::RenameMember { peer, name: change.name }).await?;
+    let Json(nodes) = list(State(engine)).await?;
+    let renamed = nodes.into_iter().find(|node| node.id == peer.to_string());
+    renamed.map(Json).ok_or_else(|| ApiError::STOPPING.into())
+}
+
+/// Sends a machine away, with its rooms: it plays for this household no more until it joins again.
+pub(super) async fn remove(
+    State(engine): State<EngineHandle>,
+    Path(node): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let peer = find(&engine, node).await?;
+    configure(&engine, Command::RemoveMember { peer }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Finds a machine by its id or its name.
+async fn find(engine: &EngineHandle, node: String) -> Result<PeerId, ApiError> {
+    let found = engine.household(move |household| find_in(household.config(), &node).ok_or(node));
+    let unknown = |node| {
+        let problem = format!("there is no node \"{node}\"; `unisono nodes` lists them");
+        ApiError::new(StatusCode::NOT_FOUND, problem)
+    };
+    found.await.ok_or(ApiError::STOPPING)?.map_err(unknown)
+}
+
+fn find_in(config: &Config, text: &str) -> Option<PeerId> {
+    let by_id = config.members.keys().find(|peer| peer.to_string() == text);
+    let named = || config.members.iter().find(|(_, member)| member.name.to_lowercase() == text.to_lowercase());
+    by_id.or_else(|| Some(named()?.0)).copied()
+}
