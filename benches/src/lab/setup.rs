@@ -109,16 +109,20 @@ impl Setup {
         Ok(Self { rooms: rooms.to_vec(), quantum, material, folder, labclock })
     }
 
-    /// A program in a place of the network, on a crystal, with the devices; what it says goes to a log that is named
-    /// after the place.
+    /// A program in a place of the network, on a crystal, with the devices, ahead of all that has no real-time priority;
+    /// what it says goes to a log that is named after the place.
     ///
     /// # Errors
     /// When there can be no log.
     pub fn command(&self, network: &Network, place: &str, crystal: Crystal, program: &Path) -> anyhow::Result<Command> {
         let log = File::create(self.folder.join(format!("{place}.stderr")))?;
-        // The crystal is for the program alone, not for those that bring it to its place.
-        let mut command = network.command(place, Path::new("env"));
-        command.arg(format!("LD_PRELOAD={}", self.labclock.display())).arg(format!("LABCLOCK={crystal}"));
+        let mut command = network.command(place, Path::new("chrt"));
+        // What else this machine does is not to be measured: a real one of this kind does little else. The crystal is for
+        // the program alone, not for those that bring it to its place.
+        command
+            .args(["--rr", "1", "env"])
+            .arg(format!("LD_PRELOAD={}", self.labclock.display()))
+            .arg(format!("LABCLOCK={crystal}"));
         command.arg(program).env("ALSA_CONFIG_PATH", self.folder.join("asound.conf"));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         Ok(command)

@@ -3,9 +3,8 @@
 use std::{
     fs::{self, File},
     io::BufWriter,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
-    thread,
     time::Duration,
 };
 
@@ -31,6 +30,8 @@ pub struct Snapcast<'a> {
     clients: Vec<Process>,
     /// The writing end of its pipe, open from the start: it looks but now and then for a writer that comes.
     pipe: File,
+    source: Option<Process>,
+    file: PathBuf,
     started: f64,
     told: f64,
 }
@@ -46,6 +47,8 @@ impl<'a> Snapcast<'a> {
         if !made.success() {
             bail!("mkfifo ended with {made}");
         }
+        let file = folder.join("material.raw");
+        setup.material.write_raw(&mut BufWriter::new(File::create(&file)?))?;
         let pipe = File::options().read(true).write(true).open(folder.join("fifo"))?;
         let (fifo, bits) = (folder.join("fifo"), setup.material.bits);
         let source = format!("pipe://{}?name=lab&mode=read&sampleformat=48000:{bits}:2&codec={codec}", fifo.display());
@@ -63,7 +66,7 @@ impl<'a> Snapcast<'a> {
             command.args(["--hostID", &room.name, "--instance", &instance.to_string(), "--logsink", "stderr"]);
             clients.push(Process::start(&format!("snapclient {}", room.name), unheard(&mut command))?);
         }
-        Ok(Self { setup, network, server, clients, pipe, started, told: 0.0 })
+        Ok(Self { setup, network, server, clients, pipe, source: None, file, started, told: 0.0 })
     }
 
     /// When the first client was started, in seconds of the true clock.
@@ -76,11 +79,10 @@ impl<'a> Snapcast<'a> {
     /// # Errors
     /// When its pipe cannot be had.
     pub fn play(&mut self) -> anyhow::Result<()> {
-        let (mut pipe, material) = (BufWriter::new(self.pipe.try_clone()?), self.setup.material);
+        let mut command = self.network.command("hub", Path::new("chrt"));
+        command.args(["--rr", "1", "cat"]).arg(&self.file).stdout(self.pipe.try_clone()?);
         self.told = now();
-        // Real time is what the pipe lets through. When the server has ended it lets nothing through, and the thread waits
-        // there for the end of this program.
-        thread::spawn(move || material.write_raw(&mut pipe));
+        self.source = Some(Process::start("cat", &mut command)?);
         Ok(())
     }
 
@@ -90,6 +92,8 @@ impl<'a> Snapcast<'a> {
     /// When a program has ended by itself before.
     pub fn finish(self) -> anyhow::Result<Outcome> {
         let (wire, ended) = (self.network.wire()?, now());
+        // It is as large as all recordings.
+        fs::remove_file(&self.file)?;
         let mut clients = Vec::new();
         for client in self.clients {
             clients.push(client.end()?);

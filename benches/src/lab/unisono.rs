@@ -151,8 +151,9 @@ impl<'a> Unisono<'a> {
     }
 
     fn unisono(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let mut command = self.network.command("hub", &self.programs.join("unisono"));
-        let output = command.arg("--json").args(arguments).output()?;
+        let mut command = self.network.command("hub", Path::new("chrt"));
+        command.args(["--rr", "1"]).arg(self.programs.join("unisono")).arg("--json").args(arguments);
+        let output = command.output()?;
         if !output.status.success() {
             bail!("unisono {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
         }

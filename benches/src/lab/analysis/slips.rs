@@ -18,12 +18,12 @@ const REACH: usize = 300;
 /// Windows that are less alike do not match; what Opus makes of noise is more alike than this.
 const LIKE: f64 = 0.8;
 
-/// A piece that is looked for afresh, and how far on either side: 2 s.
+/// A piece that is looked for afresh, and how far on either side: 8 s. A player may miss the beginning.
 const ANCHOR: usize = 8_192;
-const FAR: usize = 96_000;
+const FAR: usize = 384_000;
 
 /// After so many windows without a match it is looked for afresh.
-const LOST: usize = 12;
+const LOST: usize = 24;
 
 /// A step between a window and the one after the next that is larger, in frames, is a slip. The window between may hold
 /// both sides of it. A converter's rate is taken out before; a ratio that changes by 20 ppm makes 0.08.
