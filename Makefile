@@ -1,9 +1,10 @@
 # make play [FILE=path]   hear it: one hub and three rooms on this machine
 # make test               check it: formatting, lints, every test
 # make proof              check it for real: processes, files, converters, clocks that run apart
+# make lab [ARGS=…]       measure it beside Snapcast, on bad networks and crystals; as root, ten minutes
 # make install [PREFIX=]  put the programs into PREFIX/bin (/usr/local/bin)
 
-.PHONY: play test proof install packages
+.PHONY: play test proof lab install packages
 
 PREFIX ?= /usr/local
 
@@ -25,6 +26,10 @@ proof: packages
 	@.ci/packages lame
 	cargo build --release --locked
 	target/release/prove target/proof
+
+lab: packages
+	cargo build --release --locked
+	target/release/lab $(ARGS)
 
 install: packages
 	cargo build --release --locked

@@ -13,19 +13,10 @@ use std::{
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use super::{instruments::Instrument, recording::Recording};
+use super::{crystal::Crystal, instruments::Instrument, recording::Recording};
 
 /// A program that has not answered by then will not.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// What makes one process's clock its own; see `benches/lab/labclock.c`.
-#[derive(Clone, Copy, Debug)]
-pub struct Crystal {
-    /// Ahead of the true clock, in seconds.
-    pub offset_s: f64,
-    /// Fast of it, in parts per million.
-    pub ppm: f64,
-}
 
 /// Where a room's sound goes.
 #[derive(Clone, Copy, Debug)]
@@ -226,8 +217,7 @@ impl House {
         command.arg("--config").arg(self.folder.join("empty.toml"));
         command.arg("--state").arg(self.folder.join(format!("{name}.state")));
         command.arg("--runtime").arg(self.folder.join(format!("{name}.run"))).arg("--with-parent");
-        command.env("LD_PRELOAD", &self.labclock);
-        command.env("LABCLOCK", format!("offset_s={} raw_ppm={}", crystal.offset_s, crystal.ppm));
+        crystal.give(&self.labclock, &mut command);
         command.env("ALSA_CONFIG_PATH", self.folder.join("asound.conf"));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         Ok(command)

@@ -13,13 +13,15 @@ use anyhow::{Context, bail};
 /// Makes the names of unfinished libraries differ.
 static BUILDS: AtomicU32 = AtomicU32::new(0);
 
-/// A library in `benches/lab`.
+/// A library or a program in `benches/lab`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instrument {
     /// An ALSA output whose converter is a model.
     Labdac,
     /// A preload that gives a process a crystal of its own.
     Labclock,
+    /// A hop that behaves as home Wi-Fi does.
+    Wifilink,
 }
 
 impl Instrument {
@@ -27,17 +29,19 @@ impl Instrument {
         match self {
             Self::Labdac => "labdac.c",
             Self::Labclock => "labclock.c",
+            Self::Wifilink => "wifilink.c",
         }
     }
 
     const fn options(self) -> &'static [&'static str] {
         match self {
-            Self::Labdac => &["-DPIC", "-lasound"],
-            Self::Labclock => &["-lm", "-ldl"],
+            Self::Labdac => &["-shared", "-fPIC", "-DPIC", "-lasound"],
+            Self::Labclock => &["-shared", "-fPIC", "-lm", "-ldl"],
+            Self::Wifilink => &["-lm"],
         }
     }
 
-    /// The library, in `folder`; several threads and processes may ask for it at once.
+    /// The library or program, in `folder`; several threads and processes may ask for it at once.
     ///
     /// # Errors
     /// When there is no C compiler, or it refuses.
@@ -52,7 +56,7 @@ impl Instrument {
         let number = BUILDS.fetch_add(1, Ordering::Relaxed);
         let unfinished = library.with_extension(format!("{}-{number}.so", std::process::id()));
         let compiler = Command::new("cc")
-            .args(["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
+            .args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"])
             .args([&unfinished, &source])
             .args(self.options())
             .output()

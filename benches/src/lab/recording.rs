@@ -70,21 +70,27 @@ impl Recording {
     /// The mean of a run's two channels, full scale ±1, as far as it was emitted.
     ///
     /// # Errors
-    /// When the frames are kept in another way than [`Run::format`] `S32_LE 2` or `FLOAT_LE 2`.
+    /// When the frames are kept in another way than [`Run::format`] says for two channels of one of ALSA's usual formats.
     pub fn mono(&self, index: usize) -> anyhow::Result<Vec<f32>> {
-        const FRAME: usize = 8;
         let run = self.runs.get(index).ok_or_else(|| anyhow!("there is no run {index}"))?;
-        let sample: fn([u8; 4]) -> f32 = match run.format.as_str() {
-            "S32_LE 2" => |bytes| i32::from_le_bytes(bytes) as f32 / 2_147_483_648.0,
-            "FLOAT_LE 2" => f32::from_le_bytes,
+        match run.format.as_str() {
+            "S16_LE 2" => self.mean(index, |bytes| f32::from(i16::from_le_bytes(bytes)) / 32_768.0),
+            "S24_LE 2" => self.mean(index, |bytes| (i32::from_le_bytes(bytes) << 8) as f32 / 2_147_483_648.0),
+            "S32_LE 2" => self.mean(index, |bytes| i32::from_le_bytes(bytes) as f32 / 2_147_483_648.0),
+            "FLOAT_LE 2" => self.mean(index, f32::from_le_bytes),
             other => bail!("no recording of {other} can be read"),
-        };
-        let held = (self.bytes.len() / FRAME) as u64;
+        }
+    }
+
+    fn mean<const WIDTH: usize>(&self, index: usize, sample: fn([u8; WIDTH]) -> f32) -> anyhow::Result<Vec<f32>> {
+        let run = &self.runs[index];
+        let (samples, _) = self.bytes.as_chunks::<WIDTH>();
+        let held = (samples.len() / 2) as u64;
         let next = self.runs.get(index + 1).map_or(held, |next| next.first);
         let end = run.end.map_or(next, |(emitted, _)| next.min(run.first + emitted)).min(held);
-        let range = usize::try_from(run.first.min(end))? * FRAME..usize::try_from(end)? * FRAME;
-        let frames = self.bytes[range].as_chunks::<FRAME>().0.iter();
-        Ok(frames.map(|[a, b, c, d, e, f, g, h]| (sample([*a, *b, *c, *d]) + sample([*e, *f, *g, *h])) / 2.0).collect())
+        let range = usize::try_from(run.first.min(end))? * 2..usize::try_from(end)? * 2;
+        let frames = samples[range].as_chunks::<2>().0.iter();
+        Ok(frames.map(|[left, right]| f32::midpoint(sample(*left), sample(*right))).collect())
     }
 }
 

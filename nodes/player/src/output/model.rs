@@ -3,7 +3,7 @@
 //! It runs on `CLOCK_MONOTONIC`, while positions are given on the node's clock, `CLOCK_MONOTONIC_RAW`: the two stand for
 //! the two crystals of a real node. Tests give a process a node clock of its own (`benches/lab/labclock.c`) and leave
 //! `CLOCK_MONOTONIC` alone, so `t0` in the recordings of several processes is on one clock and they can be compared.
-//! (`labclock`'s `mono_ppm` moves it; use `labdac`, which asks the kernel, for such a run.)
+//! (`labclock` with `mono=1` moves it; use `labdac`, which asks the kernel, for such a run.)
 //!
 //! A recording is PREFIX.raw and PREFIX.log in the format of `benches/lab/labdac.c`.
 

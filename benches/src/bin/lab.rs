@@ -1,0 +1,213 @@
+//! Measures from the sound how well rooms play together on bad networks and crystals, beside Snapcast: `make lab`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, bail};
+use clap::{Parser, ValueEnum};
+use nix::unistd::geteuid;
+use serde_json::json;
+use unisono_benches::lab::{
+    contest::{Contest, Entry, rooms},
+    figures::Figures,
+    interrupt,
+    material::{Material, Sound},
+    network,
+    profile::Profile,
+    report::{
+        limits::{Reach, Verdict, broken},
+        plot, table,
+    },
+    unisono::Options,
+};
+
+/// Runs Unisono, and Snapcast beside it, in network namespaces behind emulated Wi-Fi, every process on a crystal of its
+/// own, and measures what the modelled converters played. Needs root.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "lab", version)]
+struct Arguments {
+    /// clean, good, bad, or parameters of benches/lab/wifilink.c: base_us=1000,jit_us=800,loss=5
+    #[arg(long, default_value = "good")]
+    profile: Profile,
+    /// How long the nodes run, in seconds
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(15..))]
+    duration: u32,
+    /// Rooms
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=20))]
+    rooms: u8,
+    /// How fast the rooms' converters run, in parts per million
+    #[arg(long, default_value = "0,40", value_delimiter = ',', allow_hyphen_values = true)]
+    dac_ppm: Vec<f64>,
+    /// How fast the rooms' clocks run
+    #[arg(long, default_value = "-30,45", value_delimiter = ',', allow_hyphen_values = true)]
+    clock_ppm: Vec<f64>,
+    /// In steps of how many frames converters say where they are: 48 is 1 ms
+    #[arg(long, default_value_t = 48)]
+    quantum: u32,
+    /// opus, flac, pcm16 or pcm24
+    #[arg(long, default_value = "opus")]
+    codec: String,
+    /// Unisono's network margin [default: 1000 on the bad link, else 400]
+    #[arg(long)]
+    margin_ms: Option<u32>,
+    /// Of links and noise [default: a new one]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Who plays beside Unisono
+    #[arg(long, default_value = "snapcast")]
+    peer: Peer,
+    /// Snapcast's codec: flac, opus, ogg or pcm
+    #[arg(long, default_value = "flac")]
+    peer_codec: String,
+    /// Play tones of 997 Hz and 10 kHz, too, as PCM of 24 bits
+    #[arg(long)]
+    tone: bool,
+    /// How long each of them runs, in seconds
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(20..))]
+    tone_duration: u32,
+    /// Where everything is put [default: target/lab-SEED]
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Keep the recordings: 23 MB a minute and room
+    #[arg(long)]
+    keep: bool,
+    /// Ask only for what must hold anywhere
+    #[arg(long)]
+    check: bool,
+    /// A fault put in on purpose: nodes take their own clocks for as fast as the hub's
+    #[arg(long)]
+    zero_estimator: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Peer {
+    Snapcast,
+    None,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether everything that is asked for holds.
+fn run(arguments: &Arguments) -> anyhow::Result<bool> {
+    if !geteuid().is_root() {
+        bail!("network namespaces and real-time priority need root: sudo make lab");
+    }
+    install(arguments.peer)?;
+    interrupt::catch()?;
+    network::sweep();
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let out = arguments.out.clone().unwrap_or_else(|| format!("target/lab-{seed}").into());
+    let out = std::path::absolute(&out)?;
+    fs::create_dir_all(&out).with_context(|| format!("{}", out.display()))?;
+    let margin_ms = arguments.margin_ms.unwrap_or(if arguments.profile.name() == Some("bad") { 1_000 } else { 400 });
+    let contest = Contest {
+        rooms: rooms(arguments.rooms.into(), &arguments.clock_ppm, &arguments.dac_ppm, arguments.zero_estimator),
+        quantum: arguments.quantum,
+        profile: arguments.profile.clone(),
+        seed,
+        material: Material { sound: Sound::Pink(seed), bits: 16, seconds: arguments.duration },
+        seconds: arguments.duration.into(),
+        options: Options { codec: arguments.codec.clone(), margin_ms },
+        peer_codec: (arguments.peer == Peer::Snapcast).then(|| arguments.peer_codec.clone()),
+    };
+    let title = format!(
+        "{} link, seed {seed}, {} rooms, {} s, clocks {:?} ppm, converters {:?} ppm in steps of {} frames, {}, margin {margin_ms} ms",
+        arguments.profile,
+        arguments.rooms,
+        arguments.duration,
+        arguments.clock_ppm,
+        arguments.dac_ppm,
+        arguments.quantum,
+        arguments.codec
+    );
+    println!("{title}");
+    let mut players =
+        play(&contest, &out.join("noise"), arguments.keep, |entry| Figures::take(&entry.setup, &entry.outcome))?;
+    if arguments.tone {
+        tones(arguments, &contest, &out, &mut players)?;
+    }
+    let ours = players.first().context("nobody played")?;
+    let verdicts = if arguments.check {
+        broken(ours)
+    } else {
+        let reach = arguments.profile.name().and_then(|name| Reach::on(name, arguments.quantum, margin_ms));
+        reach.map_or_else(Vec::new, |reach| reach.judge(ours, players.get(1)))
+    };
+    report(&out, &title, &players, &verdicts)
+}
+
+/// Plays something, and gives what `figures` makes of each player's entry, Unisono's first.
+fn play<T>(
+    contest: &Contest,
+    folder: &Path,
+    keep: bool,
+    figures: impl FnMut(Entry) -> anyhow::Result<T>,
+) -> anyhow::Result<Vec<T>> {
+    fs::create_dir_all(folder)?;
+    let entries = contest.run(folder)?;
+    let recordings: Vec<PathBuf> = entries.iter().flat_map(|entry| entry.outcome.recordings.clone()).collect();
+    let figures = entries.into_iter().map(figures).collect();
+    if !keep {
+        for recording in recordings {
+            // It may have played nothing at all.
+            let _ = fs::remove_file(recording.with_extension("raw"));
+        }
+    }
+    figures
+}
+
+fn tones(arguments: &Arguments, contest: &Contest, out: &Path, players: &mut [Figures]) -> anyhow::Result<()> {
+    for hertz in [997.0, 10_000.0] {
+        let mut contest = contest.clone();
+        contest.material = Material { sound: Sound::Sine(hertz), bits: 24, seconds: arguments.tone_duration };
+        contest.seconds = arguments.tone_duration.into();
+        contest.options.codec = "pcm24".into();
+        contest.peer_codec = contest.peer_codec.map(|_| "pcm".into());
+        let folder = out.join(format!("{hertz}-hz"));
+        let entries =
+            play(&contest, &folder, arguments.keep, |entry| Figures::tones(hertz, &entry.setup, &entry.outcome))?;
+        for (player, tones) in players.iter_mut().zip(entries) {
+            player.tones.extend(tones);
+        }
+    }
+    Ok(())
+}
+
+fn report(out: &Path, title: &str, players: &[Figures], verdicts: &[Verdict]) -> anyhow::Result<bool> {
+    let columns: Vec<&Figures> = players.iter().collect();
+    let text = format!("{}\n{}", table::figures(&columns), table::verdicts(verdicts));
+    println!("\n{text}");
+    fs::write(out.join("table.txt"), format!("{title}\n\n{text}"))?;
+    fs::write(out.join("plot.svg"), plot::plot(title, &columns))?;
+    let json = json!({ "run": title, "players": players, "verdicts": verdicts });
+    fs::write(out.join("figures.json"), serde_json::to_string_pretty(&json)?)?;
+    println!("table.txt, plot.svg, figures.json and logs are in {}", out.display());
+    Ok(verdicts.iter().all(|verdict| verdict.holds))
+}
+
+/// Installs what is missing.
+fn install(peer: Peer) -> anyhow::Result<()> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ci/packages");
+    let mut command = Command::new(&script);
+    command.args(["gcc", "libasound2-dev", "iproute2", "ethtool", "util-linux"]);
+    if peer == Peer::Snapcast {
+        command.args(["snapserver", "snapclient"]);
+    }
+    let status = command.status().with_context(|| format!("{} cannot be started", script.display()))?;
+    if !status.success() {
+        bail!("packages are missing");
+    }
+    Ok(())
+}
