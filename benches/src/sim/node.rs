@@ -236,7 +236,7 @@ impl Node {
         self.decode(now);
         self.write(now);
         self.sample(now);
-        now + 4_000_000 + self.random.i64(0..2_000_000)
+        now + 8_000_000 + self.random.i64(0..4_000_000)
     }
 
     pub(super) fn report(&mut self, now: i64) -> Vec<Output> {

@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    ops::Range,
     sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -29,7 +30,11 @@ use crate::{
     realtime,
 };
 
-/// Frames rendered at once, 10 ms at 48 kHz: more than are played between two turns.
+/// The thread looks at its device so often, in microseconds: at irregular times, so that the steps of a coarse counter are
+/// met at every phase; often enough for a device that holds 60 ms, and no more, for each look costs system calls.
+const TURN: Range<u64> = 8_000..12_000;
+
+/// Frames rendered at once, 10 ms at 48 kHz.
 const CHUNK: usize = 480;
 
 /// With less than this queued the device cannot wait for sound that is late.
@@ -38,7 +43,7 @@ const URGENT: Nanos = Nanos::from_millis(15);
 /// A lost output is tried again so often.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Orders that may wait. They come at the rate of packets at most, and the thread looks every 5 ms.
+/// Orders that may wait. They come at the rate of packets at most, and the thread looks every 10 ms.
 const ORDERS: usize = 256;
 
 /// What the audio thread is told. Small and without heap memory.
@@ -162,8 +167,7 @@ impl Thread {
                 Err(Fault::Gone(gone)) => return Some(gone),
             }
             self.status.publish(&self.renderer.status(), output.quality());
-            // At irregular times, so that the steps of a coarse counter are met at every phase.
-            thread::sleep(Duration::from_micros(self.random.u64(4_000..6_000)));
+            thread::sleep(Duration::from_micros(self.random.u64(TURN)));
         }
     }
 

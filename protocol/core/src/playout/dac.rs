@@ -32,12 +32,12 @@ const BUCKET: f64 = 0.25;
 /// simulation: 0.4 µs against 4 µs with 10 s on a card with interrupt jitter).
 const BUCKETS: usize = 120;
 
-/// Highest readings kept of each bucket, in which there are about fifty.
+/// Highest readings kept of each bucket, in which there are about twenty-five.
 const KEPT: usize = 4;
 
 /// How wide the edge is, as a share of how far readings lie below it on average (half a step), and the least of it in
 /// frames: 1 µs. Wider edges are worse where steps are long, narrower ones hang on a single reading.
-const WIDTH_SHARE: f64 = 0.005;
+const WIDTH_SHARE: f64 = 0.002;
 const MIN_WIDTH: f64 = 0.05;
 
 /// How far a crystal is usually off: what the first seconds say of the rate counts by how well it could be known, and
@@ -271,7 +271,7 @@ mod tests {
         let rate = 48_000.0 * (1.0 + ppm * 1e-6);
         let (mut t, mut worst) = (0.0, 0.0_f64);
         while t < seconds {
-            t += 0.004 + 0.002 * random.f64();
+            t += 0.008 + 0.004 * random.f64();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
             let played = (t * rate) as u64 / quantum * quantum;
             let at = Timestamp::from_nanos(5_000_000_000) + Nanos::from_secs_f64(t);
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_counter_is_followed_to_the_edge_of_its_steps() {
-        for (quantum, seconds, limit) in [(1, 20.0, 3e-6), (48, 40.0, 6e-6), (480, 60.0, 40e-6)] {
+        for (quantum, seconds, limit) in [(1, 20.0, 3e-6), (48, 40.0, 6e-6), (480, 60.0, 60e-6)] {
             for ppm in [-100.0, 0.0, 40.0, 100.0] {
                 let worst = worst_error(ppm, quantum, seconds);
                 println!("steps of {quantum} frames, {ppm} ppm: {:.2} µs", worst * 1e6);
