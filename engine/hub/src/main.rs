@@ -58,10 +58,11 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         })?;
         let engine = Engine::start(&settings.engine)?;
         info!("control API at http://{}", listener.local_addr().unwrap_or(settings.api));
-        let serve = api::serve(listener, engine.handle());
+        // Tasks: to wake what the runtime blocks on takes a system call each time.
+        let serve = tokio::spawn(api::serve(listener, engine.handle()));
         tokio::select! {
-            () = engine.run(ended(stop)) => Ok(()),
-            served = serve => served.context("the control API has stopped"),
+            ended = tokio::spawn(engine.run(ended(stop))) => Ok(ended?),
+            served = serve => served?.context("the control API has stopped"),
         }
     })
 }

@@ -45,8 +45,9 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event loop")?;
     runtime.block_on(async {
         let stop = stopped(with_parent).context("signals cannot be caught")?;
-        Node::start(settings)?.run(stop).await?;
-        Ok(())
+        let node = Node::start(settings)?;
+        // A task: to wake what the runtime blocks on takes a system call each time.
+        Ok(tokio::spawn(node.run(stop)).await??)
     })
 }
 

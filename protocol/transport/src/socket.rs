@@ -10,6 +10,7 @@
 //!
 //! On Linux all that leaves is marked EF, so that an access point sends it as it does a call.
 
+mod readiness;
 #[cfg(target_os = "linux")]
 mod receive;
 #[cfg(target_os = "linux")]
@@ -20,22 +21,25 @@ mod tests;
 
 use std::{
     cell::OnceCell,
-    fmt,
-    future::Future,
     io::{self, IoSliceMut},
     net::{IpAddr, SocketAddr},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
 use quinn::{AsyncUdpSocket, UdpPoller};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{io::Interest, net::UdpSocket};
 use unisono_core::time::{Nanos, Timestamp};
 
-use self::stamp::{Moment, Moments};
+use self::{
+    readiness::{Readiness, Room},
+    stamp::{Moment, Moments},
+};
 use crate::{
     clock::{LocalClock, now},
     registry::Registry,
@@ -54,8 +58,10 @@ pub(crate) struct Path {
 /// The port.
 #[derive(Debug)]
 pub(crate) struct SharedSocket {
-    io: UdpSocket,
+    io: Readiness,
     state: UdpSocketState,
+    /// The last datagram did not fit in.
+    full: AtomicBool,
     receive_segments: usize,
     moments: Moments,
     registry: Registry,
@@ -79,8 +85,9 @@ impl SharedSocket {
             receive::enable_stamps(&socket);
             send::prioritise(&socket);
         }
-        let io = UdpSocket::from_std(socket.into())?;
-        Ok(Self { io, state, receive_segments, moments: Moments::default(), registry: Registry::default() })
+        let (moments, registry) = (Moments::default(), Registry::default());
+        let io = Readiness::new(socket.into())?;
+        Ok(Self { io, state, full: AtomicBool::new(false), receive_segments, moments, registry })
     }
 
     /// Who waits for clock packets.
@@ -92,18 +99,16 @@ impl SharedSocket {
     pub(crate) fn send_clock(&self, path: Path, packet: &[u8]) -> io::Result<Timestamp<LocalClock>> {
         let transmit =
             Transmit { destination: path.remote, ecn: None, contents: packet, segment_size: None, src_ip: path.local };
-        self.io.try_io(Interest::WRITABLE, || {
-            let at = now();
-            self.send_marked(&transmit, || self.state.try_send((&self.io).into(), &transmit))?;
-            Ok(at)
-        })
+        let at = now();
+        self.send_marked(&transmit, || self.state.try_send(self.io.socket().into(), &transmit))?;
+        Ok(at)
     }
 
     /// Sends with a mark, or in quinn's way what cannot be sent so. That sees the same error, and knows what to do about
     /// it: it learns that there is no segmentation, leaves out what the kernel does not know, and logs what remains.
     fn send_marked(&self, transmit: &Transmit<'_>, otherwise: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         #[cfg(target_os = "linux")]
-        match send::send(&self.io, transmit) {
+        match send::send(self.io.socket(), transmit) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => {}
             sent => return sent,
         }
@@ -119,7 +124,7 @@ impl SharedSocket {
         arrivals: &mut Arrivals,
     ) -> io::Result<()> {
         for ((buffer, meta), stamp) in buffers.iter_mut().zip(metas).zip(&mut arrivals.stamps) {
-            (*meta, *stamp) = receive::receive(&self.io, buffer)?;
+            (*meta, *stamp) = receive::receive(self.io.socket(), buffer)?;
             arrivals.count += 1;
         }
         Ok(())
@@ -132,14 +137,14 @@ impl SharedSocket {
         metas: &mut [RecvMeta],
         arrivals: &mut Arrivals,
     ) -> io::Result<()> {
-        arrivals.count = self.state.recv((&self.io).into(), buffers, metas)?;
+        arrivals.count = self.state.recv(self.io.socket().into(), buffers, metas)?;
         Ok(())
     }
 
     /// Receives, and hands clock packets to who waits for them. Returns the number of buffers that hold QUIC.
     fn receive_quic(&self, buffers: &mut [IoSliceMut<'_>], metas: &mut [RecvMeta]) -> io::Result<usize> {
         let mut arrivals = Arrivals::default();
-        let result = self.io.try_io(Interest::READABLE, || self.receive(buffers, metas, &mut arrivals));
+        let result = self.io.try_receive(|| self.receive(buffers, metas, &mut arrivals));
         let count = arrivals.count;
         if count == 0 {
             result?;
@@ -157,12 +162,14 @@ impl SharedSocket {
 
 impl AsyncUdpSocket for SharedSocket {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
-        Box::pin(WritePoller { socket: self, waiting: None })
+        Box::pin(WritePoller { socket: self, room: Room::default() })
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        let otherwise = || self.state.send((&self.io).into(), transmit);
-        self.io.try_io(Interest::WRITABLE, || self.send_marked(transmit, otherwise))
+        let sent = self.send_marked(transmit, || self.state.send(self.io.socket().into(), transmit));
+        let full = sent.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        self.full.store(full, Ordering::Relaxed);
+        sent
     }
 
     fn poll_recv(
@@ -172,7 +179,7 @@ impl AsyncUdpSocket for SharedSocket {
         metas: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         for _ in 0..MAX_ROUNDS {
-            ready!(self.io.poll_recv_ready(context))?;
+            ready!(self.io.poll_readable(context))?;
             match self.receive_quic(buffers, metas) {
                 Ok(0) => {}
                 Ok(count) => return Poll::Ready(Ok(count)),
@@ -210,27 +217,16 @@ struct Arrivals {
 }
 
 /// Waits on behalf of one connection until the socket can take more.
+#[derive(Debug)]
 struct WritePoller {
     socket: Arc<SharedSocket>,
-    waiting: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync>>>,
+    room: Room,
 }
 
 impl UdpPoller for WritePoller {
     fn poll_writable(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.waiting.is_none() && self.socket.io.try_io(Interest::WRITABLE, || Ok(())).is_ok() {
-            return Poll::Ready(Ok(()));
-        }
-        let socket = Arc::clone(&self.socket);
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(async move { socket.io.writable().await }));
-        let result = ready!(waiting.as_mut().poll(context));
-        self.waiting = None;
-        Poll::Ready(result)
-    }
-}
-
-impl fmt::Debug for WritePoller {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("WritePoller").finish_non_exhaustive()
+        let full = self.socket.full.swap(false, Ordering::Relaxed);
+        self.room.poll(full, context).map(Ok)
     }
 }
 

@@ -8,7 +8,6 @@ use std::{
         mpsc::{self, Receiver, Sender, TryRecvError},
     },
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -29,8 +28,9 @@ const BLOCK: usize = 960;
 /// Blocks encoded ahead, half a second: a disk may take that long to answer.
 const AHEAD: usize = 25;
 
-/// An order that comes while the thread waits is seen within this.
-const ORDER_INTERVAL: Duration = Duration::from_millis(20);
+/// Once it is so far ahead the thread sleeps until only so many blocks are left: to be woken for each costs more than to
+/// encode it.
+const REFILL: usize = 17;
 
 enum Order {
     Cue { run: u32, position: FramePosition, source_frame: u64, source: Option<Box<dyn Source>> },
@@ -47,7 +47,16 @@ struct Shelf {
     encoded_to: FramePosition,
     /// Where the packet that was taken last began.
     taken_to: FramePosition,
+    /// There are orders.
+    ordered: bool,
     closed: bool,
+}
+
+impl Shelf {
+    /// Whether so many blocks are ready, or more.
+    fn holds(&self, blocks: usize) -> bool {
+        self.encoded_to.0 >= self.taken_to.0 + (blocks * BLOCK) as u64
+    }
 }
 
 struct Shared {
@@ -111,13 +120,16 @@ impl Encoder {
         }
         let found = packets.front().is_some_and(|(at, _)| *at == position);
         let packet = if found { packets.pop_front() } else { None };
-        self.shared.moved.notify_one();
+        if !shelf.holds(REFILL) {
+            self.shared.moved.notify_one();
+        }
         packet.map(|(_, bytes)| bytes)
     }
 
     fn order(&self, order: Order) {
         // A thread that has ended has said why.
         let _ = self.orders.send(order);
+        self.shared.lock().ordered = true;
         self.shared.moved.notify_one();
     }
 }
@@ -170,7 +182,7 @@ impl Thread {
                     Err(TryRecvError::Disconnected) => return,
                 }
             }
-            if !self.ended && self.has_room() {
+            if !self.ended {
                 self.encode_block();
             }
         }
@@ -178,18 +190,13 @@ impl Thread {
 
     /// Waits for something to do; says whether to go on.
     fn wait(&self) -> bool {
-        let idle = |shelf: &mut Shelf| {
-            let room = shelf.encoded_to.0 < shelf.taken_to.0 + (AHEAD * BLOCK) as u64;
-            !shelf.closed && (self.ended || !room)
-        };
-        // Orders come without the lock held, so the wait is bounded.
-        let waited = self.shared.moved.wait_timeout_while(self.shared.lock(), ORDER_INTERVAL, idle);
-        !waited.unwrap_or_else(PoisonError::into_inner).0.closed
-    }
-
-    fn has_room(&self) -> bool {
-        let shelf = self.shared.lock();
-        shelf.encoded_to.0 < shelf.taken_to.0 + (AHEAD * BLOCK) as u64
+        let mut shelf = self.shared.lock();
+        if self.ended || shelf.holds(AHEAD) {
+            let idle = |shelf: &mut Shelf| !shelf.closed && !shelf.ordered && (self.ended || shelf.holds(REFILL));
+            shelf = self.shared.moved.wait_while(shelf, idle).unwrap_or_else(PoisonError::into_inner);
+        }
+        shelf.ordered = false;
+        !shelf.closed
     }
 
     fn obey(&mut self, order: Order) {

@@ -5,7 +5,7 @@
 
 use std::{
     io::{self, IoSliceMut},
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     os::fd::AsRawFd,
     slice,
 };
@@ -16,7 +16,6 @@ use nix::sys::{
 };
 use quinn_udp::{EcnCodepoint, RecvMeta};
 use socket2::Socket;
-use tokio::net::UdpSocket;
 use unisono_core::time::Nanos;
 
 /// Asks for stamps. A system that has none only makes arrivals less exact.

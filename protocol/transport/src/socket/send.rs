@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IoSlice},
-    net::IpAddr,
+    net::{IpAddr, UdpSocket},
     os::fd::AsRawFd,
 };
 
@@ -12,7 +12,6 @@ use nix::{
 };
 use quinn_udp::Transmit;
 use socket2::Socket;
-use tokio::net::UdpSocket;
 
 /// Asks for the queue of what is urgent on this machine. A system that grants it not only is less quick.
 pub(super) fn prioritise(socket: &Socket) {

@@ -1,6 +1,8 @@
 //! The port, on the loopback interface.
 
-use std::{net::Ipv4Addr, task::Waker};
+use std::{future::poll_fn, net::Ipv4Addr, task::Waker};
+
+use tokio::net::UdpSocket;
 
 use super::*;
 
@@ -24,7 +26,7 @@ async fn quinn_gets_quic_and_nothing_else() {
     for datagram in [b"\x01a", b"\x40b", b"\x3fc", b"\xffd"] {
         sender.send_to(datagram, socket.local_addr().unwrap()).await.unwrap();
     }
-    socket.io.readable().await.unwrap();
+    poll_fn(|context| socket.io.poll_readable(context)).await.unwrap();
     assert_eq!(poll(&socket), Poll::Ready(vec![b"\x40b".to_vec(), b"\xffd".to_vec()]));
     assert_eq!(socket.registry.counters().unknown, 2);
 }
@@ -37,7 +39,6 @@ async fn a_clock_packet_is_stamped_before_it_leaves() {
     let arrivals = std::thread::spawn(move || {
         [(); 100].map(|()| receiver.recv(&mut [0; 10]).map(|_| now::<LocalClock>()).unwrap())
     });
-    socket.io.writable().await.unwrap();
     let sent = [(); 100].map(|()| socket.send_clock(path, b"\x01").unwrap());
     for (sent, arrived) in sent.iter().zip(arrivals.join().unwrap()) {
         assert!(*sent < arrived);
@@ -52,7 +53,7 @@ async fn a_flood_of_clock_packets_leaves_other_tasks_their_turn() {
     for _ in 0..one_turn + 10 {
         sender.send_to(b"\x01", socket.local_addr().unwrap()).await.unwrap();
     }
-    socket.io.readable().await.unwrap();
+    poll_fn(|context| socket.io.poll_readable(context)).await.unwrap();
     assert_eq!(poll(&socket), Poll::Pending);
     assert_eq!(socket.registry.counters().unknown, one_turn as u64);
     assert_eq!(poll(&socket), Poll::Pending);
@@ -95,7 +96,6 @@ async fn sound_and_clock_are_marked_as_urgent_and_keep_their_congestion_mark() {
         if let (true, IpAddr::V4(ip)) = (from.starts_with('['), remote.ip()) {
             remote.set_ip(ip.to_ipv6_mapped().into());
         }
-        socket.io.writable().await.unwrap();
         for local in [None, Some(remote.ip())] {
             socket.send_clock(Path { remote, local }, b"\x01").unwrap();
             assert_eq!(mark_of(&receiver), 0xb8, "{from} to {to}, from {local:?}");
@@ -121,12 +121,11 @@ async fn a_congestion_mark_is_told_to_quinn() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
         let socket = SharedSocket::bind(address.parse().unwrap()).unwrap();
         let sender = SharedSocket::bind(address.parse().unwrap()).unwrap();
-        sender.io.writable().await.unwrap();
         let destination = socket.local_addr().unwrap();
         for ecn in [None, Some(EcnCodepoint::Ect0), Some(EcnCodepoint::Ect1), Some(EcnCodepoint::Ce)] {
             let sound = Transmit { destination, ecn, contents: b"\x40", segment_size: None, src_ip: None };
             sender.try_send(&sound).unwrap();
-            socket.io.readable().await.unwrap();
+            poll_fn(|context| socket.io.poll_readable(context)).await.unwrap();
             let mut memory = [0; 10];
             let (mut buffers, mut metas) = ([IoSliceMut::new(&mut memory)], [RecvMeta::default()]);
             assert_eq!(socket.receive_quic(&mut buffers, &mut metas).unwrap(), 1);
@@ -143,7 +142,6 @@ async fn a_congestion_mark_is_told_to_quinn() {
 async fn datagrams_are_not_glued_together() {
     let socket = SharedSocket::bind(ANY).unwrap();
     let sender = SharedSocket::bind(ANY).unwrap();
-    sender.io.writable().await.unwrap();
     let transmit = Transmit {
         destination: socket.local_addr().unwrap(),
         ecn: None,
@@ -152,7 +150,7 @@ async fn datagrams_are_not_glued_together() {
         src_ip: None,
     };
     sender.try_send(&transmit).unwrap();
-    socket.io.readable().await.unwrap();
+    poll_fn(|context| socket.io.poll_readable(context)).await.unwrap();
     assert_eq!(poll(&socket), Poll::Ready(vec![vec![0x40; 100]; 8]));
     assert_eq!(socket.max_receive_segments(), 1);
 }
