@@ -10,7 +10,8 @@
  *   loss, burst         packets lost of a thousand, in bursts of so many on average (Gilbert-Elliott)
  *   asym_us             so much more from A to B
  *
- * What it has carried is written to standard error every 5 s. Run it at real-time priority: what it is late counts as
+ * What it has carried is written to standard error every 5 s, and how many frames left over 0.5 ms after they were due, and by
+ * how much the latest did. Run it at real-time priority: what it is late counts as
  * delay of the link.
  *
  *   gcc -O2 -Wall -Wextra -o wifilink wifilink.c -lm */
@@ -55,6 +56,8 @@ typedef struct {
     int64_t last, stall_end, next_stall;
     bool losing;
     uint64_t carried, lost, overflowed;
+    uint64_t delayed; /* left over 0.5 ms after they were due */
+    int64_t latest;   /* by how much the latest did */
 } direction_t;
 
 static double base_us = 1000, jit_us = 800, sig = 80, stall_hz = 0.5, stall_ms = 25, loss = 5, burst = 3, asym_us = 0;
@@ -142,6 +145,9 @@ static void receive(direction_t *d) {
 static void deliver(direction_t *d) {
     for (int64_t t = now(); d->head != d->tail && d->frames[d->head % QUEUE].due <= t; d->head++) {
         frame_t *frame = &d->frames[d->head % QUEUE];
+        int64_t late = t - frame->due;
+        d->delayed += late > 500000;
+        d->latest = late > d->latest ? late : d->latest;
         if (send(d->to, frame->bytes, (size_t)frame->length, 0) < 0)
             d->overflowed++;
     }
@@ -213,8 +219,9 @@ int main(int count, char **arguments) {
         }
         if (now() - said > 5000000000LL) {
             said = now();
-            fprintf(stderr, "a>b %lu lost %lu overflowed %lu  b>a %lu lost %lu overflowed %lu\n", ways[0].carried,
-                    ways[0].lost, ways[0].overflowed, ways[1].carried, ways[1].lost, ways[1].overflowed);
+            for (int i = 0; i < 2; i++)
+                fprintf(stderr, "%s carried %lu lost %lu overflowed %lu delayed %lu late_ns %lld\n", i ? "ba" : "ab",
+                        ways[i].carried, ways[i].lost, ways[i].overflowed, ways[i].delayed, (long long)ways[i].latest);
         }
     }
 }

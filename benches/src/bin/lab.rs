@@ -1,7 +1,7 @@
 //! Measures from the sound how well rooms play together on bad networks and crystals, beside Snapcast: `make lab`.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -29,7 +29,7 @@ use unisono_benches::lab::{
 #[derive(Clone, Debug, Parser)]
 #[command(name = "lab", version)]
 struct Arguments {
-    /// clean, good, bad, or parameters of benches/lab/wifilink.c: base_us=1000,jit_us=800,loss=5
+    /// clean, good, bad, or what benches/lab/wifilink.c takes, with commas between: loss=5,burst=3
     #[arg(long, default_value = "good")]
     profile: Profile,
     /// How long the nodes run, in seconds
@@ -68,6 +68,9 @@ struct Arguments {
     /// How long each of them runs, in seconds
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(20..))]
     tone_duration: u32,
+    /// Where unisono, unisono-hub and unisono-node are [default: beside this program]
+    #[arg(long)]
+    programs: Option<PathBuf>,
     /// Where everything is put [default: target/lab-SEED]
     #[arg(long)]
     out: Option<PathBuf>,
@@ -112,6 +115,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let out = std::path::absolute(&out)?;
     fs::create_dir_all(&out).with_context(|| format!("{}", out.display()))?;
     let margin_ms = arguments.margin_ms.unwrap_or(if arguments.profile.name() == Some("bad") { 1_000 } else { 400 });
+    let here = env::current_exe()?;
+    let beside = here.parent().context("this program is in no folder")?;
+    let programs = std::path::absolute(arguments.programs.as_deref().unwrap_or(beside))?;
     let contest = Contest {
         rooms: rooms(arguments.rooms.into(), &arguments.clock_ppm, &arguments.dac_ppm, arguments.zero_estimator),
         quantum: arguments.quantum,
@@ -119,7 +125,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         seed,
         material: Material { sound: Sound::Pink(seed), bits: 16, seconds: arguments.duration },
         seconds: arguments.duration.into(),
-        options: Options { codec: arguments.codec.clone(), margin_ms },
+        options: Options { programs, codec: arguments.codec.clone(), margin_ms },
         peer_codec: (arguments.peer == Peer::Snapcast).then(|| arguments.peer_codec.clone()),
     };
     let title = format!(

@@ -1,6 +1,10 @@
 //! One run: each player in a network of its own, all at the same time, so that the machine treats them alike.
 
-use std::{path::Path, thread, time::Duration};
+use std::{
+    path::Path,
+    thread::{self, ScopedJoinHandle},
+    time::Duration,
+};
 
 use anyhow::Result;
 
@@ -80,7 +84,7 @@ impl Contest {
                     })
                 })
                 .collect();
-            let joined = players.into_iter().map(|player| player.join());
+            let joined = players.into_iter().map(ScopedJoinHandle::join);
             joined
                 .map(|outcome| outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("a player's thread has panicked"))))
                 .collect()

@@ -11,7 +11,7 @@ use super::{
         track::Track,
     },
     material::RATE,
-    network::Wire,
+    network::{Lateness, Wire},
     process::Cost,
     setup::{Outcome, Packets, Setup},
 };
@@ -45,6 +45,8 @@ pub struct Figures {
     pub costs: Vec<Cost>,
     /// On the hub's interface.
     pub wire: Wire,
+    /// By how much the links were later than they were to be: what the machine has added.
+    pub lateness: Lateness,
     /// For how long the nodes ran, in seconds.
     pub seconds: f64,
     /// Tones, if they were played.
@@ -120,6 +122,7 @@ impl Figures {
             rooms,
             costs: outcome.costs.clone(),
             wire: outcome.wire,
+            lateness: outcome.lateness,
             seconds: outcome.ended - outcome.started,
             tones: Vec::new(),
             series: windows.iter().map(|w| (w.instant - outcome.started, w.error.map(|error| error * 1e6))).collect(),

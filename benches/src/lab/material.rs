@@ -31,6 +31,7 @@ impl Material {
     /// Its samples, full scale ±1.
     pub fn samples(&self) -> impl Iterator<Item = f32> + use<> {
         let scale = self.full_scale();
+        #[expect(clippy::cast_possible_truncation, reason = "24 bits are exact")]
         self.integers().map(move |sample| (f64::from(sample) / scale) as f32)
     }
 

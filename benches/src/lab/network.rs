@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -26,6 +26,7 @@ pub struct Network {
     prefix: String,
     places: Vec<String>,
     links: Vec<Child>,
+    logs: Vec<PathBuf>,
 }
 
 /// What has gone over the hub's interface, in bytes with all headers.
@@ -37,6 +38,15 @@ pub struct Wire {
     pub received: u64,
 }
 
+/// What this machine has added to the links.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Lateness {
+    /// Share of packets that were delivered over 0.5 ms late.
+    pub share: f64,
+    /// The latest, in seconds.
+    pub worst_s: f64,
+}
+
 impl Network {
     /// Lays out a network for so many rooms. The links draw from `seed`; what they say goes to `folder`, where the
     /// instruments are built.
@@ -45,7 +55,7 @@ impl Network {
     /// Without root or iproute2.
     pub fn lay(name: &str, rooms: usize, profile: &Profile, seed: u64, folder: &Path) -> anyhow::Result<Self> {
         let prefix = format!("{PREFIX}{}-{name}", std::process::id());
-        let mut network = Self { prefix, places: Vec::new(), links: Vec::new() };
+        let mut network = Self { prefix, places: Vec::new(), links: Vec::new(), logs: Vec::new() };
         network.add("air")?;
         network.ip(&["-n", "{air}", "link", "add", "bridge", "type", "bridge"])?;
         network.ip(&["-n", "{air}", "link", "set", "bridge", "up"])?;
@@ -67,7 +77,9 @@ impl Network {
             for interface in [&near, &port, &far] {
                 network.plain("air", interface);
             }
-            let log = File::create(folder.join(format!("{name}-link{number}.log")))?;
+            let path = folder.join(format!("{name}-link{number}.log"));
+            let log = File::create(&path)?;
+            network.logs.push(path);
             // Real-time priority: what a link is late would count as delay.
             let mut link = network.command("air", Path::new("chrt"));
             link.args(["-f", "50"]).arg(&wifilink).args([&near, &far]);
@@ -96,6 +108,31 @@ impl Network {
             said.trim().parse().with_context(|| format!("{counter}: {said}"))
         };
         Ok(Wire { sent: read("tx_bytes")?, received: read("rx_bytes")? })
+    }
+
+    /// By how much links were later than they were to be, up to now.
+    ///
+    /// # Errors
+    /// When they have said nothing yet, which takes 5 s.
+    pub fn lateness(&self) -> anyhow::Result<Lateness> {
+        let (mut carried, mut delayed, mut latest) = (0.0, 0.0, 0.0_f64);
+        for path in &self.logs {
+            let text = fs::read_to_string(path)?;
+            // The last of each direction.
+            for line in text.lines().rev().take(2) {
+                let words: Vec<&str> = line.split(' ').collect();
+                let figure = |name: &str| {
+                    let at = words.iter().position(|word| *word == name)? + 1;
+                    words.get(at)?.parse::<f64>().ok()
+                };
+                let figures = (figure("carried"), figure("delayed"), figure("late_ns"));
+                let (Some(more), Some(late), Some(latest_ns)) = figures else {
+                    bail!("{}: {line:?} is not to be understood", path.display())
+                };
+                (carried, delayed, latest) = (carried + more, delayed + late, latest.max(latest_ns));
+            }
+        }
+        Ok(Lateness { share: delayed / f64::max(carried, 1.0), worst_s: latest * 1e-9 })
     }
 
     fn named(&self, place: &str) -> String {

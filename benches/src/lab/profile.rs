@@ -56,3 +56,18 @@ impl fmt::Display for Profile {
         out.write_str(&self.text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_a_name_or_parameters_that_the_link_has() {
+        assert_eq!("bad".parse::<Profile>().unwrap().name(), Some("bad"));
+        let own: Profile = "base_us=500,loss=2.5".parse().unwrap();
+        assert_eq!((own.name(), own.parameters().len()), (None, 2));
+        for wrong in ["", "worse", "loss", "loss=much", "loss=inf", "speed=1", "loss=1,,burst=2"] {
+            assert!(wrong.parse::<Profile>().is_err(), "{wrong}");
+        }
+    }
+}

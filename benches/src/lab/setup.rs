@@ -13,7 +13,7 @@ use super::{
     crystal::Crystal,
     instruments::Instrument,
     material::Material,
-    network::{Network, Wire},
+    network::{Lateness, Network, Wire},
     process::Cost,
 };
 
@@ -59,6 +59,8 @@ pub struct Outcome {
     pub costs: Vec<Cost>,
     /// What has gone over the hub's interface.
     pub wire: Wire,
+    /// By how much the links were later than they were to be.
+    pub lateness: Lateness,
     /// What each room says of its packets, where it says something.
     pub packets: Vec<Packets>,
 }

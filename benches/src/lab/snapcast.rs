@@ -91,7 +91,7 @@ impl<'a> Snapcast<'a> {
     /// # Errors
     /// When a program has ended by itself before.
     pub fn finish(self) -> anyhow::Result<Outcome> {
-        let (wire, ended) = (self.network.wire()?, now());
+        let (wire, lateness, ended) = (self.network.wire()?, self.network.lateness()?, now());
         // It is as large as all recordings.
         fs::remove_file(&self.file)?;
         let mut clients = Vec::new();
@@ -108,6 +108,7 @@ impl<'a> Snapcast<'a> {
             recordings: self.setup.recordings(),
             costs,
             wire,
+            lateness,
             packets: Vec::new(),
         })
     }

@@ -1,7 +1,7 @@
 //! Unisono in the lab: the programs as they are, commanded by `unisono`.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How the hub is to send.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Where the programs are.
+    pub programs: PathBuf,
     /// Its codec.
     pub codec: String,
     /// Its network margin, in milliseconds.
@@ -47,9 +49,9 @@ impl<'a> Unisono<'a> {
     /// Starts a hub, then the nodes, all with nothing remembered.
     ///
     /// # Errors
-    /// When the programs are not beside this one, or do not answer.
+    /// When the programs are not there, or do not answer.
     pub fn start(setup: &'a Setup, network: &'a Network, hub: Crystal, options: &Options) -> anyhow::Result<Self> {
-        let programs: PathBuf = env::current_exe()?.parent().context("this program is in no folder")?.into();
+        let programs = options.programs.clone();
         let file = setup.folder.join("material.wav");
         setup.material.write_wav(&file)?;
         fs::write(setup.folder.join("empty.toml"), "")?;
@@ -107,8 +109,7 @@ impl<'a> Unisono<'a> {
     /// When a program has ended by itself before, or the hub does not answer.
     pub fn finish(self) -> anyhow::Result<Outcome> {
         let packets = self.packets()?;
-        let wire = self.network.wire()?;
-        let ended = now();
+        let (wire, lateness, ended) = (self.network.wire()?, self.network.lateness()?, now());
         let version = Command::new(self.programs.join("unisono-hub")).arg("--version").output()?;
         let mut costs = Vec::new();
         let mut nodes = Vec::new();
@@ -127,6 +128,7 @@ impl<'a> Unisono<'a> {
             recordings: self.setup.recordings(),
             costs,
             wire,
+            lateness,
             packets,
         })
     }

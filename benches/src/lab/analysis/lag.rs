@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex, num_complex::Complex};
 
-use super::track::energy;
-
 /// Steps of Newton's method: each doubles the digits, and the first guess is within half a frame.
 const REFINEMENTS: usize = 5;
 
 /// Correlates pieces of fixed lengths.
 pub struct Correlator {
-    needle: usize,
+    /// Fades the needle in and out. With sharp edges, what lies there would pull the top of the correlation by up to 0.1 µs.
+    taper: Vec<f32>,
     haystack: usize,
     size: usize,
     forward: Arc<dyn RealToComplex<f64>>,
@@ -33,16 +32,23 @@ impl Correlator {
         // The lags at which the needle lies whole in the haystack do not wrap around.
         let size = haystack.max(needle).next_power_of_two();
         let mut planner = RealFftPlanner::new();
-        Self { needle, haystack, size, forward: planner.plan_fft_forward(size), back: planner.plan_fft_inverse(size) }
+        Self {
+            taper: hann(needle),
+            haystack,
+            size,
+            forward: planner.plan_fft_forward(size),
+            back: planner.plan_fft_inverse(size),
+        }
     }
 
     /// Where the needle is most like a part of the haystack, to less than a thousandth of a frame for noise; `None` for
     /// silence, and for pieces of other lengths.
     pub fn find(&self, needle: &[f32], haystack: &[f32]) -> Option<Place> {
-        if needle.len() != self.needle || haystack.len() != self.haystack || needle.len() > haystack.len() {
+        if needle.len() != self.taper.len() || haystack.len() != self.haystack || needle.len() > haystack.len() {
             return None;
         }
-        let mut product = self.spectrum(needle);
+        let faded: Vec<f32> = needle.iter().zip(&self.taper).map(|(sample, taper)| sample * taper).collect();
+        let mut product = self.spectrum(&faded);
         product
             .iter_mut()
             .zip(self.spectrum(haystack))
@@ -55,12 +61,17 @@ impl Correlator {
         self.back.process(&mut product.clone(), &mut correlation).ok()?;
         let lags = &correlation[..=haystack.len() - needle.len()];
         let (best, top) = lags.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-        let (ours, theirs) = (energy(needle), energy(&haystack[best..best + needle.len()]));
+        let (ours, theirs) = (self.energy(needle), self.energy(&haystack[best..best + needle.len()]));
         if ours <= 0.0 || theirs <= 0.0 {
             return None;
         }
         let likeness = top / self.size as f64 / (ours * theirs).sqrt();
         Some(Place { frame: best as f64 + self.refine(&product, best), likeness })
+    }
+
+    /// As the taper weighs it.
+    fn energy(&self, sound: &[f32]) -> f64 {
+        sound.iter().zip(&self.taper).map(|(sample, taper)| f64::from(*sample).powi(2) * f64::from(*taper)).sum()
     }
 
     fn spectrum(&self, sound: &[f32]) -> Vec<Complex<f64>> {
@@ -94,24 +105,28 @@ impl Correlator {
     }
 }
 
+fn hann(length: usize) -> Vec<f32> {
+    let step = core::f32::consts::TAU / length as f32;
+    (0..length).map(|number| 0.5 - 0.5 * (step * (number as f32 + 0.5)).cos()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::analysis::waves::Waves;
 
     #[test]
     fn noise_is_found_between_frames() {
         let seed = fastrand::u64(..);
-        let mut random = fastrand::Rng::with_seed(seed);
-        // Waves of all frequencies, so that it can be read anywhere.
-        let waves: Vec<(f64, f64)> = (0..600).map(|_| (random.f64() * 2.9, random.f64() * 6.3)).collect();
-        let at = |t: f64| waves.iter().map(|(speed, phase)| (speed * t + phase).sin()).sum::<f64>() as f32 * 0.02;
+        let waves = Waves::new(seed);
         let correlator = Correlator::new(4_096, 13_696);
         for offset in [0.0, 0.25, 0.4999, -0.31] {
-            let needle: Vec<f32> = (0..4_096).map(|i| at(f64::from(i) + 3_000.0 + offset)).collect();
-            let haystack: Vec<f32> = (0..13_696).map(|i| at(f64::from(i))).collect();
+            let needle = waves.sampled((3_000.0 + offset) / 48_000.0, 1.0 / 48_000.0, 4_096);
+            let haystack = waves.sampled(0.0, 1.0 / 48_000.0, 13_696);
             let place = correlator.find(&needle, &haystack).unwrap();
             assert!((place.frame - 3_000.0 - offset).abs() < 2e-3, "seed {seed}: {offset} found as {place:?}");
-            assert!(place.likeness > 0.99, "seed {seed}: {place:?}");
+            // It is that of the nearest whole frame.
+            assert!(place.likeness > 0.6, "seed {seed}: {place:?}");
         }
     }
 }

@@ -16,7 +16,7 @@ const WINDOW: usize = 2_048;
 const REACH: usize = 300;
 
 /// Windows that are less alike do not match; what Opus makes of noise is more alike than this.
-const LIKE: f64 = 0.8;
+const LIKE: f64 = 0.6;
 
 /// A piece that is looked for afresh, and how far on either side: 8 s. A player may miss the beginning.
 const ANCHOR: usize = 8_192;

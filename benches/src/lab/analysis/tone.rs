@@ -106,13 +106,14 @@ fn passed(away: f64) -> f64 {
 
 /// By how many parts per million the tone is faster than its usual speed, `PHASES` times a second.
 fn wow(spectrum: &[Complex<f64>], peak: usize, seconds: usize) -> Vec<f64> {
-    let reach = (WIDEST * seconds as f64).ceil() as usize;
-    let bins = peak.saturating_sub(reach)..spectrum.len().min(peak + reach + 1);
+    let hertz_per_bin = 1.0 / seconds as f64;
+    let bins: Vec<usize> =
+        (0..spectrum.len()).filter(|bin| bin.abs_diff(peak) as f64 * hertz_per_bin <= WIDEST).collect();
     // The tone as it is around its own frequency: few enough frequencies to add them up.
     let phase = |number: usize| {
         let turn = core::f64::consts::TAU * number as f64 / (PHASES * seconds) as f64;
         let sum: Complex<f64> =
-            bins.clone().map(|bin| spectrum[bin] * Complex::from_polar(1.0, turn * (bin as f64 - peak as f64))).sum();
+            bins.iter().map(|bin| spectrum[*bin] * Complex::from_polar(1.0, turn * (*bin as f64 - peak as f64))).sum();
         sum.arg()
     };
     let phases: Vec<f64> = (RINGING * PHASES..(seconds - RINGING) * PHASES).map(phase).collect();
@@ -153,6 +154,7 @@ mod tests {
             let speed = if frame < 22 * 48_000 { 1.0 } else { 1.0 + step_ppm * 1e-6 };
             // A uniform number of ±1 is 4.77 dB below full scale, a sine 3.01 dB.
             let noise = (random.f64() * 2.0 - 1.0) * 10_f64.powf((noise_db + 1.76) / 20.0);
+            #[expect(clippy::cast_possible_truncation, reason = "as recordings are read")]
             samples.push(((phase.sin() + noise) * 0.7) as f32);
             phase = (phase + core::f64::consts::TAU * hertz / 48_000.0 * speed) % core::f64::consts::TAU;
         }
@@ -175,6 +177,7 @@ mod tests {
         // In the middle of what is measured: half of it is off by all of it.
         let found = purity(&played(997.0, 0.1, -300.0), 48_000, 39.9).unwrap();
         assert!((found.wow_max_ppm - 0.1).abs() < 0.02 && found.wow_rms_ppm > 0.05, "{found:?}");
-        assert!(found.sinad_worst_db > 130.0, "{found:?}");
+        // In that second it is two tones.
+        assert!(found.sinad_worst_db > 110.0, "{found:?}");
     }
 }

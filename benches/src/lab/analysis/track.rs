@@ -90,6 +90,12 @@ impl Run {
         self.samples.get(first..first.checked_add(frames)?)
     }
 
+    /// So many frames from one on, with silence where there are none.
+    pub fn padded(&self, first: i64, frames: usize) -> Vec<f32> {
+        let at = |frame: i64| usize::try_from(frame).ok().and_then(|frame| self.samples.get(frame)).copied();
+        (first..).take(frames).map(|frame| at(frame).unwrap_or(0.0)).collect()
+    }
+
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "float casts saturate at both ends")]
     fn sounding_blocks(&self, from: f64, to: f64) -> usize {
         let last = self.samples.len();
@@ -101,7 +107,7 @@ impl Run {
 }
 
 /// The sum of squares.
-pub fn energy(sound: &[f32]) -> f64 {
+fn energy(sound: &[f32]) -> f64 {
     sound.iter().map(|sample| f64::from(*sample) * f64::from(*sample)).sum()
 }
 

@@ -29,6 +29,7 @@ impl Waves {
                 at *= turn;
             }
         }
+        #[expect(clippy::cast_possible_truncation, reason = "as recordings are read")]
         sum.into_iter().map(|sample| sample as f32).collect()
     }
 }

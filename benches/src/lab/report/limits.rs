@@ -52,11 +52,12 @@ impl Reach {
         if quantum > 48 {
             reach.errors_us = reach.errors_us.map(|error| error.max(60.0));
         }
-        reach.concealed = match margin_ms {
-            ..150 => reach.concealed.max(1e-3),
-            ..300 => reach.concealed.max(1e-4),
-            _ => reach.concealed,
+        let concealed = match margin_ms {
+            0..150 => 1e-3,
+            150..300 => 1e-4,
+            _ => 0.0,
         };
+        reach.concealed = reach.concealed.max(concealed);
         // What is concealed is not alike.
         reach.unmatched = reach.unmatched.max(reach.concealed);
         Some(reach)
@@ -134,4 +135,55 @@ pub fn broken(ours: &Figures) -> Vec<Verdict> {
         at_most("frames dropped or repeated", slips as f64, 0.0),
         at_most("windows unmatched after the first second (%)", share(ours, ours.windows.max(1) as f64), 0.0),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::{
+        analysis::{slips::Slips, statistics::Spread},
+        figures::RoomFigures,
+        network::{Lateness, Wire},
+    };
+
+    fn figures(error_us: f64, slipped: u64, concealed: f64, unmatched: usize) -> Figures {
+        let slips = Slips { windows: 1_000, unmatched: 0, frames: slipped };
+        let room = RoomFigures { name: "room1".into(), slips, silent: 0.0, concealed: Some(concealed), packets: None };
+        Figures {
+            player: "Unisono".into(),
+            errors_us: [Spread::of([error_us]); 3],
+            first_sound_s: Some(0.5),
+            first_error_us: Some(10.0),
+            windows: 1_000,
+            unmatched,
+            unmatched_later: unmatched,
+            rooms: vec![room],
+            costs: Vec::new(),
+            wire: Wire::default(),
+            lateness: Lateness::default(),
+            seconds: 600.0,
+            tones: Vec::new(),
+            series: Vec::new(),
+        }
+    }
+
+    fn fails(figures: &Figures) -> bool {
+        let reach = Reach::on("good", 48, 400).unwrap();
+        reach.judge(figures, None).iter().any(|verdict| !verdict.holds)
+    }
+
+    #[test]
+    fn everything_that_is_asked_for_can_fail() {
+        assert!(!fails(&figures(20.0, 0, 0.0, 0)));
+        for bad in
+            [figures(21.5, 0, 0.0, 0), figures(20.0, 1, 0.0, 0), figures(20.0, 0, 1e-6, 0), figures(20.0, 0, 0.0, 1)]
+        {
+            assert!(fails(&bad), "{bad:?}");
+        }
+        let silent = Figures { errors_us: [None; 3], windows: 0, first_sound_s: None, ..figures(20.0, 0, 0.0, 0) };
+        assert!(fails(&silent));
+        assert!(broken(&silent).iter().any(|verdict| !verdict.holds));
+        assert!(broken(&figures(900.0, 0, 1.0, 0)).iter().all(|verdict| verdict.holds));
+        assert!(broken(&figures(1_001.0, 0, 0.0, 0)).iter().any(|verdict| !verdict.holds));
+    }
 }

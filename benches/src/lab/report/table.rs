@@ -75,6 +75,9 @@ pub fn figures(players: &[&Figures]) -> String {
         let rate = |bytes: u64| bytes as f64 / player.seconds.max(1.0) * 1e-3;
         format!("{:.1} / {:.1}", rate(player.wire.sent), rate(player.wire.received))
     });
+    row("links over 0.5 ms late, % / latest, ms".into(), &|player| {
+        format!("{:.2} / {:.1}", player.lateness.share * 100.0, player.lateness.worst_s * 1e3)
+    });
     let mut lines = vec![(String::new(), players.iter().map(|player| player.player.clone()).collect::<Vec<_>>())];
     lines.append(&mut rows);
     aligned(&lines)
