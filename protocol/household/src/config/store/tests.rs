@@ -292,3 +292,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_database_that_was_cut_off_is_called_damaged() {
+    let (_dir, path) = founded();
+    let whole = fs::read(&path).unwrap();
+    for length in [0, 1, 100, 4_096, whole.len() / 2, whole.len() - 1] {
+        fs::write(&path, &whole[..length]).unwrap();
+        let refused = ConfigStore::open(&path).map(|_| ()).unwrap_err();
+        assert!(matches!(refused, Error::StateDamaged { .. }), "{length}: {refused}");
+    }
+}
