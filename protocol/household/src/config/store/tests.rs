@@ -62,7 +62,7 @@ impl StorageBackend for Recorder {
             None => true,
         });
         if !fits {
-            return Err(io::ErrorKind::StorageFull.into());
+            return Err(ErrorKind::StorageFull.into());
         }
         CHANGES.with_borrow_mut(|changes| changes.push(Change::Write(offset, data.to_vec())));
         self.0.write(offset, data)
