@@ -117,13 +117,16 @@ impl Engine {
 
     /// An encoder's source is damaged; what can be decoded of it plays.
     pub(super) fn source_damaged(&mut self, group: GroupId, run: u32, damage: Damage) {
-        let media = self.house.groups().get(&group).and_then(|known| known.media.as_ref());
-        let Some(location) = media.map(|media| media.location.clone()) else { return };
+        let Some(known) = self.house.groups().get(&group) else { return };
+        let Some(location) = known.media.as_ref().map(|media| &media.location) else { return };
         let what = if damage.is_end { "breaks off" } else { "is damaged" };
         let at = damage.seconds;
         let warning = format!("{location:?} {what} at {at:.1} s; what can be decoded is played. Try another copy");
-        warn!("{warning}");
-        self.house.warn(group, run, warning);
+        // What was seen when the file was opened is seen again by who reads it.
+        if known.warning.as_ref() != Some(&warning) {
+            warn!("{warning}");
+            self.house.warn(group, run, warning);
+        }
     }
 
     /// An encoder's source has come to its end.

@@ -96,7 +96,7 @@ fn a_renamed_room_is_found_by_its_new_name_and_plays_on() {
     let node = home.arrive(1, &["kitchen"]);
     home.playing("all", &[room(1)]);
     let _ = home.told(node);
-    home.configure(Command::SetRoomName { room: room(1), name: Some("Galley".into()) });
+    home.configure(&Command::SetRoomName { room: room(1), name: Some("Galley".into()) });
     assert_eq!((home.house.find_room("galley"), home.told(node)), (Ok(room(1)), vec![]));
     // What its node calls it does not matter any more.
     home.arrive(1, &["kitchen"]);
@@ -127,7 +127,7 @@ fn deleting_a_group_ends_what_it_plays_and_frees_its_rooms() {
     let (node, other) = (home.arrive(1, &["kitchen"]), home.arrive(2, &["study"]));
     let (group, kept) = (home.playing("up", &[room(1)]), home.playing("down", &[room(2)]));
     let (_, _) = (home.told(node), home.told(other));
-    home.configure(Command::DeleteGroup { group: group });
+    home.configure(&Command::DeleteGroup { group });
     let told = home.told(node);
     assert!(matches!(told[..], [Message::StreamStop(_), Message::SetGain(_)]), "{told:?}");
     assert_eq!(home.told(other), []);

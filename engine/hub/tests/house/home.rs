@@ -111,20 +111,20 @@ impl Home {
     }
 
     /// Changes the household's configuration.
-    pub(crate) fn configure(&mut self, command: Command) {
-        self.config.apply(&command).unwrap();
+    pub(crate) fn configure(&mut self, command: &Command) {
+        self.config.apply(command).unwrap();
         self.house.configure(self.now, &self.config);
         self.settle();
     }
 
     pub(crate) fn group(&mut self, name: &str, rooms: &[RoomId]) -> GroupId {
         let group = GroupId(self.config.groups.len() as u64 + 1);
-        self.configure(Command::CreateGroup { group, name: name.into(), rooms: rooms.into() });
+        self.configure(&Command::CreateGroup { group, name: name.into(), rooms: rooms.into() });
         group
     }
 
     pub(crate) fn move_to(&mut self, room: RoomId, group: Option<GroupId>) {
-        self.configure(Command::SetRoomGroup { room, group });
+        self.configure(&Command::SetRoomGroup { room, group });
     }
 
     /// A group that plays from the start of the source, and is heard.
@@ -178,7 +178,7 @@ impl Home {
                 Action::Control(id, bytes) => self.told.push((id, decoded(&bytes))),
                 Action::Datagram(id, _) => *self.packets.entry(id).or_default() += 1,
                 Action::Judge(id, peer, hello) => {
-                    self.configure(Command::AddMember { peer, role: Role::Node, name: hello.name.clone() });
+                    self.configure(&Command::AddMember { peer, role: Role::Node, name: hello.name.clone() });
                     self.know(peer, &hello.rooms);
                     self.house.admit(self.now, id, hello, Vec::new());
                 }
@@ -201,7 +201,7 @@ impl Home {
 
     fn know(&mut self, node: PeerId, rooms: &[Offer]) {
         let rooms = rooms.iter().map(|room| (room.index, room.name.clone())).collect();
-        self.configure(Command::MeetRooms { node, rooms });
+        self.configure(&Command::MeetRooms { node, rooms });
     }
 
     /// The source knows its end half a second ahead.

@@ -42,7 +42,7 @@ fn a_node_that_has_left_is_sent_nothing_and_its_room_keeps_its_place() {
     let _ = home.told(goes);
     home.run_for(1_000);
     home.tell(|house, now| house.pause(now, group)).unwrap();
-    home.configure(Command::RenameGroup { group, name: "both".into() });
+    home.configure(&Command::RenameGroup { group, name: "both".into() });
     home.tell(|house, _| house.set_group(group, None, Some(true))).unwrap();
     assert_eq!((home.sent_to(goes), home.told(goes)), (sent, vec![]));
     assert!(home.house.rooms()[&room(2)].report.is_none() && !home.house.is_online(room(2).node));
@@ -103,7 +103,7 @@ fn a_node_that_is_sent_away_goes_with_its_rooms_and_moves_nobody() {
     let (stays, goes) = (home.arrive(1, &["kitchen"]), home.arrive(2, &["study"]));
     let group = home.playing("all", &[room(1), room(2)]);
     let (_, _) = (home.told(stays), home.told(goes));
-    home.configure(Command::RemoveMember { peer: room(2).node });
+    home.configure(&Command::RemoveMember { peer: room(2).node });
     let told = home.told(goes);
     let refused = |told: &Message| matches!(told, Message::Refuse(refuse) if refuse.reason == RefuseReason::NotAMember);
     assert!(told.last().is_some_and(refused), "{told:?}");
@@ -123,7 +123,7 @@ fn a_node_that_was_sent_away_while_it_was_judged_does_not_come_in() {
     let hello = Message::from(hello(1, offers(&["kitchen"], Nanos::ZERO)));
     home.house.handle_frame(id, &hello.to_frame());
     let Some(Action::Judge(_, _, asked)) = home.house.poll_action() else { panic!("it is not judged") };
-    home.configure(Command::RemoveMember { peer: room(1).node });
+    home.configure(&Command::RemoveMember { peer: room(1).node });
     home.tell(|house, now| house.admit(now, id, asked, Vec::new()));
     assert!(!home.house.is_online(room(1).node));
     assert!(matches!(home.told(id)[..], [Message::Refuse(_)]));

@@ -122,7 +122,7 @@ fn a_room_is_never_louder_than_its_limit() {
     let mut home = Home::new();
     let node = home.arrive(1, &["kitchen"]);
     home.tell(|house, _| house.set_room(room(1), percent(80), None)).unwrap();
-    home.configure(Command::SetRoomMaxVolume { room: room(1), volume: Volume::new(25).unwrap() });
+    home.configure(&Command::SetRoomMaxVolume { room: room(1), volume: Volume::new(25).unwrap() });
     assert_eq!((home.house.rooms()[&room(1)].volume, last_gain(&mut home, node)), (percent(25).unwrap(), Some(0.125)));
     let too_loud = Refused::TooLoud("kitchen".into(), 25);
     assert_eq!(home.refused(|house, _| house.set_room(room(1), percent(26), Some(true))), too_loud);

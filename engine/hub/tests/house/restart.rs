@@ -85,9 +85,9 @@ fn what_is_not_configured_any_more_is_not_restored_and_the_rest_is_as_it_begins(
     home.tell(|house, _| house.set_room(room(2), Volume::new(80), None)).unwrap();
     let group = home.playing("all", &[room(1)]);
     let kept = home.house.snapshot(home.now);
-    home.configure(Command::DeleteGroup { group });
-    home.configure(Command::ForgetRoom { room: room(1) });
-    home.configure(Command::SetRoomMaxVolume { room: room(2), volume: Volume::START });
+    home.configure(&Command::DeleteGroup { group });
+    home.configure(&Command::ForgetRoom { room: room(1) });
+    home.configure(&Command::SetRoomMaxVolume { room: room(2), volume: Volume::START });
     let mut house = empty_house();
     house.configure(home.now, &home.config);
     house.restore(kept);

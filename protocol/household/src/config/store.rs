@@ -9,7 +9,10 @@
 //!
 //! A command that is rejected or changes nothing is not written.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use redb::{Builder, Database, ReadableDatabase, TableDefinition};
 
@@ -144,8 +147,10 @@ fn understood(path: &Path) -> impl FnOnce(redb::Error) -> Error {
         redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => {
             Error::Locked { path: path.parent().unwrap_or(&path).to_owned(), program: "hub" }
         }
-        // redb says so of a file that is no database.
-        redb::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => Error::StateDamaged { path },
+        // redb says so of a file that is no database, and of one that was cut off.
+        redb::Error::Io(cause) if matches!(cause.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
+            Error::StateDamaged { path }
+        }
         redb::Error::Io(cause) => Error::Io { action: "use", path, cause },
         redb::Error::PreviousIo => {
             Error::Io { action: "write", path, cause: std::io::Error::other("an earlier write has failed") }

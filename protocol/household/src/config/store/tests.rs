@@ -62,7 +62,7 @@ impl StorageBackend for Recorder {
             None => true,
         });
         if !fits {
-            return Err(io::ErrorKind::StorageFull.into());
+            return Err(ErrorKind::StorageFull.into());
         }
         CHANGES.with_borrow_mut(|changes| changes.push(Change::Write(offset, data.to_vec())));
         self.0.write(offset, data)
@@ -290,5 +290,16 @@ proptest! {
             Ok(state) => prop_assert_eq!(state, intact),
             Err(error) => prop_assert!(matches!(error, Error::StateDamaged { .. } | Error::Io { .. }), "{}", error),
         }
+    }
+}
+
+#[test]
+fn a_database_that_was_cut_off_is_called_damaged() {
+    let (_dir, path) = founded();
+    let whole = fs::read(&path).unwrap();
+    for length in [0, 1, 100, 4_096, whole.len() / 2, whole.len() - 1] {
+        fs::write(&path, &whole[..length]).unwrap();
+        let refused = ConfigStore::open(&path).map(|_| ()).unwrap_err();
+        assert!(matches!(refused, Error::StateDamaged { .. }), "{length}: {refused}");
     }
 }
