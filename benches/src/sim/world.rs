@@ -6,7 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use unisono_core::wire::frame::{Frame, FrameReader};
+use unisono_core::wire::{
+    frame::{Frame, FrameReader},
+    media::MediaHeader,
+};
 use unisono_household::config::Command;
 use unisono_hub::house::{ConnectionId, GroupId, House, RoomId, StreamSettings};
 
@@ -102,6 +105,29 @@ enum Payload {
     Clock(Vec<u8>),
 }
 
+/// Bytes of one room that were put on its link, without the headers of QUIC and below.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Sound, sent the first time.
+    pub media: u64,
+    /// Sound that was asked for.
+    pub repairs: u64,
+    /// Requests for repair.
+    pub requests: u64,
+}
+
+impl Traffic {
+    fn count(&mut self, payload: &Payload) {
+        let Payload::Datagram(bytes) = payload else { return };
+        let length = bytes.len() as u64;
+        match MediaHeader::parse(bytes) {
+            Ok((header, _)) if header.repair => self.repairs += length,
+            Ok(_) => self.media += length,
+            Err(_) => self.requests += length,
+        }
+    }
+}
+
 struct Connection {
     id: ConnectionId,
     /// Reassembles the control stream at the node and at the hub.
@@ -126,6 +152,7 @@ pub struct World {
     timers: (Option<i64>, Vec<Option<i64>>),
     random: fastrand::Rng,
     captured: Vec<(usize, Payload)>,
+    traffic: Vec<Traffic>,
 }
 
 impl World {
@@ -151,6 +178,7 @@ impl World {
             timers: (None, vec![None; setup.nodes.len()]),
             random: fastrand::Rng::with_seed(seed ^ 0xef),
             captured: Vec::new(),
+            traffic: vec![Traffic::default(); setup.nodes.len()],
             setup,
         };
         for (i, node) in world.setup.nodes.clone().into_iter().enumerate() {
@@ -267,7 +295,7 @@ impl World {
 
     /// What every room has played so far.
     pub fn report(&self) -> Report {
-        Report::new(&self.nodes)
+        Report::new(&self.nodes, &self.traffic)
     }
 
     /// How far a node's idea of the hub's clock is off now, and how far it says it may be off, in seconds.
@@ -451,6 +479,7 @@ impl World {
         let link = if down { &mut self.links[i].0 } else { &mut self.links[i].1 };
         let Some(connection) = self.connections.get_mut(&i) else { return };
         let id = connection.id.0;
+        self.traffic[i].count(payload);
         let mut arrivals = link.carry(self.now);
         if matches!(payload, Payload::Control(_)) {
             let mut sent = self.now;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     clock::{Estimate, Estimator, Follower, SendToken},
     leadership::{Judge, Verdict},
-    repair::{Receiver, ReceiverCounts},
+    repair::{Punctuality, Receiver, ReceiverCounts},
     time::{Nanos, NodeClock, Timestamp},
     timeline::{Phase, Timeline},
     units::{FramePosition, Gain},
@@ -24,11 +24,14 @@ use crate::{
     },
 };
 
-/// While a stream plays, gaps are looked for so often.
-const REPAIR_INTERVAL: Nanos = Nanos::from_millis(5);
+/// While nothing says when the next packet is to come, gaps are looked for so often.
+const REPAIR_INTERVAL: Nanos = Nanos::from_millis(20);
 
-/// A packet is expected so long after the hub should have sent it, beside half a round trip.
-const ARRIVAL_SLACK: Nanos = Nanos::from_millis(25);
+/// No frame is longer: a hundredth of the shortest packet.
+const ONE_FRAME: Nanos = Nanos::from_micros(100);
+
+/// Gaps are not looked for again sooner.
+const SHORTEST_WAIT: Nanos = Nanos::from_millis(1);
 
 /// Sound is not played by an estimate worse than this: it would have to jump later.
 const LOCK_LIMIT: Nanos = Nanos::from_micros(500);
@@ -123,6 +126,7 @@ enum State {
 #[derive(Debug)]
 struct Stream {
     receiver: Receiver,
+    punctuality: Punctuality,
     timeline: Timeline,
     lead: Nanos,
     lookahead: i64,
@@ -130,6 +134,14 @@ struct Stream {
     aligned: bool,
     /// The rooms that play it, and what it had counted when each began to.
     rooms: BTreeMap<RoomIndex, ReceiverCounts>,
+}
+
+impl Stream {
+    /// When a packet was or is to leave the hub, and half a round trip later; in the node's time.
+    fn leaves_at(&self, position: FramePosition, estimate: &Estimate) -> Option<Timestamp<NodeClock>> {
+        let heard = self.timeline.instant_of(position)?;
+        Some(estimate.mapping.backward(heard - self.lead) + estimate.usual_rtt / 2)
+    }
 }
 
 /// The node's side of one connection.
@@ -223,16 +235,25 @@ impl NodeSession {
             self.bad_datagrams += 1;
             return;
         };
+        let estimate = self.estimate(now);
         let Some(stream) = self.streams.get_mut(&header.stream) else { return };
+        if !header.repair
+            && let Some(left) = estimate.as_ref().and_then(|estimate| stream.leaves_at(header.position, estimate))
+        {
+            stream.punctuality.observe(now - left);
+        }
         for arrived in stream.receiver.handle(now, &header, &payload) {
             let (position, payload) = (arrived.position, arrived.payload);
             self.actions.push_back(NodeAction::Packet { stream: header.stream, position, payload });
         }
+        let ask_at = stream.receiver.poll_timeout();
+        self.next_repair = self.next_repair.into_iter().chain(ask_at).min();
     }
 
     /// Takes a clock report whose tag was checked, with the instant of its arrival.
     pub fn handle_clock(&mut self, report: &ClockPacket, received: Timestamp<NodeClock>) {
         let Some(clock) = &mut self.clock else { return };
+        self.streams.values_mut().for_each(|stream| stream.receiver.hear(received));
         if clock.handle_report(report, received)
             && let Some(estimate) = clock.estimate(received)
         {
@@ -352,10 +373,12 @@ impl NodeSession {
             timeline = stream.timeline;
         } else if self.streams.len() < MAX_STREAMS {
             let receiver = Receiver::new(start.stream, start.format.packet_frames, from);
+            let punctuality = Punctuality::new();
             let lead = start.lead.clamp(Nanos::ZERO, Nanos::from_secs(10));
             let lookahead = i64::from(start.format.lookahead);
             let (rooms, aligned) = (BTreeMap::from([(start.room, ReceiverCounts::default())]), false);
-            self.streams.insert(start.stream, Stream { receiver, timeline, lead, lookahead, aligned, rooms });
+            let stream = Stream { receiver, punctuality, timeline, lead, lookahead, aligned, rooms };
+            self.streams.insert(start.stream, stream);
         } else {
             return;
         }
@@ -425,7 +448,7 @@ impl NodeSession {
                 }
             }
             // Heard one lead from now is what the hub sends now.
-            let sent = clock.forward(now - rtt / 2 - ARRIVAL_SLACK) + stream.lead;
+            let sent = clock.forward(now - rtt / 2 - stream.punctuality.allowance()) + stream.lead;
             if let Some(phase) = timeline.phase_at(sent) {
                 stream.receiver.expect(now, phase.frame());
             }
@@ -438,6 +461,11 @@ impl NodeSession {
             if let Some(nack) = stream.receiver.poll_nack(now, rtt, deadline) {
                 self.actions.push_back(NodeAction::Datagram(nack.encode().into()));
             }
+            let next = stream.receiver.next().and_then(|position| stream.leaves_at(position, &estimate));
+            // A little later than that: positions are whole frames.
+            let overdue = next.map(|at| at + stream.punctuality.allowance() + ONE_FRAME).filter(|at| *at > now);
+            let wake = stream.receiver.poll_timeout().into_iter().chain(overdue).map(|at| at.max(now + SHORTEST_WAIT));
+            self.next_repair = self.next_repair.into_iter().chain(wake).min();
         }
     }
 
