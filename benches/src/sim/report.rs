@@ -20,6 +20,8 @@ pub struct RoomFigures {
     pub starved: u64,
     /// Frames made up or left silent because their packet was missing.
     pub concealed_frames: u64,
+    /// The bit rates that it was sent, in their order.
+    pub steps: Vec<u32>,
     /// What went over its link.
     pub traffic: Traffic,
     /// Datagrams that meant nothing.
@@ -43,6 +45,7 @@ impl Report {
             resyncs: node.status().resyncs,
             starved: node.status().starved,
             concealed_frames: node.concealed_frames,
+            steps: node.steps.clone(),
             traffic: *traffic,
             bad_datagrams: node.session.as_ref().map_or(0, unisono_core::session::NodeSession::bad_datagrams),
             closed: node.closed.clone(),

@@ -37,6 +37,8 @@ pub struct Setup {
     pub nodes: Vec<NodeSetup>,
     /// Every room's link.
     pub link: LinkProfile,
+    /// Rooms whose link is another than that.
+    pub links: Vec<(usize, LinkProfile)>,
     /// Times in which a room hears nothing: room, from, to.
     pub outages: Vec<(usize, Outage)>,
     /// How the hub makes streams.
@@ -69,6 +71,7 @@ impl Setup {
             seed,
             nodes,
             link,
+            links: Vec::new(),
             outages: Vec::new(),
             settings: StreamSettings::default(),
             hub_offset_s: 12_345.678,
@@ -124,6 +127,15 @@ impl Traffic {
             Ok((header, _)) if header.repair => self.repairs += length,
             Ok(_) => self.media += length,
             Err(_) => self.requests += length,
+        }
+    }
+}
+
+impl Payload {
+    fn len(&self) -> usize {
+        match self {
+            Self::Control(bytes) | Self::Clock(bytes) => bytes.len(),
+            Self::Datagram(bytes) => bytes.len(),
         }
     }
 }
@@ -187,7 +199,9 @@ impl World {
             world.nodes.push(Node::new(number, node, own));
             let outages: Vec<Outage> =
                 world.setup.outages.iter().filter(|(room, _)| *room == i).map(|(_, outage)| *outage).collect();
-            let link = |salt: u64| Link::new(world.setup.link, own ^ salt, outages.clone());
+            let other = world.setup.links.iter().find(|(room, _)| *room == i).map(|(_, link)| *link);
+            let profile = other.unwrap_or(world.setup.link);
+            let link = |salt: u64| Link::new(profile, own ^ salt, outages.clone());
             let links = (link(0x11), link(0x22));
             world.links.push(links);
             world.at(1_000_000 * i64::try_from(i).unwrap_or(0), Event::Connect(i));
@@ -251,6 +265,13 @@ impl World {
     /// How often what played came to its end.
     pub const fn ended(&self) -> u32 {
         self.hub.ended
+    }
+
+    /// The bit rates of what is encoded now, in rising order.
+    pub fn encoded(&self) -> Vec<u32> {
+        let mut rates: Vec<u32> = self.hub.plans.values().map(|format| format.bit_rate).collect();
+        rates.sort_unstable();
+        rates
     }
 
     /// How long before it is heard a packet is sent, in seconds.
@@ -413,7 +434,7 @@ impl World {
                     frames.push(frame);
                 }
                 for frame in frames {
-                    self.hub.handle_control(id, &frame);
+                    self.hub.handle_control(self.now, id, &frame);
                 }
             }
             Payload::Datagram(bytes) => self.hub.handle_datagram(self.now, id, &bytes),
@@ -480,12 +501,12 @@ impl World {
         let Some(connection) = self.connections.get_mut(&i) else { return };
         let id = connection.id.0;
         self.traffic[i].count(payload);
-        let mut arrivals = link.carry(self.now);
+        let mut arrivals = link.carry(self.now, payload.len());
         if matches!(payload, Payload::Control(_)) {
             let mut sent = self.now;
             while arrivals[0].is_none() && sent - self.now < IDLE_TIMEOUT {
                 sent += RETRANSMIT;
-                arrivals = link.carry(sent);
+                arrivals = link.carry_later(sent, payload.len());
             }
             let in_order = if down { &mut connection.control_at.0 } else { &mut connection.control_at.1 };
             arrivals[0] = arrivals[0].map(|at| at.max(*in_order + 1));

@@ -7,12 +7,15 @@ use unisono_core::{
 
 use super::{Action, ConnectionId, House};
 
-/// What one node may be sent again at once, as a time of what it plays: an outage of two seconds fits.
+/// The share of its stream's bytes that one node may be sent again in the long run. A third of all packets may be lost
+/// and is still repaired. More would be in the way: a link that is full loses packets because it is full, and answering
+/// for each would keep it so.
+const SHARE: f64 = 0.5;
+
+/// What it may be sent again at once, as a time of its stream: an outage of two seconds fits.
 const BURST: Nanos = Nanos::from_secs(2);
 
-/// Limits what one node can make the hub send again: in the long run as many bytes as are sent the first time. A link
-/// that loses half of all packets can still be repaired; a node that asks for everything for ever doubles its own
-/// stream, and a link that cannot even carry that is not repaired by sending more.
+/// Limits what one node can make the hub send again.
 #[derive(Debug)]
 pub(super) struct Allowance {
     /// What was used lately, in bytes.
@@ -30,7 +33,7 @@ impl Allowance {
         let rate = f64::from(bit_rate) / 8.0;
         let since = self.at.map_or(0.0, |at| (now - at).as_secs_f64().max(0.0));
         self.at = Some(now);
-        self.used = (self.used - since * rate).max(0.0);
+        self.used = (self.used - since * rate * SHARE).max(0.0);
         let allowed = self.used + bytes as f64 <= rate * BURST.as_secs_f64();
         if allowed {
             self.used += bytes as f64;
@@ -67,5 +70,22 @@ impl House {
                 self.actions.push_back(Action::Datagram(id, datagram));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_again_is_bounded_by_the_stream_and_an_outage_fits() {
+        let mut allowance = Allowance::new();
+        let at = |millis: i64| Timestamp::from_nanos(millis * 1_000_000);
+        // Two seconds of 192 kbit/s, in packets of 480 bytes.
+        assert!((0..100).all(|_| allowance.take(at(0), 480, 192_000)));
+        assert!(!allowance.take(at(0), 480, 192_000));
+        let taken = (0..100_000).filter(|millis| allowance.take(at(*millis), 480, 192_000)).count();
+        // 25 packets a second are half of them.
+        assert!((2_400..=2_600).contains(&taken), "{taken} packets in 100 s");
     }
 }

@@ -16,11 +16,14 @@ const LAST_CHANCE: Nanos = Nanos::from_millis(5);
 /// No request follows another sooner: what ends a burst of losses on Wi-Fi takes milliseconds.
 const SHORTEST_REPEAT: Nanos = Nanos::from_millis(5);
 
-/// While nothing comes through, requests follow each other at up to this distance.
-const SILENT_REPEAT: Nanos = Nanos::from_millis(100);
-
 /// With nothing heard for so long, nothing comes through: two packets and what is lost in a usual burst.
 const SILENCE: Nanos = Nanos::from_millis(80);
+
+/// The longer nothing comes through, the rarer requests are: one for each eighth of the silence so far, ...
+const SILENT_SHARE: i64 = 8;
+
+/// ... and never fewer than this.
+const SILENT_REPEAT: Nanos = Nanos::from_millis(100);
 
 /// When something comes through again, what waited on the way gets so long to come too before it is asked for.
 const AFTER_SILENCE: Nanos = Nanos::from_millis(3);
@@ -91,12 +94,13 @@ impl Gaps {
             due.lost += u64::from(!useful && gap.asks == 0);
             useful
         });
-        let (silent, few) = (self.is_silent(now), self.gaps.len() <= FEW);
+        let silent = self.heard_at.map_or(Nanos::ZERO, |at| now - at);
+        let few = self.gaps.len() <= FEW;
         for (packet, gap) in self.gaps.iter_mut().filter(|(_, gap)| gap.ask_at <= now).take(limit) {
             due.lost += u64::from(gap.asks == 0);
             gap.asks += 1;
             let repeat = match gap.asks {
-                asks if silent => (answer * i64::from(asks)).min(SILENT_REPEAT.max(answer)),
+                _ if silent > SILENCE => answer.max((silent / SILENT_SHARE).min(SILENT_REPEAT)),
                 _ if !few => answer,
                 _ if left(*packet) < answer * 2 => answer / 4,
                 1 => answer,

@@ -19,7 +19,7 @@ impl Punctuality {
         if lateness > LONGEST {
             return;
         }
-        let step = if lateness > self.0 { RISE } else { -FALL };
+        let step = if lateness > self.0 { RISE.max((lateness - self.0) / CATCH_UP) } else { -FALL };
         self.0 = (self.0 + step).clamp(SHORTEST, LONGEST);
     }
 
@@ -37,12 +37,16 @@ impl Default for Punctuality {
 
 const START: Nanos = Nanos::from_millis(25);
 const SHORTEST: Nanos = Nanos::from_millis(3);
-const LONGEST: Nanos = Nanos::from_millis(100);
+const LONGEST: Nanos = Nanos::from_millis(300);
 
 /// A late packet raises the allowance thirty times as much as one in time lowers it, so it settles where one in thirty
 /// is late: so many requests in vain buy the early ones.
 const RISE: Nanos = Nanos::from_micros(900);
 const FALL: Nanos = Nanos::from_micros(30);
+
+/// Where a queue has built up and everything is much later, that is learned within so many packets: asking for what only
+/// waits would make the queue longer.
+const CATCH_UP: i64 = 32;
 
 #[cfg(test)]
 mod tests {

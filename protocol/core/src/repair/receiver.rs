@@ -185,7 +185,8 @@ impl Receiver {
         deadline: impl Fn(FramePosition) -> Option<Timestamp<NodeClock>>,
     ) -> Option<Nack> {
         let frames = self.packet_frames;
-        let left = |packet: u64| deadline(FramePosition(packet * frames)).map_or(Nanos::ZERO, |deadline| deadline - now);
+        let left =
+            |packet: u64| deadline(FramePosition(packet * frames)).map_or(Nanos::ZERO, |deadline| deadline - now);
         let due = self.gaps.take_due(now, rtt + rtt / 2 + ANSWER_ALLOWANCE, MAX_ENTRIES, left);
         self.counts.lost += due.lost;
         if due.packets.is_empty() {

@@ -1,5 +1,6 @@
 //! A hub, as its node sees it.
 
+use core::ops::Add;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
@@ -79,6 +80,15 @@ pub enum NodeAction {
         format: Format,
         /// What its positions mean.
         timeline: Timeline,
+        /// It goes on with the sound of what the room plays: the first packet to be heard of it. Nothing ends then.
+        continues: Option<FramePosition>,
+    },
+    /// A room has gone over from a stream to the one that continues it: no more packets of it come.
+    Left {
+        /// The room.
+        room: RoomIndex,
+        /// The stream that is over.
+        stream: StreamId,
     },
     /// The positions of a stream have a new meaning.
     Timeline {
@@ -155,6 +165,8 @@ pub struct NodeSession {
     learned: Option<Estimator>,
     seed: u64,
     streams: BTreeMap<StreamId, Stream>,
+    /// What each room plays; while it goes over to another rendition, that one.
+    plays: BTreeMap<RoomIndex, StreamId>,
     /// How long before it is heard a packet is of use, for each room.
     give_up: Nanos,
     next_repair: Option<Timestamp<NodeClock>>,
@@ -186,6 +198,7 @@ impl NodeSession {
             learned: Some(learned),
             seed,
             streams: BTreeMap::new(),
+            plays: BTreeMap::new(),
             give_up,
             next_repair: None,
             ended: BTreeMap::new(),
@@ -364,10 +377,14 @@ impl NodeSession {
         if start.anchors.iter().any(|anchor| anchor.validate().is_err()) {
             return self.close(RefuseReason::Protocol, "the hub started a stream with an impossible anchor".into());
         }
-        self.leave(start.room);
+        let continues = start.continues.0.filter(|_| self.may_continue(&start));
+        if continues.is_none() {
+            self.leave(start.room);
+        }
         let mut timeline = Timeline::new(rate);
         start.anchors.iter().for_each(|anchor| timeline.insert(*anchor));
-        let from = self.wanted_from(now, &timeline, &start.format);
+        // What comes before the first packet to be heard is of use, and not worth asking for.
+        let from = continues.unwrap_or_else(|| self.wanted_from(now, &timeline, &start.format));
         if let Some(stream) = self.streams.get_mut(&start.stream) {
             stream.rooms.insert(start.room, stream.receiver.counts());
             timeline = stream.timeline;
@@ -376,7 +393,8 @@ impl NodeSession {
             let punctuality = Punctuality::new();
             let lead = start.lead.clamp(Nanos::ZERO, Nanos::from_secs(10));
             let lookahead = i64::from(start.format.lookahead);
-            let (rooms, aligned) = (BTreeMap::from([(start.room, ReceiverCounts::default())]), false);
+            let rooms = BTreeMap::from([(start.room, ReceiverCounts::default())]);
+            let aligned = continues.is_some();
             let stream = Stream { receiver, punctuality, timeline, lead, lookahead, aligned, rooms };
             self.streams.insert(start.stream, stream);
         } else {
@@ -384,7 +402,18 @@ impl NodeSession {
         }
         self.next_repair = Some(now + REPAIR_INTERVAL);
         let (room, stream, format) = (start.room, start.stream, start.format);
-        self.actions.push_back(NodeAction::Start { room, stream, format, timeline });
+        self.plays.insert(room, stream);
+        self.actions.push_back(NodeAction::Start { room, stream, format, timeline, continues });
+    }
+
+    /// Whether a stream can go on with what its room plays: it plays one, at the same rate, and is not going over to
+    /// another already.
+    fn may_continue(&self, start: &StreamStart) -> bool {
+        let mut playing = self.streams.iter().filter(|(_, stream)| stream.rooms.contains_key(&start.room));
+        match (playing.next(), playing.next()) {
+            (Some((id, old)), None) => *id != start.stream && old.timeline.rate().hertz() == start.format.rate,
+            _ => false,
+        }
     }
 
     fn anchors(&mut self, now: Timestamp<NodeClock>, anchors: &Anchors) {
@@ -408,22 +437,34 @@ impl NodeSession {
     }
 
     fn stop(&mut self, stop: &StreamStop) {
-        let plays = self.streams.get(&stop.stream).is_some_and(|stream| stream.rooms.contains_key(&stop.room));
-        if plays {
-            self.leave(stop.room);
-            self.actions.push_back(NodeAction::Stop { room: stop.room });
+        let (room, stream) = (stop.room, stop.stream);
+        let plays = self.streams.get(&stream).is_some_and(|stream| stream.rooms.contains_key(&room));
+        if plays && self.plays.get(&room).is_some_and(|current| *current != stream) {
+            self.leave_stream(room, stream);
+            self.actions.push_back(NodeAction::Left { room, stream });
+        } else if plays {
+            self.leave(room);
+            self.actions.push_back(NodeAction::Stop { room });
         }
     }
 
-    /// Takes a room off whatever it plays; a stream that no room plays is closed.
+    /// Takes a room off whatever it plays.
     fn leave(&mut self, room: RoomIndex) {
-        for stream in self.streams.values_mut() {
-            if let Some(before) = stream.rooms.remove(&room) {
-                let ended = self.ended.entry(room).or_default();
-                *ended = *ended + stream.receiver.counts().since(before);
-            }
+        self.plays.remove(&room);
+        let streams: Vec<StreamId> = self.streams.keys().copied().collect();
+        streams.into_iter().for_each(|stream| self.leave_stream(room, stream));
+    }
+
+    /// Takes a room off a stream; one that no room plays is closed.
+    fn leave_stream(&mut self, room: RoomIndex, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if let Some(before) = stream.rooms.remove(&room) {
+            let ended = self.ended.entry(room).or_default();
+            *ended = *ended + stream.receiver.counts().since(before);
         }
-        self.streams.retain(|_, stream| !stream.rooms.is_empty());
+        if stream.rooms.is_empty() {
+            self.streams.remove(&id);
+        }
     }
 
     /// The first position whose sound can still be in time.
@@ -470,9 +511,9 @@ impl NodeSession {
     }
 
     fn counts_of(&self, room: RoomIndex) -> ReceiverCounts {
-        let playing = self.streams.values().find_map(|stream| Some((stream, *stream.rooms.get(&room)?)));
+        let playing = self.streams.values().filter_map(|stream| Some((stream, *stream.rooms.get(&room)?)));
         let now = playing.map(|(stream, before)| stream.receiver.counts().since(before));
-        self.ended.get(&room).copied().unwrap_or_default() + now.unwrap_or_default()
+        now.fold(self.ended.get(&room).copied().unwrap_or_default(), ReceiverCounts::add)
     }
 
     fn has_room(&self, room: RoomIndex) -> bool {
@@ -487,6 +528,7 @@ impl NodeSession {
     fn end(&mut self, refuse: Refuse) {
         self.state = State::Closed;
         self.streams.clear();
+        self.plays.clear();
         self.next_repair = None;
         self.learned = self.clock.take().map(Follower::into_estimator).or(self.learned.take());
         self.actions.push_back(NodeAction::Close(refuse));
