@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Instant};
 
 use clap::{Parser, error::ErrorKind};
-use unisono_benches::sim::{LinkProfile, Setup, World};
+use unisono_benches::sim::{LinkProfile, Report, Setup, World};
 use unisono_core::time::Nanos;
 
 /// Runs a house in virtual time and prints what its rooms did.
@@ -13,7 +13,7 @@ struct Arguments {
     /// How many rooms, 1 to 100
     #[arg(default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
     rooms: u8,
-    /// What lies between the hub and each room: clean, good or bad
+    /// What lies between the hub and each room: clean, good, lossy (good, with 5 % lost) or bad
     #[arg(default_value = "good", value_parser = link)]
     link: LinkProfile,
     /// For how long, of which the first three seconds are silent
@@ -21,6 +21,9 @@ struct Arguments {
     seconds: f64,
     /// Everything random comes from it [default: another one every time]
     seed: Option<u64>,
+    /// So many runs, with this seed and those after it, in one line each and a summary
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    seeds: u64,
     /// How long a packet may be on its way or be asked for again, 60 to 5000 milliseconds
     #[arg(long, value_name = "MS", default_value_t = 300, value_parser = clap::value_parser!(i64).range(60..=5_000))]
     margin_ms: i64,
@@ -29,12 +32,16 @@ struct Arguments {
     quantum: u64,
 }
 
+/// The first seconds, in which clocks are found, in seconds.
+const SILENT: f64 = 3.0;
+
 fn link(text: &str) -> Result<LinkProfile, String> {
     match text {
         "clean" => Ok(LinkProfile::CLEAN),
         "good" => Ok(LinkProfile::GOOD),
         "bad" => Ok(LinkProfile::BAD),
-        _ => Err("it is none of clean, good and bad".into()),
+        "lossy" => Ok(LinkProfile { loss: 0.05, ..LinkProfile::GOOD }),
+        _ => Err("it is none of clean, good, lossy and bad".into()),
     }
 }
 
@@ -46,7 +53,11 @@ fn seconds(text: &str) -> Result<f64, String> {
 fn main() -> ExitCode {
     match Arguments::try_parse() {
         Ok(arguments) => {
-            simulate(&arguments);
+            if arguments.seeds > 1 {
+                simulate_many(&arguments);
+            } else {
+                simulate(&arguments);
+            }
             ExitCode::SUCCESS
         }
         Err(error) if error.kind() == ErrorKind::DisplayHelp => error.exit(),
@@ -59,19 +70,74 @@ fn main() -> ExitCode {
     }
 }
 
+/// What was made up, and what repair cost.
+#[derive(Default)]
+struct Costs {
+    concealed: f64,
+    repairs: f64,
+    requests: f64,
+}
+
+impl Costs {
+    fn new(report: &Report, seconds: f64) -> Self {
+        let rooms = report.rooms.iter();
+        let (mut concealed, mut media, mut repairs, mut requests) = (0, 0, 0, 0);
+        for room in rooms {
+            concealed += room.concealed_frames;
+            media += room.traffic.media;
+            repairs += room.traffic.repairs;
+            requests += room.traffic.requests;
+        }
+        let percent = |part: u64, of: f64| part as f64 / of * 100.0;
+        let frames = report.rooms.len() as f64 * (seconds - SILENT) * 48_000.0;
+        Self {
+            concealed: percent(concealed, frames),
+            repairs: percent(repairs, media as f64),
+            requests: percent(requests, media as f64),
+        }
+    }
+
+    fn print(&self, of: &str) {
+        let Self { concealed, repairs, requests } = self;
+        println!("{of}: concealed {concealed:.5} %; bytes of repairs {repairs:.2} %, of requests {requests:.2} %");
+    }
+}
+
+/// Every seed's costs, their mean and the worst.
+fn simulate_many(arguments: &Arguments) {
+    let first = arguments.seed.unwrap_or(1);
+    let (mut sum, mut worst) = (Costs::default(), 0.0_f64);
+    for seed in first..first + arguments.seeds {
+        let report = play(arguments, seed).report();
+        let costs = Costs::new(&report, arguments.seconds);
+        costs.print(&format!("seed {seed}"));
+        sum.concealed += costs.concealed / arguments.seeds as f64;
+        sum.repairs += costs.repairs / arguments.seeds as f64;
+        sum.requests += costs.requests / arguments.seeds as f64;
+        worst = worst.max(costs.concealed);
+    }
+    sum.print("mean");
+    println!("worst: concealed {worst:.5} %");
+}
+
+fn play(arguments: &Arguments, seed: u64) -> World {
+    let mut setup = Setup::rooms(arguments.rooms, arguments.link, seed);
+    setup.settings.margin = Nanos::from_millis(arguments.margin_ms);
+    setup.nodes.iter_mut().for_each(|node| node.quantum = arguments.quantum);
+    let mut world = World::new(setup);
+    world.run_until(SILENT);
+    let all: Vec<usize> = (0..usize::from(arguments.rooms)).collect();
+    world.play_in(&all);
+    world.run_until(arguments.seconds);
+    world
+}
+
 fn simulate(arguments: &Arguments) {
-    let Arguments { rooms, link, seconds, seed, margin_ms, quantum } = *arguments;
+    let Arguments { rooms, seconds, seed, .. } = *arguments;
     let seed = seed.unwrap_or_else(|| std::process::id().into());
     println!("{rooms} rooms, {seconds} s, seed {seed}");
     let started = Instant::now();
-    let mut setup = Setup::rooms(rooms, link, seed);
-    setup.settings.margin = Nanos::from_millis(margin_ms);
-    setup.nodes.iter_mut().for_each(|node| node.quantum = quantum);
-    let mut world = World::new(setup);
-    world.run_until(3.0);
-    let all: Vec<usize> = (0..usize::from(rooms)).collect();
-    world.play_in(&all);
-    world.run_until(seconds);
+    let mut world = play(arguments, seed);
     let report = world.report();
     for (i, room) in report.rooms.iter().enumerate() {
         let clock = world.clock_error(i);
@@ -86,6 +152,7 @@ fn simulate(arguments: &Arguments) {
             room.closed,
         );
     }
+    Costs::new(&report, seconds).print("repair");
     for (from, to) in [(4.0, 10.0), (10.0, 60.0), (60.0, 180.0), (180.0, 1e6)] {
         let mut errors: Vec<f64> = Vec::new();
         for a in 0..report.rooms.len() {

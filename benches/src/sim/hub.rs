@@ -9,9 +9,9 @@ use unisono_core::{
     units::FramePosition,
     wire::{
         clock::Probe,
-        control::Hello,
+        control::{Format, Hello},
         frame::Frame,
-        ids::{HouseholdId, PeerId},
+        ids::{HouseholdId, PeerId, StreamId},
     },
 };
 use unisono_household::{
@@ -22,8 +22,11 @@ use unisono_hub::house::{Action, ConnectionId, GroupId, House, Media, Snapshot, 
 
 use super::Crystal;
 
-/// Bytes of a packet of 20 ms at 192 kbit/s.
-const PACKET_BYTES: usize = 480;
+/// Bytes of a packet.
+fn bytes_of(format: &Format) -> usize {
+    let bits = u64::from(format.bit_rate) * u64::from(format.packet_frames) / u64::from(format.rate);
+    usize::try_from(bits / 8).unwrap_or(1).max(1)
+}
 
 /// What the hub wants done.
 pub(super) enum Output {
@@ -42,6 +45,8 @@ pub(super) struct Hub {
     source_frames: u64,
     run: (u32, FramePosition, u64),
     clocks: BTreeMap<ConnectionId, Leader>,
+    /// The renditions that are encoded.
+    pub(super) plans: BTreeMap<StreamId, Format>,
 }
 
 impl Hub {
@@ -57,6 +62,7 @@ impl Hub {
             source_frames,
             run: (0, FramePosition(0), 0),
             clocks: BTreeMap::new(),
+            plans: BTreeMap::new(),
         }
     }
 
@@ -75,6 +81,7 @@ impl Hub {
         self.house.configure(at, &self.config);
         self.house.restore(snapshot);
         self.clocks.clear();
+        self.plans.clear();
     }
 
     /// Changes the household's configuration.
@@ -97,8 +104,9 @@ impl Hub {
         self.house.handle_disconnected(id);
     }
 
-    pub(super) fn handle_control(&mut self, id: ConnectionId, frame: &Frame) {
-        self.house.handle_frame(id, frame);
+    pub(super) fn handle_control(&mut self, now: i64, id: ConnectionId, frame: &Frame) {
+        let at = self.clock(now);
+        self.house.handle_frame(at, id, frame);
     }
 
     pub(super) fn handle_datagram(&mut self, now: i64, id: ConnectionId, datagram: &[u8]) {
@@ -135,12 +143,19 @@ impl Hub {
                 Action::Meet(peer, rooms) => self.house.meet(at, peer, rooms),
                 Action::Cue { run, position, source_frame, .. } => self.run = (run, position, source_frame),
                 Action::Packet { group, stream, position } => {
-                    self.house.handle_packet(group, stream, position, Bytes::from_static(&[0; PACKET_BYTES]));
+                    let payload = self.plans.get(&stream).map_or(1, bytes_of);
+                    self.house.handle_packet(group, stream, position, vec![0; payload].into());
                     self.end_of_source(group, position);
                 }
                 Action::Close(..) => outputs.push(Output::Close),
                 Action::Ended(_) => self.ended += 1,
-                Action::Budget(..) | Action::AddRendition(..) | Action::CloseStream(_) | Action::Changed => {}
+                Action::AddRendition(_, plan) => {
+                    self.plans.insert(plan.stream, plan.format);
+                }
+                Action::RemoveRendition(_, stream) => {
+                    self.plans.remove(&stream);
+                }
+                Action::Budget(..) | Action::CloseStream(_) | Action::Changed => {}
             }
         }
         outputs

@@ -21,6 +21,10 @@ pub struct LinkProfile {
     pub reordered: f64,
     /// Share of packets that arrive twice.
     pub duplicated: f64,
+    /// Bits a second that it carries, headers included; what comes faster queues. Infinite where air is plentiful.
+    pub capacity: f64,
+    /// What finds more than so much waiting before it is dropped, in milliseconds.
+    pub queue_ms: f64,
 }
 
 impl LinkProfile {
@@ -35,6 +39,8 @@ impl LinkProfile {
         burst: 1.0,
         reordered: 0.0,
         duplicated: 0.0,
+        capacity: f64::INFINITY,
+        queue_ms: 250.0,
     };
 
     /// Home Wi-Fi on a good day: half a percent lost in bursts of three, a stall every two seconds.
@@ -81,7 +87,12 @@ pub struct Link {
     last: i64,
     stall_end: i64,
     next_stall: f64,
+    /// When what waits has been sent.
+    busy_until: f64,
 }
+
+/// Bytes of a datagram's QUIC, UDP, IP and radio headers.
+const HEADERS: usize = 90;
 
 impl Link {
     /// A link that draws from `seed`.
@@ -94,13 +105,19 @@ impl Link {
             last: 0,
             stall_end: 0,
             next_stall: 0.0,
+            busy_until: 0.0,
         }
     }
 
-    /// When a packet that enters at `now` arrives: never, once or twice.
+    /// When a packet of so many bytes that enters at `now` arrives: never, once or twice.
     #[expect(clippy::cast_possible_truncation, reason = "times of a test")]
-    pub fn carry(&mut self, now: i64) -> [Option<i64>; 2] {
+    pub fn carry(&mut self, now: i64, bytes: usize) -> [Option<i64>; 2] {
         let profile = self.profile;
+        let begins = self.busy_until.max(now as f64);
+        if begins - now as f64 > profile.queue_ms * 1e6 {
+            return [None, None];
+        }
+        self.busy_until = begins + ((bytes + HEADERS) * 8) as f64 / profile.capacity * 1e9;
         let leaves =
             if self.losing { 1.0 / profile.burst } else { profile.loss / (1.0 - profile.loss) / profile.burst };
         if self.random.f64() < leaves {
@@ -114,13 +131,22 @@ impl Link {
             self.next_stall += self.exponential() / profile.stalls * 1e9;
         }
         let delay = profile.base + profile.jitter * (self.gauss() * profile.sigma).exp();
-        let mut at = (now + (delay * 1e3) as i64).max(self.stall_end);
+        let mut at = (self.busy_until as i64 + (delay * 1e3) as i64).max(self.stall_end);
         if self.random.f64() >= profile.reordered {
             at = at.max(self.last + 20_000);
             self.last = at;
         }
         let again = self.random.f64() < profile.duplicated;
         [Some(at), again.then_some(at + 3_000_000)]
+    }
+
+    /// As [`Self::carry`], for something that is sent again at a later time: what enters before then does not wait for
+    /// it.
+    pub fn carry_later(&mut self, at: i64, bytes: usize) -> [Option<i64>; 2] {
+        let mut ahead = self.clone();
+        let arrivals = ahead.carry(at, bytes);
+        (self.random, self.losing) = (ahead.random, ahead.losing);
+        arrivals
     }
 
     /// Whether nothing gets through at a true time.

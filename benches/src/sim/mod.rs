@@ -20,5 +20,5 @@ pub use self::{
     node::{NodeSetup, PlayedSample},
     recording::Recording,
     report::{Report, RoomFigures},
-    world::{Setup, World},
+    world::{Setup, Traffic, World},
 };

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use unisono_core::{
     clock::Estimator,
     leadership::Judge,
-    playout::{DacReading, Decode, DecodeSchedule, Leads, Playout, Queued, RESAMPLER_REACH, Step},
+    playout::{DacReading, Decode, DecodeSchedule, Leads, Playout, Queued, RESAMPLER_REACH, Step, Succession, Turn},
     session::{NodeAction, NodeConfig, NodeSession},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::Phase,
@@ -14,7 +14,7 @@ use unisono_core::{
     wire::{
         control::{Codec, Evidence, Room, RoomReport, RoomState},
         frame::Frame,
-        ids::{PeerId, RoomIndex, StreamId},
+        ids::{PeerId, RoomIndex},
     },
 };
 
@@ -105,7 +105,7 @@ pub(super) struct Node {
     pub(super) session: Option<NodeSession>,
     judges: Vec<Judge>,
     learned: Estimator,
-    schedule: Option<(StreamId, DecodeSchedule<()>)>,
+    schedule: Option<Succession<()>>,
     blocks: VecDeque<Block>,
     playout: Playout,
     random: fastrand::Rng,
@@ -115,6 +115,9 @@ pub(super) struct Node {
     next_sample: i64,
     pub(super) closed: Option<String>,
     pub(super) concealed_frames: u64,
+    concealed_before: u64,
+    /// The bit rates that it was sent, in their order.
+    pub(super) steps: Vec<u32>,
     pub(super) seed: u64,
 }
 
@@ -145,6 +148,8 @@ impl Node {
             next_sample: 0,
             closed: None,
             concealed_frames: 0,
+            concealed_before: 0,
+            steps: Vec::new(),
             seed,
         }
     }
@@ -245,7 +250,7 @@ impl Node {
         let report = RoomReport {
             room: RoomIndex(0),
             state: if status.playing { RoomState::Playing } else { RoomState::Idle },
-            stream: self.schedule.as_ref().map(|(stream, _)| *stream),
+            stream: self.schedule.as_ref().map(Succession::stream),
             output: String::new(),
             sync_error: status.sync_error,
             evidence: Evidence::Device,
@@ -278,29 +283,41 @@ impl Node {
 
     fn apply(&mut self, at: Timestamp<NodeClock>, action: NodeAction) {
         match action {
-            NodeAction::Start { stream, format, timeline, .. } => {
-                self.blocks.clear();
+            NodeAction::Start { stream, format, timeline, continues, .. } => {
                 let warm_up = if format.codec == Codec::Opus { 4 } else { 0 };
+                self.steps.push(format.bit_rate);
                 let mut schedule = DecodeSchedule::new(format, timeline, LEADS, warm_up);
                 if let Some(mapping) = self.mapping(at) {
                     schedule.set_clock(mapping);
                 }
-                self.schedule = Some((stream, schedule));
+                if let (Some(playing), Some(position)) = (&mut self.schedule, continues) {
+                    playing.go_over(stream, schedule, position);
+                    return;
+                }
+                self.blocks.clear();
+                self.concealed_before = self.concealed_frames;
+                self.schedule = Some(Succession::new(stream, schedule));
                 self.playout.set_timeline(timeline);
             }
+            NodeAction::Left { stream, .. } => {
+                if let Some(schedule) = &mut self.schedule {
+                    schedule.leave(stream);
+                }
+            }
             NodeAction::Timeline { stream, timeline } => {
-                if let Some((_, schedule)) = self.schedule.as_mut().filter(|(known, _)| *known == stream) {
-                    schedule.set_timeline(timeline);
+                if let Some(schedule) = self.schedule.as_mut().filter(|playing| playing.plays(stream)) {
+                    schedule.set_timeline(stream, timeline);
                     self.playout.set_timeline(timeline);
                 }
             }
             NodeAction::Packet { stream, position, .. } => {
-                if let Some((_, schedule)) = self.schedule.as_mut().filter(|(known, _)| *known == stream) {
-                    schedule.insert(position, ());
+                if let Some(schedule) = &mut self.schedule {
+                    schedule.insert(stream, position, ());
                 }
             }
             NodeAction::Stop { .. } => {
                 self.schedule = None;
+                self.concealed_before = self.concealed_frames;
                 self.playout.stop();
             }
             NodeAction::Estimate(_) => {
@@ -308,7 +325,7 @@ impl Node {
                     && self.session.as_ref().is_some_and(|session| session.is_locked(at))
                 {
                     self.playout.set_clock(mapping);
-                    if let Some((_, schedule)) = &mut self.schedule {
+                    if let Some(schedule) = &mut self.schedule {
                         schedule.set_clock(mapping);
                     }
                 }
@@ -328,10 +345,9 @@ impl Node {
 
     fn decode(&mut self, now: i64) {
         let at = self.clock(now);
-        let Some((_, schedule)) = &mut self.schedule else { return };
-        let frames = i64::from(schedule.format().packet_frames);
+        let Some(schedule) = &mut self.schedule else { return };
         loop {
-            let decode = schedule.poll(at);
+            let Turn { decode, until, frames, .. } = schedule.poll(at);
             if self.setup.records && !matches!(decode, Decode::Wait(_)) {
                 self.recording.decoded.push(decode.clone());
             }
@@ -342,10 +358,15 @@ impl Node {
                 Decode::Conceal { run, output } => (run, output, true),
             };
             let start = FramePosition(u64::try_from(output).unwrap_or(0));
-            let end = FramePosition(u64::try_from(output + frames).unwrap_or(0));
+            let end = (output + i64::from(frames)).min(until.unwrap_or(i64::MAX));
+            let end = FramePosition(u64::try_from(end).unwrap_or(0));
+            // What is only faded into the next rendition.
+            if end <= start {
+                continue;
+            }
             self.blocks.push_back(Block { run, start, end, concealed });
         }
-        self.concealed_frames = self.concealed_frames.max(schedule.concealed());
+        self.concealed_frames = self.concealed_before + schedule.concealed();
     }
 
     fn write(&mut self, now: i64) {

@@ -3,7 +3,7 @@
 use unisono_core::timeline::Phase;
 
 use super::{
-    Recording,
+    Recording, Traffic,
     node::{Node, PlayedSample, SAMPLE_INTERVAL},
 };
 
@@ -20,6 +20,10 @@ pub struct RoomFigures {
     pub starved: u64,
     /// Frames made up or left silent because their packet was missing.
     pub concealed_frames: u64,
+    /// The bit rates that it was sent, in their order.
+    pub steps: Vec<u32>,
+    /// What went over its link.
+    pub traffic: Traffic,
     /// Datagrams that meant nothing.
     pub bad_datagrams: u64,
     /// Why the hub refused the node, if it did.
@@ -34,13 +38,15 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(nodes: &[Node]) -> Self {
-        let rooms = nodes.iter().map(|node| RoomFigures {
+    pub(super) fn new(nodes: &[Node], traffic: &[Traffic]) -> Self {
+        let rooms = nodes.iter().zip(traffic).map(|(node, traffic)| RoomFigures {
             samples: node.samples.clone(),
             recording: node.recording.clone(),
             resyncs: node.status().resyncs,
             starved: node.status().starved,
             concealed_frames: node.concealed_frames,
+            steps: node.steps.clone(),
+            traffic: *traffic,
             bad_datagrams: node.session.as_ref().map_or(0, unisono_core::session::NodeSession::bad_datagrams),
             closed: node.closed.clone(),
         });

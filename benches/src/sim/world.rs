@@ -6,7 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use unisono_core::wire::frame::{Frame, FrameReader};
+use unisono_core::wire::{
+    frame::{Frame, FrameReader},
+    media::MediaHeader,
+};
 use unisono_household::config::Command;
 use unisono_hub::house::{ConnectionId, GroupId, House, RoomId, StreamSettings};
 
@@ -34,6 +37,8 @@ pub struct Setup {
     pub nodes: Vec<NodeSetup>,
     /// Every room's link.
     pub link: LinkProfile,
+    /// Rooms whose link is another than that.
+    pub links: Vec<(usize, LinkProfile)>,
     /// Times in which a room hears nothing: room, from, to.
     pub outages: Vec<(usize, Outage)>,
     /// How the hub makes streams.
@@ -66,6 +71,7 @@ impl Setup {
             seed,
             nodes,
             link,
+            links: Vec::new(),
             outages: Vec::new(),
             settings: StreamSettings::default(),
             hub_offset_s: 12_345.678,
@@ -102,6 +108,38 @@ enum Payload {
     Clock(Vec<u8>),
 }
 
+/// Bytes of one room that were put on its link, without the headers of QUIC and below.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Sound, sent the first time.
+    pub media: u64,
+    /// Sound that was asked for.
+    pub repairs: u64,
+    /// Requests for repair.
+    pub requests: u64,
+}
+
+impl Traffic {
+    fn count(&mut self, payload: &Payload) {
+        let Payload::Datagram(bytes) = payload else { return };
+        let length = bytes.len() as u64;
+        match MediaHeader::parse(bytes) {
+            Ok((header, _)) if header.repair => self.repairs += length,
+            Ok(_) => self.media += length,
+            Err(_) => self.requests += length,
+        }
+    }
+}
+
+impl Payload {
+    fn len(&self) -> usize {
+        match self {
+            Self::Control(bytes) | Self::Clock(bytes) => bytes.len(),
+            Self::Datagram(bytes) => bytes.len(),
+        }
+    }
+}
+
 struct Connection {
     id: ConnectionId,
     /// Reassembles the control stream at the node and at the hub.
@@ -126,6 +164,7 @@ pub struct World {
     timers: (Option<i64>, Vec<Option<i64>>),
     random: fastrand::Rng,
     captured: Vec<(usize, Payload)>,
+    traffic: Vec<Traffic>,
 }
 
 impl World {
@@ -151,6 +190,7 @@ impl World {
             timers: (None, vec![None; setup.nodes.len()]),
             random: fastrand::Rng::with_seed(seed ^ 0xef),
             captured: Vec::new(),
+            traffic: vec![Traffic::default(); setup.nodes.len()],
             setup,
         };
         for (i, node) in world.setup.nodes.clone().into_iter().enumerate() {
@@ -159,7 +199,9 @@ impl World {
             world.nodes.push(Node::new(number, node, own));
             let outages: Vec<Outage> =
                 world.setup.outages.iter().filter(|(room, _)| *room == i).map(|(_, outage)| *outage).collect();
-            let link = |salt: u64| Link::new(world.setup.link, own ^ salt, outages.clone());
+            let other = world.setup.links.iter().find(|(room, _)| *room == i).map(|(_, link)| *link);
+            let profile = other.unwrap_or(world.setup.link);
+            let link = |salt: u64| Link::new(profile, own ^ salt, outages.clone());
             let links = (link(0x11), link(0x22));
             world.links.push(links);
             world.at(1_000_000 * i64::try_from(i).unwrap_or(0), Event::Connect(i));
@@ -225,6 +267,13 @@ impl World {
         self.hub.ended
     }
 
+    /// The bit rates of what is encoded now, in rising order.
+    pub fn encoded(&self) -> Vec<u32> {
+        let mut rates: Vec<u32> = self.hub.plans.values().map(|format| format.bit_rate).collect();
+        rates.sort_unstable();
+        rates
+    }
+
     /// How long before it is heard a packet is sent, in seconds.
     pub fn latency(&self) -> f64 {
         self.hub.latency().as_secs_f64()
@@ -267,7 +316,7 @@ impl World {
 
     /// What every room has played so far.
     pub fn report(&self) -> Report {
-        Report::new(&self.nodes)
+        Report::new(&self.nodes, &self.traffic)
     }
 
     /// How far a node's idea of the hub's clock is off now, and how far it says it may be off, in seconds.
@@ -385,7 +434,7 @@ impl World {
                     frames.push(frame);
                 }
                 for frame in frames {
-                    self.hub.handle_control(id, &frame);
+                    self.hub.handle_control(self.now, id, &frame);
                 }
             }
             Payload::Datagram(bytes) => self.hub.handle_datagram(self.now, id, &bytes),
@@ -451,12 +500,13 @@ impl World {
         let link = if down { &mut self.links[i].0 } else { &mut self.links[i].1 };
         let Some(connection) = self.connections.get_mut(&i) else { return };
         let id = connection.id.0;
-        let mut arrivals = link.carry(self.now);
+        self.traffic[i].count(payload);
+        let mut arrivals = link.carry(self.now, payload.len());
         if matches!(payload, Payload::Control(_)) {
             let mut sent = self.now;
             while arrivals[0].is_none() && sent - self.now < IDLE_TIMEOUT {
                 sent += RETRANSMIT;
-                arrivals = link.carry(sent);
+                arrivals = link.carry_later(sent, payload.len());
             }
             let in_order = if down { &mut connection.control_at.0 } else { &mut connection.control_at.1 };
             arrivals[0] = arrivals[0].map(|at| at.max(*in_order + 1));

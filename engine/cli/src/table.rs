@@ -2,10 +2,11 @@
 
 use unisono_hub::api::types::{RoomView, SyncView};
 
-const HEAD: [&str; 12] = [
+const HEAD: [&str; 13] = [
     "ROOM",
     "STATE",
     "VOL",
+    "CODEC",
     "SYNC ERROR",
     "EVIDENCE",
     "BUFFER",
@@ -22,7 +23,7 @@ pub(crate) fn rooms(rooms: &[RoomView]) -> String {
     if rooms.is_empty() {
         return String::from("no rooms; `unisono token` tells how to add one\n");
     }
-    let rows: Vec<[String; 12]> = rooms.iter().map(row).collect();
+    let rows: Vec<[String; 13]> = rooms.iter().map(row).collect();
     let width = |column: usize| {
         let widest = rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         widest.max(HEAD[column].len())
@@ -36,18 +37,33 @@ pub(crate) fn rooms(rooms: &[RoomView]) -> String {
     line(&head) + &rows.iter().map(|row| line(row)).collect::<String>()
 }
 
-fn row(room: &RoomView) -> [String; 12] {
+fn row(room: &RoomView) -> [String; 13] {
     let volume = if room.muted { String::from("mute") } else { room.volume.to_string() };
     let none = || String::from("-");
     let (name, state, output) = (room.name.clone(), room.state.clone(), room.output.clone());
     let Some(sync) = &room.sync else {
-        return [name, state, volume, none(), none(), none(), none(), none(), none(), none(), none(), output];
+        return [
+            name,
+            state,
+            volume,
+            codec(room),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            output,
+        ];
     };
     let ppm = |value: f64| format!("{value:+.1} ppm");
     [
         name,
         state,
         volume,
+        codec(room),
         error(sync),
         sync.evidence.clone(),
         format!("{:.0} ms", sync.buffered_s * 1e3),
@@ -58,6 +74,14 @@ fn row(room: &RoomView) -> [String; 12] {
         ppm(sync.dac_drift_ppm),
         output,
     ]
+}
+
+/// How what it plays is coded.
+fn codec(room: &RoomView) -> String {
+    match (&room.codec, room.bit_rate) {
+        (Some(codec), Some(bit_rate)) => format!("{codec} {}k", bit_rate / 1_000),
+        _ => String::from("-"),
+    }
 }
 
 /// The error and how far it may be off; nothing without evidence.
@@ -89,6 +113,8 @@ mod tests {
             output: "alsa:default".into(),
             latency_s: 0.05,
             state: "playing".into(),
+            codec: Some("opus".into()),
+            bit_rate: Some(128_000),
             sync,
         }
     }
@@ -116,6 +142,10 @@ mod tests {
         let column = |line: &str, text: &str| line.find(text).map(|at| line[..at].chars().count());
         assert_eq!(column(lines[0], "OUTPUT"), column(lines[1], "alsa:default"));
         assert_eq!(column(lines[1], "alsa:default"), column(lines[2], "alsa:default"));
-        assert!(lines[1].contains("-12 ±41 µs") && lines[1].contains("-30.0 ppm"), "{}", lines[1]);
+        assert!(
+            lines[1].contains("-12 ±41 µs") && lines[1].contains("-30.0 ppm") && lines[1].contains("opus 128k"),
+            "{}",
+            lines[1]
+        );
     }
 }

@@ -11,7 +11,7 @@ use unisono_core::{
         VERSION, Version, clock,
         control::{
             Anchors, ClockReport, Codec, Evidence, Format, Hello, Members, Message, Outranked, Refuse, RefuseReason,
-            Report, Room, RoomReport, RoomState, Rooms, SetGain, StreamStart, StreamStop, Welcome,
+            Report, Room, RoomReport, RoomState, Rooms, SetGain, StreamStart, StreamStop, Trailing, Welcome,
         },
         frame::FrameReader,
         ids::{ClockTag, HouseholdId, PeerId, RoomIndex, StreamId},
@@ -105,6 +105,7 @@ fn messages() -> Vec<(&'static str, Message)> {
                 format,
                 anchors: anchors(),
                 lead: Nanos::from_millis(420),
+                continues: Trailing::default(),
             }
             .into(),
         ),
@@ -114,8 +115,20 @@ fn messages() -> Vec<(&'static str, Message)> {
     ]
 }
 
+/// What 1.1 added to.
+fn messages_1_1() -> Vec<(&'static str, Message)> {
+    let (name, message) = messages().swap_remove(7);
+    let Message::StreamStart(start) = message else { panic!("another message") };
+    let continues = Some(FramePosition(96_960)).into();
+    vec![(name, StreamStart { continues, ..start }.into())]
+}
+
 fn corpus(name: &str) -> Vec<u8> {
-    let path = format!("{}/corpus/v1.0/{name}.bin", env!("CARGO_MANIFEST_DIR"));
+    frozen("v1.0", name)
+}
+
+fn frozen(version: &str, name: &str) -> Vec<u8> {
+    let path = format!("{}/corpus/{version}/{name}.bin", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
@@ -157,13 +170,29 @@ fn datagrams_of_version_1_0_are_understood() {
     assert_eq!(clock::Report::parse(&corpus("clock_report")), Ok(report));
 }
 
-/// As long as this build speaks 1.0 it also writes it, byte for byte.
+#[test]
+fn control_messages_of_version_1_1_are_understood() {
+    for (name, expected) in messages_1_1() {
+        let mut reader = FrameReader::default();
+        reader.push(&frozen("v1.1", name));
+        let frame = reader.next_frame().unwrap().unwrap();
+        assert_eq!(Message::from_frame(&frame).unwrap(), Some(expected), "{name}");
+    }
+}
+
+/// As long as this build speaks 1.1 it also writes it, byte for byte.
 #[test]
 fn this_build_writes_what_it_froze() {
-    if VERSION != (Version { major: 1, minor: 0 }) {
+    if VERSION != (Version { major: 1, minor: 1 }) {
         return;
     }
+    let added = messages_1_1();
     for (name, message) in messages() {
-        assert_eq!(message.encode(), corpus(name), "{name}");
+        if added.iter().all(|(changed, _)| *changed != name) {
+            assert_eq!(message.encode(), corpus(name), "{name}");
+        }
+    }
+    for (name, message) in added {
+        assert_eq!(message.encode(), frozen("v1.1", name), "{name}");
     }
 }

@@ -11,7 +11,9 @@ use unisono_core::{
     units::FramePosition,
     wire::{
         VERSION, Version,
-        control::{Codec, Format, Hello, Message, Refuse, RefuseReason, Room, StreamStart, StreamStop, Welcome},
+        control::{
+            Codec, Format, Hello, Message, Refuse, RefuseReason, Room, StreamStart, StreamStop, Trailing, Welcome,
+        },
         frame::{Frame, FrameReader},
         ids::{ClockTag, PeerId, RoomIndex, StreamId},
     },
@@ -93,6 +95,7 @@ fn start(counter: u64, hub: u8) -> StreamStart {
             play: Some(Play { run: 1, position: FramePosition(0), drift_ppb: 0 }),
         }],
         lead: Nanos::from_millis(400),
+        continues: Trailing::default(),
     }
 }
 

@@ -61,9 +61,9 @@ fn numbers(nack: &Nack) -> Vec<u64> {
 fn a_gap_is_asked_for_once_it_cannot_be_a_matter_of_order() {
     let mut receiver = receiver();
     hand_all(&mut receiver, 0, [0, 2]);
-    assert_eq!(receiver.poll_timeout(), Some(at(10)));
-    assert_eq!(asked(&mut receiver, 9, 500), []);
-    assert_eq!(asked(&mut receiver, 10, 500), [1]);
+    assert_eq!(receiver.poll_timeout(), Some(at(2)));
+    assert_eq!(asked(&mut receiver, 1, 500), []);
+    assert_eq!(asked(&mut receiver, 2, 500), [1]);
 }
 
 #[test]
@@ -76,14 +76,37 @@ fn packets_that_overtake_each_other_cost_no_request() {
     assert_eq!(receiver.counts().received, 4);
 }
 
-#[test]
-fn a_request_is_repeated_after_one_and_a_half_round_trips_until_it_is_too_late() {
+/// When a gap of one packet is asked for, with a clock packet every millisecond from the hub or nothing.
+fn asked_at(hears: bool) -> (Vec<i64>, ReceiverCounts) {
     let mut receiver = receiver();
     hand_all(&mut receiver, 0, [0, 2]);
-    let times: Vec<i64> = (0..400).filter(|millis| !asked(&mut receiver, *millis, 200).is_empty()).collect();
-    assert_eq!(times, [10, 70, 130, 190]);
-    let counts = receiver.counts();
-    assert_eq!((counts.lost, counts.repaired, counts.requests), (1, 0, 4));
+    let times = (0..400).filter(|millis| {
+        if hears {
+            receiver.hear(at(*millis));
+        }
+        !asked(&mut receiver, *millis, 200).is_empty()
+    });
+    (times.collect(), receiver.counts())
+}
+
+#[test]
+fn requests_follow_each_other_faster_the_less_time_is_left() {
+    let (times, counts) = asked_at(true);
+    // One and a half round trips and 4 ms, then half of that, then a quarter.
+    assert_eq!(times, [2, 66, 98, 114, 130, 146, 162, 178, 194]);
+    assert_eq!((counts.lost, counts.repaired, counts.requests), (1, 0, 9));
+}
+
+#[test]
+fn while_nothing_comes_through_requests_are_few_and_then_made_up_for() {
+    assert_eq!(asked_at(false).0, [2, 66, 98, 162]);
+    let mut receiver = receiver();
+    hand_all(&mut receiver, 0, [0, 2]);
+    let before: Vec<i64> = (0..300).filter(|millis| !asked(&mut receiver, *millis, 500).is_empty()).collect();
+    assert_eq!(before, [2, 66, 98, 162, 226, 290]);
+    receiver.hear(at(300));
+    assert_eq!(receiver.poll_timeout(), Some(at(303)));
+    assert_eq!(asked(&mut receiver, 303, 500), [1]);
 }
 
 #[test]

@@ -117,6 +117,7 @@ fn view(house: &House, id: RoomId) -> Option<RoomView> {
         underruns: report.underruns,
         resyncs: report.resyncs,
     });
+    let format = house.format_of(id);
     Some(RoomView {
         id: id.to_string(),
         name: room.name.clone(),
@@ -128,6 +129,8 @@ fn view(house: &House, id: RoomId) -> Option<RoomView> {
         output: report.map_or_else(|| room.output.clone(), |report| report.output.clone()),
         latency_s: room.latency.as_secs_f64(),
         state: state.into(),
+        codec: format.map(|format| format.codec.to_string()),
+        bit_rate: format.map(|format| format.bit_rate),
         sync,
     })
 }

@@ -59,6 +59,11 @@ pub struct RoomView {
     pub latency_s: f64,
     /// `offline`, `idle`, `starting`, `playing`, `no output` or `no clock`.
     pub state: String,
+    /// How what it plays is coded: `opus`, `flac`, `pcm16` or `pcm24`. It is Opus at fewer bits than others get while
+    /// its link carries no more.
+    pub codec: Option<String>,
+    /// Bits per second of that.
+    pub bit_rate: Option<u32>,
     /// How well it is in time; `None` when its node says nothing.
     pub sync: Option<SyncView>,
 }

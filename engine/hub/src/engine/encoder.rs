@@ -35,6 +35,7 @@ const REFILL: usize = 17;
 enum Order {
     Cue { run: u32, position: FramePosition, source_frame: u64, source: Option<Box<dyn Source>> },
     Add(RenditionPlan),
+    Remove(StreamId),
 }
 
 /// Packets that wait to be sent.
@@ -108,6 +109,11 @@ impl Encoder {
     /// Encodes to one more rendition, what was read ahead included.
     pub(super) fn add(&self, plan: RenditionPlan) {
         self.order(Order::Add(plan));
+    }
+
+    /// Encodes to a rendition no longer.
+    pub(super) fn remove(&self, stream: StreamId) {
+        self.order(Order::Remove(stream));
     }
 
     /// The packet at a position; `None` when it is not ready, which is the source's fault.
@@ -216,6 +222,10 @@ impl Thread {
                 }
             }
             Order::Add(plan) => self.add(plan),
+            Order::Remove(stream) => {
+                self.renditions.retain(|rendition| rendition.plan.stream != stream);
+                self.shared.lock().packets.remove(&stream);
+            }
         }
     }
 

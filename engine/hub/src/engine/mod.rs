@@ -277,7 +277,7 @@ impl Engine {
                 if let Some(link) = self.links.get_mut(&id) {
                     link.heard = Instant::now();
                 }
-                self.house.handle_frame(id, &frame);
+                self.house.handle_frame(now, id, &frame);
             }
             Event::Datagram(id, datagram) => self.house.handle_datagram(now, id, &datagram),
             Event::Gone(id) => {
@@ -313,6 +313,11 @@ impl Engine {
                 Action::AddRendition(group, plan) => {
                     if let Some(encoder) = self.encoders.get(&group) {
                         encoder.add(plan);
+                    }
+                }
+                Action::RemoveRendition(group, stream) => {
+                    if let Some(encoder) = self.encoders.get(&group) {
+                        encoder.remove(stream);
                     }
                 }
                 Action::Packet { group, stream, position } => {

@@ -29,14 +29,17 @@ impl House {
     }
 
     /// Takes a control message.
-    pub fn handle_frame(&mut self, id: ConnectionId, frame: &Frame) {
+    pub fn handle_frame(&mut self, now: Timestamp<HubClock>, id: ConnectionId, frame: &Frame) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let peer = connection.peer;
         match connection.session.handle_frame(frame) {
             Ok(None) => {}
             Ok(Some(HubEvent::Hello(hello))) => self.actions.push_back(Action::Judge(id, peer, hello)),
             Ok(Some(HubEvent::Rooms(rooms))) => self.actions.push_back(Action::Meet(peer, rooms)),
-            Ok(Some(HubEvent::Report(report))) => self.handle_report(peer, report),
+            Ok(Some(HubEvent::Report(report))) => {
+                self.judge_link(now, id, peer, &report);
+                self.handle_report(peer, report);
+            }
             Ok(Some(HubEvent::Outranked(outranked))) => self.handle_outranked(peer, &outranked),
             Err(refuse) => self.turn_away(id, refuse),
         }

@@ -4,9 +4,11 @@
 //! call that takes something in, call [`House::poll_action`] until it gives `None`, then arm a timer for
 //! [`House::poll_timeout`].
 
+mod adapt;
 mod configuration;
 mod connections;
 mod group;
+mod ladder;
 mod playback;
 mod repair;
 mod room;
@@ -33,7 +35,7 @@ pub use self::{
     snapshot::{SavedGroup, SavedRoom, Snapshot},
     stream::{RenditionPlan, StreamSettings},
 };
-use self::{repair::Allowance, stream::Stream};
+use self::{ladder::Ladder, repair::Allowance, stream::Stream};
 
 /// One connection, as the driver names it; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +72,8 @@ pub enum Action {
     },
     /// A group's stream has one more rendition: encode it too, from the next block on.
     AddRendition(GroupId, RenditionPlan),
+    /// Nobody plays a rendition any more: it need not be encoded.
+    RemoveRendition(GroupId, StreamId),
     /// A packet is due: hand it in with [`House::handle_packet`].
     Packet {
         /// The group.
@@ -146,6 +150,8 @@ pub struct House {
     rooms: BTreeMap<RoomId, Room>,
     groups: BTreeMap<GroupId, Group>,
     streams: BTreeMap<GroupId, Stream>,
+    /// How far down the ladder each node's link is; a node that connects again goes on there.
+    ladders: BTreeMap<PeerId, Ladder>,
     next_stream: u16,
     actions: VecDeque<Action>,
 }
@@ -157,7 +163,7 @@ impl House {
     /// # Errors
     /// When streams cannot be made as `settings` want them.
     pub fn new(name: String, peer: PeerId, settings: StreamSettings, seed: u64) -> Result<Self, unisono_codec::Error> {
-        settings.format(settings.codec, settings.margin)?;
+        settings.format(settings.ladder(&[settings.codec])[0], settings.margin)?;
         Ok(Self {
             name,
             peer,
@@ -168,6 +174,7 @@ impl House {
             rooms: BTreeMap::new(),
             groups: BTreeMap::new(),
             streams: BTreeMap::new(),
+            ladders: BTreeMap::new(),
             next_stream: 1,
             actions: VecDeque::new(),
         })

@@ -2,19 +2,21 @@
 
 use bytes::Bytes;
 use tracing::warn;
+use unisono_codec::Step;
 use unisono_core::{
     leadership::Term,
     time::{HubClock, Nanos, Timestamp},
     timeline::{Anchor, Phase},
     units::{FramePosition, SampleRate},
     wire::{
-        control::{Anchors, Codec, Message, StreamStart, StreamStop},
+        control::{Anchors, Message, StreamStart, StreamStop, Trailing},
         ids::StreamId,
     },
 };
 
 use super::{
-    Action, ConnectionId, Group, GroupId, House, Media, Playback, Refused, RenditionPlan, RoomId, stream::Stream,
+    Action, ConnectionId, Group, GroupId, House, Media, Playback, Refused, RenditionPlan, RoomId, ladder::Ladder,
+    stream::Stream,
 };
 
 /// What a source needs to seek and to encode its first packets.
@@ -160,13 +162,14 @@ impl House {
     /// Takes a packet that was asked for, and sends it.
     pub fn handle_packet(&mut self, group: GroupId, stream: StreamId, position: FramePosition, payload: Bytes) {
         let Some(playing) = self.streams.get_mut(&group) else { return };
-        let Some(packet) = playing.keep(stream, position, payload) else { return };
+        let Some((packet, previous)) = playing.keep(stream, position, payload) else { return };
         let Some(rendition) = playing.rendition(stream) else { return };
         // A fixed order is a bias that no filter sees: the last in line would always wait for the others' airtime.
-        let mut connections = rendition.connections();
+        let mut connections = playing.receivers(rendition, position);
         self.random.shuffle(&mut connections);
+        let again: Vec<Bytes> = previous.iter().flat_map(|previous| previous.repairs(u32::MAX)).collect();
         for connection in connections {
-            for datagram in packet.datagrams() {
+            for datagram in packet.datagrams().iter().chain(&again) {
                 self.actions.push_back(Action::Datagram(connection, datagram.clone()));
             }
         }
@@ -211,6 +214,10 @@ impl House {
                 over.push(*id);
             }
         }
+        let groups: Vec<GroupId> = self.streams.keys().copied().collect();
+        for id in groups {
+            self.settle_switches(now, id);
+        }
         for id in over {
             self.close_stream(id);
             if self.groups.get(&id).is_some_and(|group| group.playback == Playback::Playing) {
@@ -243,6 +250,7 @@ impl House {
             format: found.plan.format.clone(),
             anchors: stream.timeline().iter().copied().collect(),
             lead: stream.lead(),
+            continues: Trailing::default(),
         };
         self.actions.push_back(Action::Control(connection, Message::from(start).encode()));
         // What was sent to the others already and is still to be heard.
@@ -260,12 +268,13 @@ impl House {
     /// Takes a room off what its group plays.
     pub(super) fn unsubscribe(&mut self, id: GroupId, room: RoomId) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        let playing = stream.renditions().iter().find_map(|rendition| {
-            let mut subscribers = rendition.subscribers().iter();
-            subscribers.find(|(_, other)| *other == room).map(|(connection, _)| (*connection, rendition.plan.stream))
+        let playing = stream.renditions().iter().flat_map(|rendition| {
+            let subscribers = rendition.subscribers().iter().filter(|(_, other)| *other == room);
+            subscribers.map(|(connection, _)| (*connection, rendition.plan.stream))
         });
+        let playing: Vec<(ConnectionId, StreamId)> = playing.collect();
         stream.unsubscribe(|_, other| other == room);
-        if let Some((connection, stream)) = playing {
+        for (connection, stream) in playing {
             let message = Message::from(StreamStop { stream, room: room.index });
             self.actions.push_back(Action::Control(connection, message.encode()));
         }
@@ -308,11 +317,12 @@ impl House {
         self.actions.push_back(Action::Cue { group: id, run, position, source_frame });
         if fresh {
             // Even with nobody there the music goes on, so that whoever comes back is in time.
-            self.rendition_in(now, id, self.settings.codec);
+            self.rendition_in(now, id, self.settings.ladder(&[self.settings.codec])[0]);
             let rooms = self.groups.get(&id).map(|group| group.rooms.clone()).unwrap_or_default();
             for room in rooms {
                 self.subscribe(now, id, room);
             }
+            self.prune(id);
         } else {
             self.announce(id, &anchors);
         }
@@ -330,23 +340,24 @@ impl House {
         }
     }
 
-    /// The rendition for a node: the hub's choice if the node can decode it, else the node's own first choice.
-    fn rendition_for(&mut self, now: Timestamp<HubClock>, id: GroupId, connection: ConnectionId) -> Option<StreamId> {
-        let codecs = self.connections.get(&connection).map(|known| known.codecs.clone()).unwrap_or_default();
-        let known = |codec: &&Codec| !matches!(codec, Codec::Other(_));
-        let codec = if codecs.contains(&self.settings.codec) {
-            self.settings.codec
-        } else {
-            codecs.iter().find(known).copied().unwrap_or(Codec::Pcm16)
-        };
-        self.rendition_in(now, id, codec)
+    /// The rendition for a node: the step that its link carries, from an instant on.
+    pub(super) fn rendition_for(
+        &mut self,
+        from: Timestamp<HubClock>,
+        id: GroupId,
+        connection: ConnectionId,
+    ) -> Option<StreamId> {
+        let known = self.connections.get(&connection)?;
+        let ladder = self.settings.ladder(&known.codecs);
+        let step = self.ladders.get(&known.peer).map_or(0, Ladder::step).min(ladder.len() - 1);
+        self.rendition_in(from, id, ladder[step])
     }
 
-    fn rendition_in(&mut self, now: Timestamp<HubClock>, id: GroupId, codec: Codec) -> Option<StreamId> {
-        let format = match self.settings.format(codec, self.lead_of(id)) {
+    fn rendition_in(&mut self, from: Timestamp<HubClock>, id: GroupId, step: Step) -> Option<StreamId> {
+        let format = match self.settings.format(step, self.lead_of(id)) {
             Ok(format) => format,
             Err(error) => {
-                warn!("{codec} cannot be sent: {error}");
+                warn!("{} cannot be sent: {error}", step.codec);
                 return None;
             }
         };
@@ -357,19 +368,20 @@ impl House {
         self.next_stream = self.next_stream.checked_add(1).unwrap_or(1);
         let plan = RenditionPlan { stream, format };
         if let Some(playing) = self.streams.get_mut(&id) {
-            playing.add_rendition(plan.clone(), now);
+            playing.add_rendition(plan.clone(), from);
         }
         self.actions.push_back(Action::AddRendition(id, plan));
         Some(stream)
     }
 
     /// Tells the network how much a connection is to carry.
-    fn budget(&mut self, id: ConnectionId) {
+    pub(super) fn budget(&mut self, id: ConnectionId) {
         let mut bits = 0_u32;
         let mut latency = Nanos::ZERO;
         for stream in self.streams.values() {
             for rendition in stream.renditions().iter().filter(|rendition| rendition.is_sent_to(id)) {
-                bits = bits.saturating_add(rendition.plan.format.bit_rate);
+                let copies = if stream.is_redundant() { 2 } else { 1 };
+                bits = bits.saturating_add(rendition.plan.format.bit_rate.saturating_mul(copies));
                 latency = latency.max(stream.lead());
             }
         }

@@ -7,35 +7,36 @@ use unisono_core::{
 
 use super::{Action, ConnectionId, House};
 
-/// When less than this is left, an answer is sent twice: there is no time for another question.
-const LITTLE_TIME: Nanos = Nanos::from_millis(60);
+/// The share of its stream's bytes that one node may be sent again in the long run. A third of all packets may be lost
+/// and is still repaired. More would be in the way: a link that is full loses packets because it is full, and answering
+/// for each would keep it so.
+const SHARE: f64 = 0.5;
 
-/// Bytes that one node may be sent again at once. An outage of two seconds at 2.3 Mbit/s fits.
-const ALLOWANCE: f64 = 600_000.0;
-
-/// How fast the allowance comes back, in bytes a second: what a lossless stream takes, so that a link that loses half
-/// of all packets can still be repaired, and a node that asks for everything for ever cannot take more.
-const REFILL: f64 = 300_000.0;
+/// What it may be sent again at once, as a time of its stream: an outage of two seconds fits.
+const BURST: Nanos = Nanos::from_secs(2);
 
 /// Limits what one node can make the hub send again.
 #[derive(Debug)]
 pub(super) struct Allowance {
-    bytes: f64,
+    /// What was used lately, in bytes.
+    used: f64,
     at: Option<Timestamp<HubClock>>,
 }
 
 impl Allowance {
     pub(super) const fn new() -> Self {
-        Self { bytes: ALLOWANCE, at: None }
+        Self { used: 0.0, at: None }
     }
 
-    fn take(&mut self, now: Timestamp<HubClock>, bytes: usize) -> bool {
+    /// Whether so many bytes may be sent to a node that plays `bit_rate` bits a second.
+    fn take(&mut self, now: Timestamp<HubClock>, bytes: usize, bit_rate: u32) -> bool {
+        let rate = f64::from(bit_rate) / 8.0;
         let since = self.at.map_or(0.0, |at| (now - at).as_secs_f64().max(0.0));
         self.at = Some(now);
-        self.bytes = (self.bytes + since * REFILL).min(ALLOWANCE);
-        let allowed = self.bytes >= bytes as f64;
+        self.used = (self.used - since * rate * SHARE).max(0.0);
+        let allowed = self.used + bytes as f64 <= rate * BURST.as_secs_f64();
         if allowed {
-            self.bytes -= bytes as f64;
+            self.used += bytes as f64;
         }
         allowed
     }
@@ -59,19 +60,32 @@ impl House {
         for missing in &nack.missing {
             let Some(packet) = rendition.ring().at(missing.position) else { continue };
             let Some(heard) = stream.timeline().instant_of(missing.position) else { continue };
-            let left = heard - now;
-            if left <= Nanos::ZERO {
+            if heard <= now {
                 continue;
             }
-            let copies = if left < LITTLE_TIME { 2 } else { 1 };
-            for _ in 0..copies {
-                for datagram in packet.repairs(missing.fragments) {
-                    if !connection.repairs.take(now, datagram.len()) {
-                        return;
-                    }
-                    self.actions.push_back(Action::Datagram(id, datagram));
+            for datagram in packet.repairs(missing.fragments) {
+                if !connection.repairs.take(now, datagram.len(), connection.budget) {
+                    return;
                 }
+                self.actions.push_back(Action::Datagram(id, datagram));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_again_is_bounded_by_the_stream_and_an_outage_fits() {
+        let mut allowance = Allowance::new();
+        let at = |millis: i64| Timestamp::from_nanos(millis * 1_000_000);
+        // Two seconds of 192 kbit/s, in packets of 480 bytes.
+        assert!((0..100).all(|_| allowance.take(at(0), 480, 192_000)));
+        assert!(!allowance.take(at(0), 480, 192_000));
+        let taken = (0..100_000).filter(|millis| allowance.take(at(*millis), 480, 192_000)).count();
+        // 25 packets a second are half of them.
+        assert!((2_400..=2_600).contains(&taken), "{taken} packets in 100 s");
     }
 }

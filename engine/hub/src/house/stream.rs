@@ -20,6 +20,12 @@ use super::{ConnectionId, RoomId};
 /// Runs begin at multiples of 20 ms at 48 kHz, so that renditions with packets of 10 and 20 ms share them.
 pub(super) const GRID: u64 = 960;
 
+/// The steps of Opus, in bits per second: transparent to nearly everyone, to most, and still music.
+const OPUS_STEPS: [u32; 3] = [192_000, 128_000, 64_000];
+
+/// Below this a lost packet cannot be asked for in time, so each packet carries the one before it as well.
+const REDUNDANT_BELOW: Nanos = Nanos::from_millis(150);
+
 /// How streams are made unless a group says otherwise.
 #[derive(Clone, Debug)]
 pub struct StreamSettings {
@@ -36,15 +42,30 @@ pub struct StreamSettings {
 }
 
 impl StreamSettings {
-    /// How packets of a codec are made for a stream that is sent `lead` before it is heard. Short packets where latency
+    /// The steps that a node with these codecs can be sent, best first: the hub's choice if the node can decode it, else
+    /// the node's own first choice, and Opus at fewer bits below it.
+    pub fn ladder(&self, codecs: &[Codec]) -> Vec<Step> {
+        let known = |codec: &&Codec| !matches!(codec, Codec::Other(_));
+        let codec = if codecs.contains(&self.codec) {
+            self.codec
+        } else {
+            codecs.iter().find(known).copied().unwrap_or(Codec::Pcm16)
+        };
+        let best = Step { codec, bit_rate: self.opus_bit_rate };
+        let lossless = codec != Codec::Opus;
+        let lower = OPUS_STEPS.iter().filter(|rate| lossless || **rate < self.opus_bit_rate);
+        let lower = lower.filter(|_| codecs.contains(&Codec::Opus));
+        core::iter::once(best).chain(lower.map(|rate| Step { codec: Codec::Opus, bit_rate: *rate })).collect()
+    }
+
+    /// How packets of a step are made for a stream that is sent `lead` before it is heard. Short packets where latency
     /// is short, and where long ones would be many fragments.
     ///
     /// # Errors
     /// When the codec cannot do this rate, number of channels or bit rate.
-    pub fn format(&self, codec: Codec, lead: Nanos) -> Result<Format, unisono_codec::Error> {
-        let short = lead < Nanos::from_millis(150) || codec != Codec::Opus || self.opus_bit_rate > 256_000;
+    pub fn format(&self, step: Step, lead: Nanos) -> Result<Format, unisono_codec::Error> {
+        let short = lead < REDUNDANT_BELOW || step.codec != Codec::Opus || step.bit_rate > 256_000;
         let packet_frames = if short { self.rate.hertz() / 100 } else { self.rate.hertz() / 50 };
-        let step = Step { codec, bit_rate: self.opus_bit_rate };
         let encoder = unisono_codec::encoder(step, self.rate, self.channels, packet_frames)?;
         Ok(encoder.format().clone())
     }
@@ -61,6 +82,12 @@ impl Default for StreamSettings {
         }
     }
 }
+
+/// A decoder of any codec has warmed up by then (Opus takes 80 ms).
+const SWITCH_WARM_UP: Nanos = Nanos::from_millis(100);
+
+/// So much of the old rendition is sent beyond where the new one begins: it is faded into that.
+const SWITCH_OVERLAP: Nanos = Nanos::from_millis(40);
 
 /// One rendition, for whoever encodes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +133,18 @@ impl Rendition {
     }
 }
 
+/// A room that goes over from one rendition to another.
+#[derive(Clone, Copy, Debug)]
+struct Switch {
+    connection: ConnectionId,
+    room: RoomId,
+    from: StreamId,
+    /// The first packet of the old rendition that the room does not need any more.
+    until: FramePosition,
+    /// When the new one is heard for certain.
+    over_at: Timestamp<HubClock>,
+}
+
 /// Where a run of the stream came from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin {
@@ -122,6 +161,7 @@ pub(super) struct Stream {
     run: u32,
     origin: Origin,
     renditions: Vec<Rendition>,
+    switches: Vec<Switch>,
     /// Where the source ends, once that is known.
     end: Option<FramePosition>,
     /// When what plays has ended in every room.
@@ -137,6 +177,7 @@ impl Stream {
             run: 0,
             origin: Origin { position: FramePosition(0), source_frame: 0 },
             renditions: Vec::new(),
+            switches: Vec::new(),
             end: None,
             over_at: None,
         }
@@ -174,11 +215,11 @@ impl Stream {
         self.origin.position
     }
 
-    /// Adds a rendition; its first packet is the first that is still to be sent of what plays.
-    pub(super) fn add_rendition(&mut self, plan: RenditionPlan, now: Timestamp<HubClock>) {
+    /// Adds a rendition; its first packet is the first that is to be sent from an instant on.
+    pub(super) fn add_rendition(&mut self, plan: RenditionPlan, from: Timestamp<HubClock>) {
         let rate = self.timeline.rate();
         let reach = rate.frames_in(self.lead + Nanos::from_secs(2));
-        let heard = self.timeline.phase_at(now + self.lead).map_or(self.origin.position, Phase::frame);
+        let heard = self.timeline.phase_at(from + self.lead).map_or(self.origin.position, Phase::frame);
         let mut rendition =
             Rendition { plan, ring: RepairRing::new(reach), next: FramePosition(0), subscribers: BTreeSet::new() };
         rendition.next = rendition.align(heard.max(self.origin.position));
@@ -193,9 +234,73 @@ impl Stream {
 
     /// Takes rooms off the stream. A rendition that nobody plays is kept: somebody may come back to it.
     pub(super) fn unsubscribe(&mut self, leaves: impl Fn(ConnectionId, RoomId) -> bool) {
+        self.switches.retain(|switch| !leaves(switch.connection, switch.room));
         for rendition in &mut self.renditions {
             rendition.subscribers.retain(|(connection, room)| !leaves(*connection, *room));
         }
+    }
+
+    /// Has a room go over to a rendition that is ready from `from` on. Gives the position of the first packet that is to
+    /// be heard of it; those before only warm its decoder up. `None` when nothing plays that could go on.
+    pub(super) fn switch(
+        &mut self,
+        to: StreamId,
+        connection: ConnectionId,
+        room: RoomId,
+        from: Timestamp<HubClock>,
+    ) -> Option<FramePosition> {
+        let heard = self.timeline.phase_at(from + self.lead)?.frame();
+        let rate = self.timeline.rate();
+        let position = self.rendition(to)?.align(heard + rate.frames_in(SWITCH_WARM_UP));
+        let until = position + rate.frames_in(SWITCH_OVERLAP);
+        let over_at = self.timeline.instant_of(until)?.max(from) + SWITCH_OVERLAP;
+        let playing = self.renditions.iter().filter(|rendition| rendition.subscribers.contains(&(connection, room)));
+        let old = playing.map(|rendition| rendition.plan.stream).find(|stream| *stream != to)?;
+        self.switches.push(Switch { connection, room, from: old, until, over_at });
+        self.subscribe(to, connection, room);
+        Some(position)
+    }
+
+    /// Whether a room is going over to another rendition.
+    pub(super) fn is_switching(&self, connection: ConnectionId) -> bool {
+        self.switches.iter().any(|switch| switch.connection == connection)
+    }
+
+    /// Ends the switches that are over. Gives the rooms that have left a rendition by that.
+    pub(super) fn settle(&mut self, now: Timestamp<HubClock>) -> Vec<(ConnectionId, RoomId, StreamId)> {
+        let over = self.switches.extract_if(.., |switch| switch.over_at <= now);
+        let over: Vec<_> = over.map(|switch| (switch.connection, switch.room, switch.from)).collect();
+        for (connection, room, stream) in &over {
+            let old = self.renditions.iter_mut().find(|rendition| rendition.plan.stream == *stream);
+            if let Some(old) = old {
+                old.subscribers.remove(&(*connection, *room));
+            }
+        }
+        over
+    }
+
+    /// Removes the renditions that nobody plays while somebody plays another. Gives their names.
+    pub(super) fn prune(&mut self) -> Vec<StreamId> {
+        if self.renditions.iter().all(|rendition| rendition.subscribers.is_empty()) {
+            return Vec::new();
+        }
+        let unused = self.renditions.extract_if(.., |rendition| rendition.subscribers.is_empty());
+        unused.map(|rendition| rendition.plan.stream).collect()
+    }
+
+    /// The connections that a packet goes to, each once.
+    pub(super) fn receivers(&self, rendition: &Rendition, position: FramePosition) -> Vec<ConnectionId> {
+        let stream = rendition.plan.stream;
+        let is_through = |connection: &ConnectionId| {
+            let mut switches = self.switches.iter();
+            switches.any(|switch| switch.connection == *connection && switch.from == stream && switch.until <= position)
+        };
+        rendition.connections().into_iter().filter(|connection| !is_through(connection)).collect()
+    }
+
+    /// Whether each packet carries the one before it.
+    pub(super) fn is_redundant(&self) -> bool {
+        self.lead < REDUNDANT_BELOW
     }
 
     /// Sends packets earlier for a room whose output is slower than those that there were. What is heard stays as it is.
@@ -276,22 +381,29 @@ impl Stream {
         due
     }
 
-    /// Keeps a packet and gives the datagrams that carry it.
-    pub(super) fn keep(&mut self, stream: StreamId, position: FramePosition, payload: Bytes) -> Option<Packet> {
-        let redundant = self.lead < Nanos::from_millis(150);
+    /// Keeps a packet. Gives it, and the one before when that is to be sent along and has no room within it.
+    pub(super) fn keep(
+        &mut self,
+        stream: StreamId,
+        position: FramePosition,
+        payload: Bytes,
+    ) -> Option<(Packet, Option<Packet>)> {
+        let redundant = self.is_redundant();
         let rendition = self.renditions.iter_mut().find(|rendition| rendition.plan.stream == stream)?;
         let previous = rendition
             .ring
             .newest()
             .filter(|previous| redundant && previous.position() + rendition.plan.format.packet() == position);
         let packet = Packet::new(stream, position, payload, previous)?;
+        let previous = previous.filter(|_| !packet.carries_previous()).cloned();
         rendition.ring.push(packet.clone());
-        Some(packet)
+        Some((packet, previous))
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp<HubClock>> {
         let packets = self.renditions.iter().filter_map(|rendition| self.leaves_at(rendition));
-        packets.chain(self.over_at).min()
+        let switches = self.switches.iter().map(|switch| switch.over_at);
+        packets.chain(self.over_at).chain(switches).min()
     }
 
     /// When a rendition's next packet is to leave; `None` when nothing is to be sent.

@@ -86,7 +86,7 @@ impl Home {
 
     /// A message from a node.
     pub(crate) fn frame(&mut self, id: ConnectionId, frame: &Frame) {
-        self.house.handle_frame(id, frame);
+        self.house.handle_frame(self.now, id, frame);
         self.settle();
     }
 
@@ -194,7 +194,11 @@ impl Home {
                 Action::CloseStream(group) => self.done.push(Done::CloseStream(group)),
                 Action::Ended(group) => self.done.push(Done::Ended(group)),
                 Action::Changed => self.done.push(Done::Changed),
-                Action::Clock(..) | Action::Budget(..) | Action::Close(..) | Action::AddRendition(..) => {}
+                Action::Clock(..)
+                | Action::Budget(..)
+                | Action::Close(..)
+                | Action::AddRendition(..)
+                | Action::RemoveRendition(..) => {}
             }
         }
     }

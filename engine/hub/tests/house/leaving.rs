@@ -121,7 +121,7 @@ fn a_node_that_was_sent_away_while_it_was_judged_does_not_come_in() {
     let _ = home.told(id);
     home.house.handle_connected(id, room(1).node);
     let hello = Message::from(hello(1, offers(&["kitchen"], Nanos::ZERO)));
-    home.house.handle_frame(id, &hello.to_frame());
+    home.house.handle_frame(home.now, id, &hello.to_frame());
     let Some(Action::Judge(_, _, asked)) = home.house.poll_action() else { panic!("it is not judged") };
     home.configure(&Command::RemoveMember { peer: room(1).node });
     home.tell(|house, now| house.admit(now, id, asked, Vec::new()));

@@ -1,6 +1,7 @@
 //! The house without a simulator around it: a call, a look at what it wants done, in virtual time.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod adapting;
 mod groups;
 mod home;
 mod leaving;

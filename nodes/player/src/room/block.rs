@@ -38,10 +38,20 @@ impl Block {
         &self.samples[..self.len]
     }
 
+    /// As [`Self::samples`], to be changed.
+    pub(super) fn samples_mut(&mut self) -> &mut [f32] {
+        &mut self.samples[..self.len]
+    }
+
     /// Room for so many frames, to be filled.
     pub(super) fn resize(&mut self, frames: usize) -> &mut [f32] {
         self.len = (frames * CHANNELS).min(self.samples.len());
         &mut self.samples[..self.len]
+    }
+
+    /// Keeps so many frames at the start.
+    pub(super) fn truncate(&mut self, frames: usize) {
+        self.len = self.len.min(frames * CHANNELS);
     }
 
     /// Drops frames at the start: what a decoder puts out before its stream begins.

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tracing::{debug, warn};
 use unisono_codec::Decode as Decoder;
 use unisono_core::{
-    playout::{Decode, DecodeSchedule},
+    playout::{Decode, DecodeSchedule, Succession, Turn},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::Timeline,
     units::{FramePosition, SampleRate},
@@ -26,6 +26,7 @@ use super::{
     LEADS, RoomCommand, RoomStatus,
     audio::{AudioOrder, Orders},
     block::{CHANNELS, MAX_FRAMES, Sound},
+    splice::Splice,
 };
 
 /// With nothing to do the thread looks around so often.
@@ -34,14 +35,23 @@ const IDLE: Duration = Duration::from_millis(500);
 /// While all blocks are on their way to the converter, one comes back within this.
 const BLOCKED: Duration = Duration::from_millis(5);
 
-/// What is being played.
-struct Playing {
+/// One rendition's decoder.
+struct Rendition {
     stream: StreamId,
-    rate: SampleRate,
-    schedule: DecodeSchedule<Bytes>,
     decoder: Box<dyn Decoder>,
     frames: usize,
-    warm: Vec<f32>,
+    /// For sound that is not played as it is.
+    scratch: Vec<f32>,
+}
+
+/// What is being played.
+struct Playing {
+    rate: SampleRate,
+    succession: Succession<Bytes>,
+    rendition: Rendition,
+    /// What the room is going over to.
+    next: Option<Rendition>,
+    splice: Splice,
 }
 
 struct Thread {
@@ -69,6 +79,22 @@ pub(super) fn spawn(
     thread::Builder::new().name("decode".into()).spawn(move || thread.run(&commands))
 }
 
+impl Rendition {
+    /// Decodes a packet, or makes up its sound.
+    fn decode(&mut self, payload: Option<&Bytes>) {
+        let decoded = payload.is_some_and(|payload| match self.decoder.decode(payload, &mut self.scratch) {
+            Ok(()) => true,
+            Err(error) => {
+                debug!("a packet is damaged and made up: {error}");
+                false
+            }
+        });
+        if !decoded {
+            self.decoder.conceal(&mut self.scratch);
+        }
+    }
+}
+
 impl Thread {
     fn run(mut self, commands: &Receiver<RoomCommand>) {
         let mut wait = IDLE;
@@ -88,16 +114,23 @@ impl Thread {
 
     fn obey(&mut self, command: RoomCommand) {
         match command {
-            RoomCommand::Start { stream, format, timeline } => self.start(stream, format, timeline),
+            RoomCommand::Start { stream, format, timeline, continues } => {
+                self.start(stream, format, timeline, continues);
+            }
+            RoomCommand::Left(stream) => {
+                if let Some(playing) = &mut self.playing {
+                    playing.succession.leave(stream);
+                }
+            }
             RoomCommand::Timeline(stream, timeline) => {
-                if let Some(playing) = self.playing.as_mut().filter(|playing| playing.stream == stream) {
-                    playing.schedule.set_timeline(timeline);
+                if let Some(playing) = self.playing.as_mut().filter(|playing| playing.succession.plays(stream)) {
+                    playing.succession.set_timeline(stream, timeline);
                     self.orders.give(AudioOrder::Timeline(timeline));
                 }
             }
             RoomCommand::Packet(stream, position, payload) => {
-                if let Some(playing) = self.playing.as_mut().filter(|playing| playing.stream == stream) {
-                    playing.schedule.insert(position, payload);
+                if let Some(playing) = &mut self.playing {
+                    playing.succession.insert(stream, position, payload);
                 }
             }
             RoomCommand::Stop => self.stop(),
@@ -105,15 +138,18 @@ impl Thread {
             RoomCommand::Clock(mapping) => {
                 self.clock = Some(mapping);
                 if let Some(playing) = &mut self.playing {
-                    playing.schedule.set_clock(mapping);
+                    playing.succession.set_clock(mapping);
                 }
                 self.orders.give(AudioOrder::Clock(mapping));
             }
         }
     }
 
-    fn start(&mut self, stream: StreamId, format: Format, timeline: Timeline) {
-        self.stop();
+    fn start(&mut self, stream: StreamId, format: Format, timeline: Timeline, continues: Option<FramePosition>) {
+        let continues = continues.filter(|_| self.playing.is_some());
+        if continues.is_none() {
+            self.stop();
+        }
         let frames = usize::try_from(format.packet_frames).unwrap_or(usize::MAX);
         if usize::from(format.channels) != CHANNELS || frames > MAX_FRAMES {
             warn!("a stream of {} channels in packets of {frames} frames cannot be played", format.channels);
@@ -130,15 +166,22 @@ impl Thread {
         if let Some(clock) = self.clock {
             schedule.set_clock(clock);
         }
+        let rendition = Rendition { stream, decoder, frames, scratch: vec![0.0; frames * CHANNELS] };
+        if let (Some(playing), Some(position)) = (&mut self.playing, continues) {
+            playing.succession.go_over(stream, schedule, position);
+            playing.next = Some(rendition);
+            return;
+        }
         self.generation = self.generation.wrapping_add(1);
-        self.playing = Some(Playing { stream, rate, schedule, decoder, frames, warm: vec![0.0; frames * CHANNELS] });
+        let succession = Succession::new(stream, schedule);
+        self.playing = Some(Playing { rate, succession, rendition, next: None, splice: Splice::default() });
         self.orders.give(AudioOrder::Start { generation: self.generation, timeline });
     }
 
     fn stop(&mut self) {
         if let Some(playing) = self.playing.take() {
-            self.concealed += playing.schedule.concealed();
-            self.late += playing.schedule.late();
+            self.concealed += playing.succession.concealed();
+            self.late += playing.succession.late();
             self.orders.give(AudioOrder::Stop);
         }
     }
@@ -151,18 +194,24 @@ impl Thread {
                 return BLOCKED;
             }
             let now: Timestamp<NodeClock> = clock::now();
-            let (payload, run, output) = match playing.schedule.poll(now) {
+            let Turn { stream, decode, until, .. } = playing.succession.poll(now);
+            let goes_over = playing.rendition.stream != stream;
+            if goes_over && let Some(next) = playing.next.take_if(|next| next.stream == stream) {
+                playing.rendition = next;
+            }
+            let rendition = &mut playing.rendition;
+            let (payload, run, output) = match decode {
                 Decode::Wait(until) => {
                     let left = until.map_or(IDLE, |until| (until - now).to_duration());
                     return left.clamp(Duration::from_millis(1), IDLE);
                 }
                 Decode::Skip => continue,
                 Decode::Reset => {
-                    playing.decoder.reset();
+                    rendition.decoder.reset();
                     continue;
                 }
                 Decode::Warm(payload) => {
-                    if let Err(error) = playing.decoder.decode(&payload, &mut playing.warm) {
+                    if let Err(error) = rendition.decoder.decode(&payload, &mut rendition.scratch) {
                         debug!("a packet for warming up is damaged: {error}");
                     }
                     continue;
@@ -170,32 +219,33 @@ impl Thread {
                 Decode::Packet { payload, run, output } => (Some(payload), run, output),
                 Decode::Conceal { run, output } => (None, run, output),
             };
-            let Some(mut block) = self.sound.take_empty() else { return BLOCKED };
-            let samples = block.resize(playing.frames);
-            let decoded = payload.is_some_and(|payload| match playing.decoder.decode(&payload, samples) {
-                Ok(()) => true,
-                Err(error) => {
-                    debug!("a packet is damaged and made up: {error}");
-                    false
-                }
-            });
-            if !decoded {
-                playing.decoder.conceal(samples);
+            if until.is_some_and(|until| until <= output) {
+                rendition.decode(payload.as_ref());
+                playing.splice.cut(output, &rendition.scratch, output);
+                continue;
             }
+            let Some(mut block) = self.sound.take_empty() else { return BLOCKED };
+            rendition.decode(payload.as_ref());
+            block.resize(rendition.frames).copy_from_slice(&rendition.scratch);
             // What a decoder puts out before position 0 is its own delay.
             let before = usize::try_from(-output).unwrap_or(0);
             block.skip(before);
             block.start = FramePosition(u64::try_from(output).unwrap_or(0));
             block.run = run;
             block.generation = self.generation;
+            playing.splice.join(output.max(0), block.samples_mut());
+            if let Some(until) = until {
+                let played = playing.splice.cut(output.max(0), block.samples(), until);
+                block.truncate(played);
+            }
             self.sound.send(block);
         }
     }
 
     fn publish(&self) {
         let (buffered, concealed, late) = self.playing.as_ref().map_or((Nanos::ZERO, 0, 0), |playing| {
-            let buffered = playing.rate.duration_of(playing.schedule.buffered());
-            (buffered, playing.schedule.concealed(), playing.schedule.late())
+            let buffered = playing.rate.duration_of(playing.succession.buffered());
+            (buffered, playing.succession.concealed(), playing.succession.late())
         });
         self.status.publish_decoder(buffered, self.concealed + concealed, self.late + late);
     }

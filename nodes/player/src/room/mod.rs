@@ -16,6 +16,7 @@ mod decoder;
 #[cfg(test)]
 mod no_allocation;
 mod renderer;
+mod splice;
 mod status;
 
 use std::{
@@ -49,7 +50,7 @@ const QUEUE: usize = 256;
 /// What the session tells a room.
 #[derive(Clone, Debug)]
 pub enum RoomCommand {
-    /// Play this rendition; what played before ends with a fade.
+    /// Play this rendition; what played before ends with a fade, unless this one continues it.
     Start {
         /// The rendition.
         stream: StreamId,
@@ -57,7 +58,11 @@ pub enum RoomCommand {
         format: Format,
         /// What its positions mean.
         timeline: Timeline,
+        /// It goes on with the sound of what the room plays, from this packet on; nothing ends.
+        continues: Option<FramePosition>,
     },
+    /// Nothing more comes of a rendition that another continues.
+    Left(StreamId),
     /// The positions have a new meaning.
     Timeline(StreamId, Timeline),
     /// A packet.

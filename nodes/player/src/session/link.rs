@@ -57,8 +57,8 @@ struct Link<'a> {
     hub: PeerId,
     control: ControlSender,
     clock: Option<ClockChannel<NodeClock>>,
-    /// What each room plays, by its index.
-    streams: Vec<Option<StreamId>>,
+    /// What each room plays, by its index; while it goes over to another rendition, both, the newer one last.
+    streams: Vec<Vec<StreamId>>,
     playable: bool,
 }
 
@@ -81,7 +81,7 @@ impl Node {
             Ok(Err(error)) => return error.into(),
             Err(_) => return Ended::Closed(Closed::Silent),
         };
-        let streams = vec![None; self.rooms.len()];
+        let streams = vec![Vec::new(); self.rooms.len()];
         let mut link = Link { connection, hub: connection.peer(), control, clock: None, streams, playable: false };
         let (mut looks, mut reported, mut told) = (interval(LOOK_INTERVAL), Instant::now(), Vec::new());
         let greeted = Instant::now();
@@ -141,12 +141,19 @@ impl Node {
                 }
                 NodeAction::Welcomed(welcome) => self.welcomed(&welcome, link)?,
                 NodeAction::Members(members) => self.check(&members, link.hub)?,
-                NodeAction::Start { room, stream, format, timeline } => {
-                    debug!("room {} plays stream {} as {}", room.0, stream.0, format.codec);
+                NodeAction::Start { room, stream, format, timeline, continues } => {
+                    debug!("room {} plays stream {} as {} {}", room.0, stream.0, format.codec, format.bit_rate);
                     if let Some(plays) = link.streams.get_mut(usize::from(room.0)) {
-                        *plays = Some(stream);
+                        plays.retain(|_| continues.is_some());
+                        plays.push(stream);
                     }
-                    self.tell(room, RoomCommand::Start { stream, format, timeline });
+                    self.tell(room, RoomCommand::Start { stream, format, timeline, continues });
+                }
+                NodeAction::Left { room, stream } => {
+                    if let Some(plays) = link.streams.get_mut(usize::from(room.0)) {
+                        plays.retain(|known| *known != stream);
+                    }
+                    self.tell(room, RoomCommand::Left(stream));
                 }
                 NodeAction::Timeline { stream, timeline } => {
                     for room in link.rooms_of(stream) {
@@ -160,7 +167,7 @@ impl Node {
                 }
                 NodeAction::Stop { room } => {
                     if let Some(plays) = link.streams.get_mut(usize::from(room.0)) {
-                        *plays = None;
+                        plays.clear();
                     }
                     self.tell(room, RoomCommand::Stop);
                 }
@@ -233,7 +240,8 @@ impl Node {
         let estimate = session.estimate(clock::now());
         let rooms = self.rooms.iter().zip(&link.streams).zip(0..);
         rooms
-            .map(|(((_, room), stream), index)| {
+            .map(|(((_, room), streams), index)| {
+                let stream = streams.last().copied();
                 let status = room.status();
                 let output = status.output();
                 let playing = status.is_playing();
@@ -249,7 +257,7 @@ impl Node {
                 RoomReport {
                     room: RoomIndex(index),
                     state,
-                    stream: *stream,
+                    stream,
                     output: output.text,
                     sync_error: status.sync_error(),
                     evidence,
@@ -278,7 +286,7 @@ impl Node {
 
 impl Link<'_> {
     fn rooms_of(&self, stream: StreamId) -> Vec<RoomIndex> {
-        let rooms = self.streams.iter().zip(0..).filter(|(plays, _)| **plays == Some(stream));
+        let rooms = self.streams.iter().zip(0..).filter(|(plays, _)| plays.contains(&stream));
         rooms.map(|(_, index)| RoomIndex(index)).collect()
     }
 }

@@ -71,6 +71,8 @@ pub struct DecodeSchedule<T> {
     cursor: Option<(u32, u64)>,
     /// Packets before this one only warm the decoder up.
     audible_from: u64,
+    /// Nothing before this packet is heard, whatever the time is.
+    not_before: u64,
     needs_reset: bool,
     missing_in_a_row: u64,
     concealed: u64,
@@ -92,12 +94,18 @@ impl<T> DecodeSchedule<T> {
             packets: BTreeMap::new(),
             cursor: None,
             audible_from: 0,
+            not_before: 0,
             needs_reset: true,
             missing_in_a_row: 0,
             concealed: 0,
             silent: 0,
             late: 0,
         }
+    }
+
+    /// The position of the first frame that the next packet's decoder puts out; `None` before anything is to be heard.
+    pub fn next_output(&self) -> Option<i64> {
+        self.cursor.map(|(_, next)| self.output_of(next))
     }
 
     /// How the packets are coded.
@@ -108,6 +116,11 @@ impl<T> DecodeSchedule<T> {
     /// Takes the mapping to the hub's clock as it is known now.
     pub fn set_clock(&mut self, clock: Mapping<NodeClock, HubClock>) {
         self.clock = Some(clock);
+    }
+
+    /// Has nothing heard before the packet at a position: it goes on with the sound of another rendition.
+    pub fn set_not_before(&mut self, position: FramePosition) {
+        self.not_before = position.0 / self.frames();
     }
 
     /// Takes a new timeline.
@@ -252,7 +265,7 @@ impl<T> DecodeSchedule<T> {
         // The resampler looks half its length back; a packet more gives it that.
         let audible = (from.0 + u64::from(self.format.lookahead)).saturating_sub(64) / self.frames();
         let start = segment.anchor.play.map_or(0, |play| play.position.0 / self.frames());
-        self.audible_from = audible.max(start);
+        self.audible_from = audible.max(start).max(self.not_before);
         let first = self.audible_from.saturating_sub(self.warm_up);
         // Packets of the past can only be of use while they warm the decoder up.
         self.packets = self.packets.split_off(&first);

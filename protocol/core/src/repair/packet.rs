@@ -49,6 +49,11 @@ impl Packet {
         self.header.position
     }
 
+    /// Whether the packet before rides along.
+    pub const fn carries_previous(&self) -> bool {
+        self.header.previous_len > 0
+    }
+
     /// The datagrams as they are sent the first time.
     pub fn datagrams(&self) -> &[Bytes] {
         &self.datagrams
@@ -95,6 +100,7 @@ mod tests {
         let next = Packet::new(StreamId(1), FramePosition(480), Bytes::from_static(b"two"), Some(&small)).unwrap();
         let (header, payload) = MediaHeader::parse(&next.datagrams()[0]).unwrap();
         assert_eq!((header.previous_len, payload), (3, &b"onetwo"[..]));
+        assert!(next.carries_previous() && !small.carries_previous());
         let large = Packet::new(StreamId(1), FramePosition(960), vec![1; MAX_PAYLOAD].into(), Some(&next)).unwrap();
         assert_eq!(MediaHeader::parse(&large.datagrams()[0]).unwrap().0.previous_len, 0);
     }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, ops};
 
 use bytes::{Bytes, BytesMut};
 
+use super::gaps::Gaps;
 use crate::{
     time::{Nanos, NodeClock, Timestamp},
     units::FramePosition,
@@ -14,14 +15,12 @@ use crate::{
     },
 };
 
-/// A packet may be overtaken by so much before it counts as missing: half a packet, and what Wi-Fi reorders.
-const REORDER_ALLOWANCE: Nanos = Nanos::from_millis(10);
+/// A packet may be overtaken by so much before it counts as missing. A Wi-Fi hop keeps the order of a flow; where
+/// something does not, it costs a request that was not needed.
+const REORDER_ALLOWANCE: Nanos = Nanos::from_millis(2);
 
-/// A request is repeated no sooner than this: most answers are back by then.
-const MIN_REPEAT: Nanos = Nanos::from_millis(30);
-
-/// When less than this is left, a request is not worth sending: the answer must still travel and be decoded.
-const LAST_CHANCE: Nanos = Nanos::from_millis(5);
+/// How much longer than one and a half usual round trips an answer takes: both ends wake up, and other stations send.
+const ANSWER_ALLOWANCE: Nanos = Nanos::from_millis(4);
 
 /// Packets remembered behind the newest, 10 s at 10 ms.
 const WINDOW: u64 = 1_024;
@@ -78,12 +77,6 @@ pub struct Arrived {
 }
 
 #[derive(Debug)]
-struct Gap {
-    ask_at: Timestamp<NodeClock>,
-    asked: bool,
-}
-
-#[derive(Debug)]
 struct Assembly {
     fragments: Vec<Option<Bytes>>,
 }
@@ -99,7 +92,7 @@ pub struct Receiver {
     newest: Option<u64>,
     /// Bit `n % WINDOW` tells whether that packet of the window arrived.
     whole: Box<[u64; (WINDOW / 64) as usize]>,
-    gaps: BTreeMap<u64, Gap>,
+    gaps: Gaps,
     assemblies: BTreeMap<u64, Assembly>,
     counts: ReceiverCounts,
 }
@@ -115,7 +108,7 @@ impl Receiver {
             floor,
             newest: floor.checked_sub(1),
             whole: Box::new([0; (WINDOW / 64) as usize]),
-            gaps: BTreeMap::new(),
+            gaps: Gaps::default(),
             assemblies: BTreeMap::new(),
             counts: ReceiverCounts::default(),
         }
@@ -123,6 +116,7 @@ impl Receiver {
 
     /// Takes a datagram of this stream. Gives the packets that it completed, the earlier one first.
     pub fn handle(&mut self, now: Timestamp<NodeClock>, header: &MediaHeader, payload: &Bytes) -> Vec<Arrived> {
+        self.hear(now);
         let packet = header.position.0 / self.packet_frames;
         if !header.position.0.is_multiple_of(self.packet_frames) || self.is_old(packet) {
             return Vec::new();
@@ -149,24 +143,33 @@ impl Receiver {
         arrived
     }
 
+    /// Tells that something has come from the hub, if only a clock packet: requests get through again.
+    pub fn hear(&mut self, now: Timestamp<NodeClock>) {
+        self.gaps.hear(now);
+    }
+
+    /// The first position of which nothing has been noticed yet; `None` before the first packet.
+    pub fn next(&self) -> Option<FramePosition> {
+        self.newest.map(|newest| FramePosition((newest + 1).saturating_mul(self.packet_frames)))
+    }
+
     /// Tells that everything up to a position should have come by now: what is not there is missing, even when nothing
     /// came after it.
     pub fn expect(&mut self, now: Timestamp<NodeClock>, position: FramePosition) {
         let packet = position.0 / self.packet_frames;
-        let Some(first) = self.newest.map_or(Some(0), |newest| newest.checked_add(1)) else { return };
-        if packet < first {
+        if self.newest.is_some_and(|newest| packet < newest) {
             return;
         }
         self.expect_up_to(packet, now);
-        if !self.is_whole(packet) {
-            self.miss(packet, now);
+        if !self.is_whole(packet) && packet >= self.floor {
+            self.gaps.miss(packet, now);
         }
     }
 
     /// Forgets gaps before a position: what plays has jumped over them.
     pub fn forget_before(&mut self, position: FramePosition) {
         let packet = position.0 / self.packet_frames;
-        self.gaps = self.gaps.split_off(&packet);
+        self.gaps.forget_before(packet);
         self.assemblies = self.assemblies.split_off(&packet);
         self.floor = self.floor.max(packet);
         if let Some(before) = packet.checked_sub(1).filter(|before| self.newest.is_none_or(|newest| newest < *before)) {
@@ -182,33 +185,24 @@ impl Receiver {
         deadline: impl Fn(FramePosition) -> Option<Timestamp<NodeClock>>,
     ) -> Option<Nack> {
         let frames = self.packet_frames;
-        let use_until = |packet: u64| deadline(FramePosition(packet * frames)).unwrap_or(now);
-        let mut never_asked = 0;
-        self.gaps.retain(|packet, gap| {
-            let useful = use_until(*packet) - now > LAST_CHANCE;
-            never_asked += u64::from(!useful && !gap.asked);
-            useful
-        });
-        self.counts.lost += never_asked;
-        let repeat = (rtt + rtt / 2).max(MIN_REPEAT);
-        let mut missing = Vec::new();
-        for (packet, gap) in self.gaps.iter_mut().filter(|(_, gap)| gap.ask_at <= now).take(MAX_ENTRIES) {
-            self.counts.lost += u64::from(!gap.asked);
-            gap.ask_at = now + repeat;
-            gap.asked = true;
-            let fragments = self.assemblies.get(packet).map_or(u32::MAX, Assembly::missing);
-            missing.push(Missing { position: FramePosition(packet * frames), fragments });
-        }
-        if missing.is_empty() {
+        let left =
+            |packet: u64| deadline(FramePosition(packet * frames)).map_or(Nanos::ZERO, |deadline| deadline - now);
+        let due = self.gaps.take_due(now, rtt + rtt / 2 + ANSWER_ALLOWANCE, MAX_ENTRIES, left);
+        self.counts.lost += due.lost;
+        if due.packets.is_empty() {
             return None;
         }
         self.counts.requests += 1;
-        Some(Nack { stream: self.stream, missing })
+        let missing = due.packets.iter().map(|packet| Missing {
+            position: FramePosition(packet * frames),
+            fragments: self.assemblies.get(packet).map_or(u32::MAX, Assembly::missing),
+        });
+        Some(Nack { stream: self.stream, missing: missing.collect() })
     }
 
     /// When [`Self::poll_nack`] is to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp<NodeClock>> {
-        self.gaps.values().map(|gap| gap.ask_at).min()
+        self.gaps.poll_timeout()
     }
 
     /// What was counted so far.
@@ -224,9 +218,7 @@ impl Receiver {
         self.whole[word] |= bit;
         self.assemblies.remove(&packet);
         self.counts.received += 1;
-        if self.gaps.remove(&packet).is_some_and(|gap| gap.asked) {
-            self.counts.repaired += 1;
-        }
+        self.counts.repaired += u64::from(self.gaps.fill(packet));
         Some(Arrived { position: FramePosition(packet * self.packet_frames), payload })
     }
 
@@ -291,8 +283,7 @@ impl Receiver {
         if packet < self.floor {
             return;
         }
-        let ask_at = now + REORDER_ALLOWANCE;
-        self.gaps.entry(packet).or_insert(Gap { ask_at, asked: false });
+        self.gaps.miss(packet, now + REORDER_ALLOWANCE);
     }
 
     fn is_whole(&self, packet: u64) -> bool {

@@ -1,5 +1,6 @@
 //! A hub, as its node sees it.
 
+use core::ops::Add;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use crate::{
     clock::{Estimate, Estimator, Follower, SendToken},
     leadership::{Judge, Verdict},
-    repair::{Receiver, ReceiverCounts},
+    repair::{Punctuality, Receiver, ReceiverCounts},
     time::{Nanos, NodeClock, Timestamp},
     timeline::{Phase, Timeline},
     units::{FramePosition, Gain},
@@ -24,11 +25,14 @@ use crate::{
     },
 };
 
-/// While a stream plays, gaps are looked for so often.
-const REPAIR_INTERVAL: Nanos = Nanos::from_millis(5);
+/// While nothing says when the next packet is to come, gaps are looked for so often.
+const REPAIR_INTERVAL: Nanos = Nanos::from_millis(20);
 
-/// A packet is expected so long after the hub should have sent it, beside half a round trip.
-const ARRIVAL_SLACK: Nanos = Nanos::from_millis(25);
+/// No frame is longer: a hundredth of the shortest packet.
+const ONE_FRAME: Nanos = Nanos::from_micros(100);
+
+/// Gaps are not looked for again sooner.
+const SHORTEST_WAIT: Nanos = Nanos::from_millis(1);
 
 /// Sound is not played by an estimate worse than this: it would have to jump later.
 const LOCK_LIMIT: Nanos = Nanos::from_micros(500);
@@ -76,6 +80,15 @@ pub enum NodeAction {
         format: Format,
         /// What its positions mean.
         timeline: Timeline,
+        /// It goes on with the sound of what the room plays: the first packet to be heard of it. Nothing ends then.
+        continues: Option<FramePosition>,
+    },
+    /// A room has gone over from a stream to the one that continues it: no more packets of it come.
+    Left {
+        /// The room.
+        room: RoomIndex,
+        /// The stream that is over.
+        stream: StreamId,
     },
     /// The positions of a stream have a new meaning.
     Timeline {
@@ -123,6 +136,7 @@ enum State {
 #[derive(Debug)]
 struct Stream {
     receiver: Receiver,
+    punctuality: Punctuality,
     timeline: Timeline,
     lead: Nanos,
     lookahead: i64,
@@ -130,6 +144,14 @@ struct Stream {
     aligned: bool,
     /// The rooms that play it, and what it had counted when each began to.
     rooms: BTreeMap<RoomIndex, ReceiverCounts>,
+}
+
+impl Stream {
+    /// When a packet was or is to leave the hub, and half a round trip later; in the node's time.
+    fn leaves_at(&self, position: FramePosition, estimate: &Estimate) -> Option<Timestamp<NodeClock>> {
+        let heard = self.timeline.instant_of(position)?;
+        Some(estimate.mapping.backward(heard - self.lead) + estimate.usual_rtt / 2)
+    }
 }
 
 /// The node's side of one connection.
@@ -143,6 +165,8 @@ pub struct NodeSession {
     learned: Option<Estimator>,
     seed: u64,
     streams: BTreeMap<StreamId, Stream>,
+    /// What each room plays; while it goes over to another rendition, that one.
+    plays: BTreeMap<RoomIndex, StreamId>,
     /// How long before it is heard a packet is of use, for each room.
     give_up: Nanos,
     next_repair: Option<Timestamp<NodeClock>>,
@@ -174,6 +198,7 @@ impl NodeSession {
             learned: Some(learned),
             seed,
             streams: BTreeMap::new(),
+            plays: BTreeMap::new(),
             give_up,
             next_repair: None,
             ended: BTreeMap::new(),
@@ -223,16 +248,25 @@ impl NodeSession {
             self.bad_datagrams += 1;
             return;
         };
+        let estimate = self.estimate(now);
         let Some(stream) = self.streams.get_mut(&header.stream) else { return };
+        if !header.repair
+            && let Some(left) = estimate.as_ref().and_then(|estimate| stream.leaves_at(header.position, estimate))
+        {
+            stream.punctuality.observe(now - left);
+        }
         for arrived in stream.receiver.handle(now, &header, &payload) {
             let (position, payload) = (arrived.position, arrived.payload);
             self.actions.push_back(NodeAction::Packet { stream: header.stream, position, payload });
         }
+        let ask_at = stream.receiver.poll_timeout();
+        self.next_repair = self.next_repair.into_iter().chain(ask_at).min();
     }
 
     /// Takes a clock report whose tag was checked, with the instant of its arrival.
     pub fn handle_clock(&mut self, report: &ClockPacket, received: Timestamp<NodeClock>) {
         let Some(clock) = &mut self.clock else { return };
+        self.streams.values_mut().for_each(|stream| stream.receiver.hear(received));
         if clock.handle_report(report, received)
             && let Some(estimate) = clock.estimate(received)
         {
@@ -343,25 +377,43 @@ impl NodeSession {
         if start.anchors.iter().any(|anchor| anchor.validate().is_err()) {
             return self.close(RefuseReason::Protocol, "the hub started a stream with an impossible anchor".into());
         }
-        self.leave(start.room);
+        let continues = start.continues.0.filter(|_| self.may_continue(&start));
+        if continues.is_none() {
+            self.leave(start.room);
+        }
         let mut timeline = Timeline::new(rate);
         start.anchors.iter().for_each(|anchor| timeline.insert(*anchor));
-        let from = self.wanted_from(now, &timeline, &start.format);
+        // What comes before the first packet to be heard is of use, and not worth asking for.
+        let from = continues.unwrap_or_else(|| self.wanted_from(now, &timeline, &start.format));
         if let Some(stream) = self.streams.get_mut(&start.stream) {
             stream.rooms.insert(start.room, stream.receiver.counts());
             timeline = stream.timeline;
         } else if self.streams.len() < MAX_STREAMS {
             let receiver = Receiver::new(start.stream, start.format.packet_frames, from);
+            let punctuality = Punctuality::new();
             let lead = start.lead.clamp(Nanos::ZERO, Nanos::from_secs(10));
             let lookahead = i64::from(start.format.lookahead);
-            let (rooms, aligned) = (BTreeMap::from([(start.room, ReceiverCounts::default())]), false);
-            self.streams.insert(start.stream, Stream { receiver, timeline, lead, lookahead, aligned, rooms });
+            let rooms = BTreeMap::from([(start.room, ReceiverCounts::default())]);
+            let aligned = continues.is_some();
+            let stream = Stream { receiver, punctuality, timeline, lead, lookahead, aligned, rooms };
+            self.streams.insert(start.stream, stream);
         } else {
             return;
         }
         self.next_repair = Some(now + REPAIR_INTERVAL);
         let (room, stream, format) = (start.room, start.stream, start.format);
-        self.actions.push_back(NodeAction::Start { room, stream, format, timeline });
+        self.plays.insert(room, stream);
+        self.actions.push_back(NodeAction::Start { room, stream, format, timeline, continues });
+    }
+
+    /// Whether a stream can go on with what its room plays: it plays one, at the same rate, and is not going over to
+    /// another already.
+    fn may_continue(&self, start: &StreamStart) -> bool {
+        let mut playing = self.streams.iter().filter(|(_, stream)| stream.rooms.contains_key(&start.room));
+        match (playing.next(), playing.next()) {
+            (Some((id, old)), None) => *id != start.stream && old.timeline.rate().hertz() == start.format.rate,
+            _ => false,
+        }
     }
 
     fn anchors(&mut self, now: Timestamp<NodeClock>, anchors: &Anchors) {
@@ -385,22 +437,34 @@ impl NodeSession {
     }
 
     fn stop(&mut self, stop: &StreamStop) {
-        let plays = self.streams.get(&stop.stream).is_some_and(|stream| stream.rooms.contains_key(&stop.room));
-        if plays {
-            self.leave(stop.room);
-            self.actions.push_back(NodeAction::Stop { room: stop.room });
+        let (room, stream) = (stop.room, stop.stream);
+        let plays = self.streams.get(&stream).is_some_and(|stream| stream.rooms.contains_key(&room));
+        if plays && self.plays.get(&room).is_some_and(|current| *current != stream) {
+            self.leave_stream(room, stream);
+            self.actions.push_back(NodeAction::Left { room, stream });
+        } else if plays {
+            self.leave(room);
+            self.actions.push_back(NodeAction::Stop { room });
         }
     }
 
-    /// Takes a room off whatever it plays; a stream that no room plays is closed.
+    /// Takes a room off whatever it plays.
     fn leave(&mut self, room: RoomIndex) {
-        for stream in self.streams.values_mut() {
-            if let Some(before) = stream.rooms.remove(&room) {
-                let ended = self.ended.entry(room).or_default();
-                *ended = *ended + stream.receiver.counts().since(before);
-            }
+        self.plays.remove(&room);
+        let streams: Vec<StreamId> = self.streams.keys().copied().collect();
+        streams.into_iter().for_each(|stream| self.leave_stream(room, stream));
+    }
+
+    /// Takes a room off a stream; one that no room plays is closed.
+    fn leave_stream(&mut self, room: RoomIndex, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if let Some(before) = stream.rooms.remove(&room) {
+            let ended = self.ended.entry(room).or_default();
+            *ended = *ended + stream.receiver.counts().since(before);
         }
-        self.streams.retain(|_, stream| !stream.rooms.is_empty());
+        if stream.rooms.is_empty() {
+            self.streams.remove(&id);
+        }
     }
 
     /// The first position whose sound can still be in time.
@@ -425,7 +489,7 @@ impl NodeSession {
                 }
             }
             // Heard one lead from now is what the hub sends now.
-            let sent = clock.forward(now - rtt / 2 - ARRIVAL_SLACK) + stream.lead;
+            let sent = clock.forward(now - rtt / 2 - stream.punctuality.allowance()) + stream.lead;
             if let Some(phase) = timeline.phase_at(sent) {
                 stream.receiver.expect(now, phase.frame());
             }
@@ -438,13 +502,18 @@ impl NodeSession {
             if let Some(nack) = stream.receiver.poll_nack(now, rtt, deadline) {
                 self.actions.push_back(NodeAction::Datagram(nack.encode().into()));
             }
+            let next = stream.receiver.next().and_then(|position| stream.leaves_at(position, &estimate));
+            // A little later than that: positions are whole frames.
+            let overdue = next.map(|at| at + stream.punctuality.allowance() + ONE_FRAME).filter(|at| *at > now);
+            let wake = stream.receiver.poll_timeout().into_iter().chain(overdue).map(|at| at.max(now + SHORTEST_WAIT));
+            self.next_repair = self.next_repair.into_iter().chain(wake).min();
         }
     }
 
     fn counts_of(&self, room: RoomIndex) -> ReceiverCounts {
-        let playing = self.streams.values().find_map(|stream| Some((stream, *stream.rooms.get(&room)?)));
+        let playing = self.streams.values().filter_map(|stream| Some((stream, *stream.rooms.get(&room)?)));
         let now = playing.map(|(stream, before)| stream.receiver.counts().since(before));
-        self.ended.get(&room).copied().unwrap_or_default() + now.unwrap_or_default()
+        now.fold(self.ended.get(&room).copied().unwrap_or_default(), ReceiverCounts::add)
     }
 
     fn has_room(&self, room: RoomIndex) -> bool {
@@ -459,6 +528,7 @@ impl NodeSession {
     fn end(&mut self, refuse: Refuse) {
         self.state = State::Closed;
         self.streams.clear();
+        self.plays.clear();
         self.next_repair = None;
         self.learned = self.clock.take().map(Follower::into_estimator).or(self.learned.take());
         self.actions.push_back(NodeAction::Close(refuse));

@@ -10,7 +10,7 @@ mod stream;
 
 pub use greeting::{Hello, Members, Refuse, RefuseReason, Room, Rooms, Welcome};
 pub use report::{ClockReport, Evidence, Report, RoomReport, RoomState};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 pub use stream::{Anchors, Codec, Format, Outranked, SetGain, StreamStart, StreamStop};
 
 use super::{Error, frame::Frame};
@@ -47,6 +47,23 @@ macro_rules! open_enum {
     };
 }
 pub(crate) use open_enum;
+
+/// A field that was appended in a minor version: a body that ends before it has the default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Trailing<T>(pub T);
+
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Trailing<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(T::deserialize(deserializer).unwrap_or_default()))
+    }
+}
+
+impl<T> From<T> for Trailing<T> {
+    fn from(value: T) -> Self {
+        Self(value)
+    }
+}
 
 /// Defines [`Message`] and its numbers.
 macro_rules! messages {

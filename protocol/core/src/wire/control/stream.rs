@@ -4,12 +4,12 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::open_enum;
+use super::{Trailing, open_enum};
 use crate::{
     leadership::Term,
     time::Nanos,
     timeline::Anchor,
-    units::{FrameCount, Gain, SampleRate},
+    units::{FrameCount, FramePosition, Gain, SampleRate},
     wire::{
         Error,
         ids::{RoomIndex, StreamId},
@@ -108,6 +108,10 @@ pub struct StreamStart {
     /// How long before it is heard the hub sends a packet. What has not come by then is missing, even when nothing
     /// came after it.
     pub lead: Nanos,
+    /// The stream is another rendition of what the room plays: its positions mean the same, and the room goes over to it
+    /// without a gap. This packet is the first that is to be heard; those before it warm the decoder up. The hub ends the
+    /// old stream with a [`StreamStop`] once that is done. Since 1.1; an older node ends what it plays with a fade.
+    pub continues: Trailing<Option<FramePosition>>,
 }
 
 /// From a hub: what the positions of a stream mean from some instant on.
