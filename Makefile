@@ -1,9 +1,12 @@
 # make play [FILE=path]   hear it: one hub and three rooms on this machine
 # make test               check it: formatting, lints, every test
 # make proof              check it for real: processes, files, converters, clocks that run apart
+# make bench              how long the parts take that run often
+# make instructions       what a packet costs in instructions, which repeat
+# make scale              how many rooms a hub on one core serves; takes two cores for some minutes
 # make install [PREFIX=]  put the programs into PREFIX/bin (/usr/local/bin)
 
-.PHONY: play test proof install packages
+.PHONY: play test proof bench instructions scale install packages
 
 PREFIX ?= /usr/local
 
@@ -25,6 +28,18 @@ proof: packages
 	@.ci/packages lame
 	cargo build --release --locked
 	target/release/prove target/proof
+
+bench: packages
+	cargo bench --locked -p unisono-benches
+
+instructions: packages
+	@.ci/packages valgrind
+	cargo build --release --locked -p unisono-benches
+	target/release/instructions
+
+scale: packages
+	cargo build --release --locked
+	target/release/scale
 
 install: packages
 	cargo build --release --locked

@@ -24,6 +24,15 @@ struct Arguments {
     /// How long a packet may be on its way or be asked for again, 60 to 5000 milliseconds
     #[arg(long, value_name = "MS", default_value_t = 300, value_parser = clap::value_parser!(i64).range(60..=5_000))]
     margin_ms: i64,
+    /// For how many hours, instead of SECONDS, up to 48
+    #[arg(long, value_name = "HOURS", value_parser = hours)]
+    hours: Option<f64>,
+    /// The shortest way jumps by up to 150 µs every 4 to 20 s, as where Wi-Fi changes its rate
+    #[arg(long)]
+    jumping_floors: bool,
+    /// Every crystal swings so far up and down within an hour
+    #[arg(long, value_name = "PPM", default_value = "0", value_parser = swing)]
+    swing_ppm: f64,
 }
 
 fn link(text: &str) -> Result<LinkProfile, String> {
@@ -38,6 +47,16 @@ fn link(text: &str) -> Result<LinkProfile, String> {
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().map_err(|_| "it is not a number".to_owned())?;
     if (5.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("it is not between 5 and 86400".into()) }
+}
+
+fn hours(text: &str) -> Result<f64, String> {
+    let hours = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if (0.01..=48.0).contains(&hours) { Ok(hours) } else { Err("it is not between 0.01 and 48".into()) }
+}
+
+fn swing(text: &str) -> Result<f64, String> {
+    let ppm = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if (0.0..=20.0).contains(&ppm) { Ok(ppm) } else { Err("it is not between 0 and 20".into()) }
 }
 
 fn main() -> ExitCode {
@@ -57,11 +76,16 @@ fn main() -> ExitCode {
 }
 
 fn simulate(arguments: &Arguments) {
-    let Arguments { rooms, link, seconds, seed, margin_ms } = *arguments;
+    let Arguments { rooms, mut link, seconds, seed, margin_ms, hours, jumping_floors, swing_ppm } = *arguments;
+    let seconds = hours.map_or(seconds, |hours| hours * 3_600.0);
+    if jumping_floors {
+        link.floor_jump = 150.0;
+    }
     let seed = seed.unwrap_or_else(|| std::process::id().into());
     println!("{rooms} rooms, {seconds} s, seed {seed}");
     let started = Instant::now();
     let mut setup = Setup::rooms(rooms, link, seed);
+    setup.swing_ppm = swing_ppm;
     setup.settings.margin = Nanos::from_millis(margin_ms);
     let mut world = World::new(setup);
     world.run_until(3.0);

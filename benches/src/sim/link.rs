@@ -21,6 +21,8 @@ pub struct LinkProfile {
     pub reordered: f64,
     /// Share of packets that arrive twice.
     pub duplicated: f64,
+    /// How far the shortest way jumps at most, every 4 to 20 s, each direction for itself: Wi-Fi that changes its rate.
+    pub floor_jump: f64,
 }
 
 impl LinkProfile {
@@ -35,6 +37,7 @@ impl LinkProfile {
         burst: 1.0,
         reordered: 0.0,
         duplicated: 0.0,
+        floor_jump: 0.0,
     };
 
     /// Home Wi-Fi on a good day: half a percent lost in bursts of three, a stall every two seconds.
@@ -81,6 +84,8 @@ pub struct Link {
     last: i64,
     stall_end: i64,
     next_stall: f64,
+    floor: f64,
+    next_jump: i64,
 }
 
 impl Link {
@@ -94,6 +99,8 @@ impl Link {
             last: 0,
             stall_end: 0,
             next_stall: 0.0,
+            floor: 0.0,
+            next_jump: 0,
         }
     }
 
@@ -113,7 +120,11 @@ impl Link {
             self.stall_end = (self.next_stall + self.exponential() * profile.stall_ms * 1e6) as i64;
             self.next_stall += self.exponential() / profile.stalls * 1e9;
         }
-        let delay = profile.base + profile.jitter * (self.gauss() * profile.sigma).exp();
+        while profile.floor_jump > 0.0 && self.next_jump <= now {
+            self.floor = self.random.f64() * profile.floor_jump;
+            self.next_jump += self.random.i64(4_000_000_000..20_000_000_000);
+        }
+        let delay = profile.base + self.floor + profile.jitter * (self.gauss() * profile.sigma).exp();
         let mut at = (now + (delay * 1e3) as i64).max(self.stall_end);
         if self.random.f64() >= profile.reordered {
             at = at.max(self.last + 20_000);

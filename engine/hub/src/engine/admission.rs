@@ -43,7 +43,7 @@ impl Engine {
                         info!("node \"{}\" ({peer}) is connected", hello.name);
                         engine.house.admit(now, id, hello, members);
                         if let Some(members) = changed {
-                            engine.house.members_changed(&members);
+                            engine.house.members_changed(now, members);
                         }
                     }
                     Verdict::Refuse(reason, text) => {

@@ -25,7 +25,7 @@ use unisono_core::{
     time::{HubClock, Timestamp},
     wire::{frame::Frame, ids::PeerId},
 };
-use unisono_household::{household::HubHousehold, local_join::LocalJoin};
+use unisono_household::{household::HubHousehold, local_join::LocalJoin, members::MAX_MEMBERS};
 use unisono_transport::{
     Connection, Endpoint, Identity, Options, clock,
     discovery::{Announcement, Record},
@@ -42,6 +42,9 @@ use crate::house::{Action, ConnectionId, GroupId, House, StreamSettings};
 
 /// Events that may wait. At 500 nodes this is a tenth of a second of requests for repair.
 const QUEUE: usize = 4_096;
+
+/// Every member of the largest household, and machines that have yet to show that they are one.
+const MAX_CONNECTIONS: usize = MAX_MEMBERS + 128;
 
 /// With nothing due the engine looks around so often.
 const IDLE: Duration = Duration::from_secs(1);
@@ -157,7 +160,8 @@ impl Engine {
         let mut household = HubHousehold::open_or_create(&settings.state, &settings.name, unix_now())?;
         let (keeper, kept) = Keeper::open(&settings.state)?;
         let identity = Identity::from_pkcs8(household.hub_key().pkcs8()).map_err(Error::Identity)?;
-        let options = Options { accept: true, ..Options::new(*household.reset_key()) };
+        let options =
+            Options { accept: true, max_connections: MAX_CONNECTIONS, ..Options::new(*household.reset_key()) };
         let endpoint = Endpoint::bind(settings.listen, &identity, &options).map_err(|error| Error::Port { error })?;
         let listens_at = endpoint.local_address().unwrap_or(settings.listen);
         let port = listens_at.port();

@@ -5,6 +5,7 @@ mod groups;
 mod home;
 mod leaving;
 mod loudness;
+mod members;
 mod playing;
 mod positions;
 mod restart;
