@@ -193,7 +193,7 @@ fn measure(
         clock as f64 / took / rooms as f64,
         if broken > 0 { format!("  {broken} connections broke") } else { String::new() },
     );
-    Ok(Row { rooms, cpu, p99_ms, gave_out: generator > 0.9 })
+    Ok(Row { rooms, cpu, p99_ms, gave_out: generator > 0.9 || lag * 1e3 > LIMIT_MS })
 }
 
 fn summarise(rows: &[Row]) {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use unisono_core::{
     clock::Estimator,
     leadership::Judge,
@@ -34,9 +34,12 @@ const GIVE_UP: Nanos = Nanos::from_millis(50);
 /// As a real node has it.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Sessions look for gaps every 5 ms. Half as often, the generator carries half as many again; a request for repair
-/// comes so much later at most.
-const LOOK_INTERVAL: Nanos = Nanos::from_millis(10);
+/// Sessions look for gaps every 5 ms, and send probes when it is time. Four times less often, the generator carries
+/// twice as many; a request for repair or a probe comes so much later at most.
+const LOOK_INTERVAL: Nanos = Nanos::from_millis(20);
+
+/// With nothing due the session looks around so often.
+const LONGEST_LOOK: Nanos = Nanos::from_millis(100);
 
 /// What all rooms share.
 #[derive(Debug)]
@@ -130,11 +133,17 @@ impl Room {
         let mut session = NodeSession::new(self.greeting(), Estimator::new(), GIVE_UP, self.random.u64(..));
         let (control, mut messages) = connection.control().await?;
         let mut report_at = Instant::now() + REPORT_INTERVAL.mul_f64(self.random.f64());
-        let mut looked = clock::now::<NodeClock>();
+        let mut looked: Timestamp<NodeClock> = clock::now();
+        let (timer, mut armed) = (sleep(Duration::ZERO), None);
+        tokio::pin!(timer);
         loop {
             self.act(&mut session, &connection, &control)?;
-            let now: Timestamp<NodeClock> = clock::now();
-            let due = session.poll_timeout().map_or(Nanos::from_secs(1), |at| at.max(looked + LOOK_INTERVAL) - now);
+            // A timer costs as much as a packet: it is only set anew when it has run out.
+            if armed.is_none() {
+                let due = session.poll_timeout().map_or(looked + LONGEST_LOOK, |at| at.max(looked + LOOK_INTERVAL));
+                let at = Instant::now() + (due - clock::now()).to_duration();
+                timer.as_mut().reset(*armed.insert(at.min(report_at)));
+            }
             tokio::select! {
                 message = messages.recv() => {
                     let frame = message?.context("the hub has ended the control stream")?;
@@ -147,22 +156,20 @@ impl Room {
                     if self.random.f64() >= self.shared.loss {
                         session.handle_datagram(clock::now(), &datagram);
                     }
-                    continue;
                 },
                 packet = receive(&mut self.clock) => {
                     let packet = packet?;
                     self.seen.clock_packets += u64::from(self.shared.measuring.load(Relaxed));
                     session.handle_clock(&ClockPacket::parse(&packet.fields)?, packet.at);
-                    continue;
                 },
-                () = sleep_until(report_at) => {
-                    report_at += REPORT_INTERVAL;
-                    let report = self.report();
-                    session.report(clock::now(), vec![report]);
-                },
-                () = sleep_until(Instant::now() + due.to_duration()) => {
-                    looked = clock::now();
+                () = &mut timer => {
+                    (armed, looked) = (None, clock::now());
                     session.handle_timeout(looked);
+                    if report_at <= Instant::now() {
+                        report_at += REPORT_INTERVAL;
+                        let report = self.report();
+                        session.report(looked, vec![report]);
+                    }
                 }
             }
         }

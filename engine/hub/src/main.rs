@@ -6,6 +6,7 @@ use anyhow::{Context, anyhow};
 use clap::Parser;
 use tokio::{
     net::TcpListener,
+    runtime::Builder,
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
@@ -48,7 +49,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         std::io::stdin().read_line(&mut code).context("the recovery code cannot be read")?;
         engine::recover(&settings.engine, &code)?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    // Two threads that take turns on one core cost a third more than one.
+    let alone = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    let mut runtime = if alone { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    let runtime = runtime.worker_threads(2).enable_all().build();
     runtime.context("no event loop")?.block_on(async {
         let stop = stopped(with_parent).context("signals cannot be caught")?;
         let listener = TcpListener::bind(settings.api).await.map_err(|error| {

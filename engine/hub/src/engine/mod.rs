@@ -6,6 +6,7 @@ mod encoder;
 mod keeper;
 mod link;
 mod playing;
+mod probes;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -37,6 +38,7 @@ use self::{
     encoder::Encoder,
     keeper::Keeper,
     link::{Link, LinkOrder},
+    probes::Crowd,
 };
 use crate::house::{Action, ConnectionId, GroupId, House, StreamSettings};
 
@@ -121,6 +123,7 @@ pub struct Engine {
     received: mpsc::Receiver<Event>,
     endpoint: Arc<Endpoint>,
     links: HashMap<ConnectionId, Link>,
+    crowd: Crowd,
     encoders: BTreeMap<GroupId, Encoder>,
     sources: HashMap<GroupId, Box<dyn unisono_media::Source>>,
     keeper: Keeper,
@@ -183,6 +186,7 @@ impl Engine {
             received,
             endpoint: Arc::new(endpoint),
             links: HashMap::new(),
+            crowd: Crowd::default(),
             encoders: BTreeMap::new(),
             sources: HashMap::new(),
             keeper,
@@ -260,7 +264,7 @@ impl Engine {
                 self.next_connection += 1;
                 debug!("connection {} from {} ({})", id.0, connection.remote_address(), connection.peer());
                 self.house.handle_connected(id, connection.peer());
-                self.links.insert(id, Link::start(id, connection, self.handle.events.clone()));
+                self.links.insert(id, Link::start(id, connection, self.handle.events.clone(), &self.crowd));
             }
             Event::Frame(id, frame) => self.house.handle_frame(now, id, &frame),
             Event::Datagram(id, datagram) => self.house.handle_datagram(now, id, &datagram),

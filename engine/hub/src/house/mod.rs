@@ -5,6 +5,7 @@
 //! [`House::poll_timeout`].
 
 mod connections;
+mod departures;
 mod group;
 mod playback;
 mod repair;
@@ -26,7 +27,7 @@ use unisono_core::{
     },
 };
 
-use self::{connections::MemberNews, repair::Allowance, stream::Stream};
+use self::{connections::MemberNews, departures::Departure, repair::Allowance, stream::Stream};
 pub use self::{
     group::{Group, GroupId, Media, Playback},
     room::{Room, RoomId},
@@ -141,6 +142,7 @@ pub struct House {
     rooms: BTreeMap<RoomId, Room>,
     groups: BTreeMap<GroupId, Group>,
     streams: BTreeMap<GroupId, Stream>,
+    departures: Vec<Departure>,
     next_stream: u16,
     actions: VecDeque<Action>,
 }
@@ -163,6 +165,7 @@ impl House {
             rooms: BTreeMap::new(),
             groups: BTreeMap::new(),
             streams: BTreeMap::new(),
+            departures: Vec::new(),
             next_stream: 1,
             actions: VecDeque::new(),
         })
@@ -172,11 +175,13 @@ impl House {
     pub fn handle_timeout(&mut self, now: Timestamp<HubClock>) {
         self.tell_members(now);
         self.drive_streams(now);
+        self.depart(now);
     }
 
     /// When [`Self::handle_timeout`] is to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp<HubClock>> {
-        self.streams.values().filter_map(Stream::poll_timeout).chain(self.members.due()).min()
+        let streams = self.streams.values().filter_map(Stream::poll_timeout);
+        streams.chain(self.members.due()).chain(self.next_departure()).min()
     }
 
     /// What to do next.

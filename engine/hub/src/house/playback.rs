@@ -14,7 +14,9 @@ use unisono_core::{
 };
 
 use super::{
-    Action, ConnectionId, Group, GroupId, House, Media, Playback, Refused, RenditionPlan, RoomId, stream::Stream,
+    Action, ConnectionId, Group, GroupId, House, Media, Playback, Refused, RenditionPlan, RoomId,
+    departures::{self, Departure},
+    stream::Stream,
 };
 
 /// What a source needs to seek and to encode its first packets.
@@ -160,6 +162,12 @@ impl House {
         // A fixed order is a bias that no filter sees: the last in line would always wait for the others' airtime.
         let mut connections = rendition.connections();
         self.random.shuffle(&mut connections);
+        let (spread, heard) = (rendition.spread(), playing.timeline().instant_of(position));
+        if let Some(heard) = heard.filter(|_| spread > Nanos::ZERO) {
+            let due = heard - playing.lead();
+            self.departures.push(Departure::new(due, spread, packet.datagrams().to_vec(), connections));
+            return;
+        }
         for connection in connections {
             for datagram in packet.datagrams() {
                 self.actions.push_back(Action::Datagram(connection, datagram.clone()));
@@ -278,7 +286,9 @@ impl House {
         let fresh = !self.streams.contains_key(&id);
         let rate = self.settings.rate;
         let stream = self.streams.entry(id).or_insert_with(|| Stream::new(rate));
-        let mut at = now + CUE_TIME + lead;
+        // A packet to many rooms begins to leave before it is due.
+        let rooms = self.groups.get(&id).map_or(0, |group| group.rooms.len());
+        let mut at = now + CUE_TIME + departures::spread(rooms, Nanos::from_millis(20)) + lead;
         let mut anchors = Vec::new();
         // What was to begin only after that is void too.
         if stream.source_frame_at(cut_at).is_some() {
