@@ -2,9 +2,12 @@
 # make test               check it: formatting, lints, every test
 # make proof              check it for real: processes, files, converters, clocks that run apart
 # make lab [ARGS=…]       measure it beside Snapcast, on bad networks and crystals; as root, ten minutes
+# make bench              how long the parts take that run often
+# make instructions       what a packet costs in instructions, which repeat
+# make scale              how many rooms a hub on one core serves; takes two cores for some minutes
 # make install [PREFIX=]  put the programs into PREFIX/bin (/usr/local/bin)
 
-.PHONY: play test proof lab install packages
+.PHONY: play test proof lab bench instructions scale install packages
 
 PREFIX ?= /usr/local
 
@@ -30,6 +33,18 @@ proof: packages
 lab: packages
 	cargo build --release --locked
 	target/release/lab $(ARGS)
+
+bench: packages
+	cargo bench --locked -p unisono-benches
+
+instructions: packages
+	@.ci/packages valgrind
+	cargo build --release --locked -p unisono-benches
+	target/release/instructions
+
+scale: packages
+	cargo build --release --locked
+	target/release/scale
 
 install: packages
 	cargo build --release --locked

@@ -2,4 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod lab;
+pub mod path;
+pub mod scale;
 pub mod sim;

@@ -30,10 +30,25 @@ struct Arguments {
     /// Steps in which the converters' counters move, in frames
     #[arg(long, value_name = "FRAMES", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=4_800))]
     quantum: u64,
+    /// For how many hours, instead of SECONDS, up to 48
+    #[arg(long, value_name = "HOURS", value_parser = hours)]
+    hours: Option<f64>,
+    /// The shortest way jumps by up to 150 µs every 4 to 20 s, as where Wi-Fi changes its rate
+    #[arg(long)]
+    jumping_floors: bool,
+    /// Every crystal swings so far up and down within an hour
+    #[arg(long, value_name = "PPM", default_value = "0", value_parser = swing)]
+    swing_ppm: f64,
 }
 
 /// The first seconds, in which clocks are found, in seconds.
 const SILENT: f64 = 3.0;
+
+impl Arguments {
+    fn seconds(&self) -> f64 {
+        self.hours.map_or(self.seconds, |hours| hours * 3_600.0)
+    }
+}
 
 fn link(text: &str) -> Result<LinkProfile, String> {
     match text {
@@ -48,6 +63,16 @@ fn link(text: &str) -> Result<LinkProfile, String> {
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().map_err(|_| "it is not a number".to_owned())?;
     if (5.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("it is not between 5 and 86400".into()) }
+}
+
+fn hours(text: &str) -> Result<f64, String> {
+    let hours = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if (0.01..=48.0).contains(&hours) { Ok(hours) } else { Err("it is not between 0.01 and 48".into()) }
+}
+
+fn swing(text: &str) -> Result<f64, String> {
+    let ppm = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if (0.0..=20.0).contains(&ppm) { Ok(ppm) } else { Err("it is not between 0 and 20".into()) }
 }
 
 fn main() -> ExitCode {
@@ -109,7 +134,7 @@ fn simulate_many(arguments: &Arguments) {
     let (mut sum, mut worst) = (Costs::default(), 0.0_f64);
     for seed in first..first + arguments.seeds {
         let report = play(arguments, seed).report();
-        let costs = Costs::new(&report, arguments.seconds);
+        let costs = Costs::new(&report, arguments.seconds());
         costs.print(&format!("seed {seed}"));
         sum.concealed += costs.concealed / arguments.seeds as f64;
         sum.repairs += costs.repairs / arguments.seeds as f64;
@@ -121,20 +146,26 @@ fn simulate_many(arguments: &Arguments) {
 }
 
 fn play(arguments: &Arguments, seed: u64) -> World {
-    let mut setup = Setup::rooms(arguments.rooms, arguments.link, seed);
+    let mut link = arguments.link;
+    if arguments.jumping_floors {
+        link.floor_jump = 150.0;
+    }
+    let mut setup = Setup::rooms(arguments.rooms, link, seed);
+    setup.swing_ppm = arguments.swing_ppm;
     setup.settings.margin = Nanos::from_millis(arguments.margin_ms);
     setup.nodes.iter_mut().for_each(|node| node.quantum = arguments.quantum);
     let mut world = World::new(setup);
     world.run_until(SILENT);
     let all: Vec<usize> = (0..usize::from(arguments.rooms)).collect();
     world.play_in(&all);
-    world.run_until(arguments.seconds);
+    world.run_until(arguments.seconds());
     world
 }
 
 fn simulate(arguments: &Arguments) {
-    let Arguments { rooms, seconds, seed, .. } = *arguments;
+    let Arguments { rooms, seed, .. } = *arguments;
     let seed = seed.unwrap_or_else(|| std::process::id().into());
+    let seconds = arguments.seconds();
     println!("{rooms} rooms, {seconds} s, seed {seed}");
     let started = Instant::now();
     let mut world = play(arguments, seed);

@@ -25,6 +25,8 @@ pub struct LinkProfile {
     pub capacity: f64,
     /// What finds more than so much waiting before it is dropped, in milliseconds.
     pub queue_ms: f64,
+    /// How far the shortest way jumps at most, every 4 to 20 s, each direction for itself: Wi-Fi that changes its rate.
+    pub floor_jump: f64,
 }
 
 impl LinkProfile {
@@ -41,6 +43,7 @@ impl LinkProfile {
         duplicated: 0.0,
         capacity: f64::INFINITY,
         queue_ms: 250.0,
+        floor_jump: 0.0,
     };
 
     /// Home Wi-Fi on a good day: half a percent lost in bursts of three, a stall every two seconds.
@@ -89,6 +92,8 @@ pub struct Link {
     next_stall: f64,
     /// When what waits has been sent.
     busy_until: f64,
+    floor: f64,
+    next_jump: i64,
 }
 
 /// Bytes of a datagram's QUIC, UDP, IP and radio headers.
@@ -106,6 +111,8 @@ impl Link {
             stall_end: 0,
             next_stall: 0.0,
             busy_until: 0.0,
+            floor: 0.0,
+            next_jump: 0,
         }
     }
 
@@ -130,7 +137,11 @@ impl Link {
             self.stall_end = (self.next_stall + self.exponential() * profile.stall_ms * 1e6) as i64;
             self.next_stall += self.exponential() / profile.stalls * 1e9;
         }
-        let delay = profile.base + profile.jitter * (self.gauss() * profile.sigma).exp();
+        while profile.floor_jump > 0.0 && self.next_jump <= now {
+            self.floor = self.random.f64() * profile.floor_jump;
+            self.next_jump += self.random.i64(4_000_000_000..20_000_000_000);
+        }
+        let delay = profile.base + self.floor + profile.jitter * (self.gauss() * profile.sigma).exp();
         let mut at = (self.busy_until as i64 + (delay * 1e3) as i64).max(self.stall_end);
         if self.random.f64() >= profile.reordered {
             at = at.max(self.last + 20_000);

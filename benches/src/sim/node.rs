@@ -130,11 +130,11 @@ pub(super) const SAMPLE_INTERVAL: i64 = 100_000_000;
 pub(super) const LEADS: Leads = Leads { ready: Nanos::from_millis(120), give_up: Nanos::from_millis(50) };
 
 impl Node {
-    pub(super) fn new(number: u8, setup: NodeSetup, seed: u64) -> Self {
+    pub(super) fn new(number: u8, setup: NodeSetup, swing_ppm: f64, seed: u64) -> Self {
         Self {
             peer: PeerId([number; 32]),
             setup,
-            crystal: Crystal::new(setup.clock_offset_s, setup.clock_ppm, setup.wander, seed ^ 0xc1),
+            crystal: Crystal::new(setup.clock_offset_s, setup.clock_ppm, setup.wander, seed ^ 0xc1).swinging(swing_ppm),
             session: None,
             judges: vec![Judge::default()],
             learned: Estimator::new(),

@@ -47,6 +47,8 @@ pub struct Setup {
     pub hub_offset_s: f64,
     /// How long the source is, in frames.
     pub source_frames: u64,
+    /// How far every crystal swings up and down within an hour, in ppm.
+    pub swing_ppm: f64,
     /// Datagrams a second from a hostile machine, to every node and the hub.
     pub hostile: u32,
 }
@@ -76,6 +78,7 @@ impl Setup {
             settings: StreamSettings::default(),
             hub_offset_s: 12_345.678,
             source_frames: 48_000 * 86_400,
+            swing_ppm: 0.0,
             hostile: 0,
         }
     }
@@ -157,6 +160,8 @@ pub struct World {
     sequence: u64,
     hub: Hub,
     hub_up: bool,
+    /// Since when the hub sleeps.
+    hub_asleep: Option<i64>,
     nodes: Vec<Node>,
     links: Vec<(Link, Link)>,
     connections: BTreeMap<usize, Connection>,
@@ -172,7 +177,7 @@ impl World {
     pub fn new(setup: Setup) -> Self {
         let seed = setup.seed;
         let hub = Hub::new(
-            Crystal::new(setup.hub_offset_s, 0.0, 3e-3, seed ^ 0xab),
+            Crystal::new(setup.hub_offset_s, 0.0, 3e-3, seed ^ 0xab).swinging(setup.swing_ppm),
             setup.settings.clone(),
             setup.source_frames,
             seed ^ 0xcd,
@@ -183,6 +188,7 @@ impl World {
             sequence: 0,
             hub,
             hub_up: true,
+            hub_asleep: None,
             nodes: Vec::new(),
             links: Vec::new(),
             connections: BTreeMap::new(),
@@ -196,7 +202,7 @@ impl World {
         for (i, node) in world.setup.nodes.clone().into_iter().enumerate() {
             let number = u8::try_from(i + 1).unwrap_or(u8::MAX);
             let own = seed.wrapping_mul(31).wrapping_add(i as u64 * 0x9e37_79b9);
-            world.nodes.push(Node::new(number, node, own));
+            world.nodes.push(Node::new(number, node, world.setup.swing_ppm, own));
             let outages: Vec<Outage> =
                 world.setup.outages.iter().filter(|(room, _)| *room == i).map(|(_, outage)| *outage).collect();
             let other = world.setup.links.iter().find(|(room, _)| *room == i).map(|(_, link)| *link);
@@ -298,6 +304,34 @@ impl World {
                 self.drop_connection(i);
             }
         }
+    }
+
+    /// The hub's machine is suspended: its clock stands still, and what is sent to it is lost.
+    pub const fn suspend_hub(&mut self) {
+        self.hub_up = false;
+        self.hub_asleep = Some(self.now);
+    }
+
+    /// The hub's machine wakes up, and knows of nothing.
+    pub fn wake_hub(&mut self) {
+        if let Some(since) = self.hub_asleep.take() {
+            self.hub.crystal.step(since - self.now);
+            self.hub_up = true;
+            self.rearm_hub();
+        }
+    }
+
+    /// What the hub's clock reads jumps, in seconds.
+    pub fn step_hub_clock(&mut self, seconds: f64) {
+        #[expect(clippy::cast_possible_truncation, reason = "seconds of a test")]
+        self.hub.crystal.step((seconds * 1e9) as i64);
+        self.rearm_hub();
+    }
+
+    /// Timers that were armed by the clock as it was mean another instant now.
+    fn rearm_hub(&mut self) {
+        self.timers.0 = None;
+        self.drive_hub();
     }
 
     /// Runs until a true time, in seconds.

@@ -172,3 +172,38 @@ fn probes_and_reports_find_each_other_over_a_lossy_link() {
     assert!(error.abs() < Nanos::from_micros(5));
     assert!((estimate.rtt - Nanos::from_micros(600)).abs() < Nanos::from_micros(20));
 }
+
+/// Reports and probes in the last of ten seconds for which a hub answers at most every `least` milliseconds.
+fn exchanged(least: i64) -> (u32, u32) {
+    let mut leader = Leader::new(ClockTag(5), 1);
+    leader.set_least_interval(Nanos::from_millis(least));
+    let start = Timestamp::from_nanos(50_000_000_000);
+    let mut follower = Follower::new(ClockTag(5), start, Estimator::new(), 2);
+    let hub = |node: Timestamp<NodeClock>| Timestamp::<HubClock>::from_nanos(node.as_nanos());
+    let (mut reports, mut probes) = (0, 0);
+    for millis in 0..10_000 {
+        let now = start + Nanos::from_millis(millis);
+        let counts = u32::from(millis >= 5_000);
+        if let Some((probe, token)) = follower.poll_transmit(now) {
+            follower.handle_sent(token, now);
+            leader.handle_probe(&probe, hub(now));
+            probes += counts;
+        }
+        if let Some((report, token)) = leader.poll_transmit(hub(now)) {
+            leader.handle_sent(token, hub(now));
+            follower.handle_report(&report, now);
+            reports += counts;
+        }
+    }
+    (reports, probes)
+}
+
+#[test]
+fn a_node_asks_a_hub_that_is_busy_no_more_often_than_it_is_answered() {
+    for (least, expected) in [(0, 70..130), (100, 40..60), (200, 20..30), (10_000, 15..25)] {
+        let (reports, probes) = exchanged(least);
+        println!("at most every {least} ms: {reports} reports and {probes} probes in 5 s");
+        assert!(expected.contains(&reports), "{reports} reports");
+        assert!(expected.contains(&probes), "{probes} probes");
+    }
+}

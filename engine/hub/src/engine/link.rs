@@ -1,20 +1,19 @@
-//! One connection: reads for the engine, answers clock probes by itself.
+//! One connection: reads for the engine, and answers clock probes by itself.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc::{self, Receiver, Sender},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, timeout},
 };
-use tracing::{debug, info};
-use unisono_core::{
-    clock::Leader,
-    time::{HubClock, Timestamp},
-    wire::clock::Probe,
-};
-use unisono_transport::{ClockChannel, Connection, ControlReceiver, ControlSender, Error, Received, clock};
+use tracing::info;
+use unisono_core::clock::Leader;
+use unisono_transport::{Connection, ControlReceiver, ControlSender};
 
-use super::Event;
+use super::{
+    Event,
+    probes::{Crowd, answer_probes},
+};
 use crate::house::ConnectionId;
 
 /// A machine that connects must open its control stream within this.
@@ -46,9 +45,9 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn start(id: ConnectionId, connection: Connection, events: Sender<Event>) -> Self {
+    pub(super) fn start(id: ConnectionId, connection: Connection, events: Sender<Event>, crowd: &Crowd) -> Self {
         let (orders, ordered) = mpsc::channel(ORDERS);
-        let task = Task { id, connection: connection.clone(), events, clock: None };
+        let task = Task { id, connection: connection.clone(), events, crowd: Arc::clone(crowd), greeted: false };
         tokio::spawn(task.run(ordered));
         Self { connection, orders, heard: Instant::now() }
     }
@@ -58,7 +57,8 @@ struct Task {
     id: ConnectionId,
     connection: Connection,
     events: Sender<Event>,
-    clock: Option<(Leader, ClockChannel<HubClock>)>,
+    crowd: Crowd,
+    greeted: bool,
 }
 
 impl Task {
@@ -81,14 +81,9 @@ impl Task {
         mut receiver: ControlReceiver,
         mut orders: Receiver<LinkOrder>,
     ) -> String {
-        let greeting_ends = Instant::now() + GREETING_LIMIT;
+        let greeting = sleep(GREETING_LIMIT);
+        tokio::pin!(greeting);
         loop {
-            // A node that was admitted has a clock. One that says nothing is not to hold a place for long.
-            if self.clock.is_none() && Instant::now() >= greeting_ends {
-                return String::from("it has not greeted");
-            }
-            let due = self.clock.as_ref().and_then(|(leader, _)| leader.poll_timeout());
-            let wake = due.map_or(GREETING_LIMIT, |at| (at - clock::now()).to_duration());
             let (event, order) = tokio::select! {
                 frame = receiver.recv() => match frame {
                     Ok(Some(frame)) => (Some(Event::Frame(self.id, frame)), None),
@@ -99,18 +94,12 @@ impl Task {
                     Ok(datagram) => (Some(Event::Datagram(self.id, datagram)), None),
                     Err(error) => return error.to_string(),
                 },
-                packet = receive(&mut self.clock) => match packet {
-                    Ok(packet) => {
-                        self.probed(&packet);
-                        (None, None)
-                    }
-                    Err(error) => return error.to_string(),
-                },
                 order = orders.recv() => match order {
                     Some(order) => (None, Some(order)),
                     None => return String::from("the hub is stopping"),
                 },
-                () = sleep_until(Instant::now() + wake) => (None, None),
+                // One that says nothing is not to hold a place for long.
+                () = &mut greeting, if !self.greeted => return String::from("it has not greeted"),
             };
             if let Some(event) = event
                 && self.events.send(event).await.is_err()
@@ -122,7 +111,6 @@ impl Task {
                 let _ = timeout(FAREWELL_LIMIT, sender.finish()).await;
                 return reason;
             }
-            self.answer_probes();
         }
     }
 
@@ -131,37 +119,12 @@ impl Task {
             LinkOrder::Control(bytes) => sender.try_send(bytes).map_err(|error| error.to_string()),
             LinkOrder::Clock(leader) => {
                 let channel = self.connection.clock(leader.tag()).map_err(|error| error.to_string())?;
-                self.clock = Some((*leader, channel));
+                self.greeted = true;
+                // It ends with the connection, which this task closes when it ends.
+                tokio::spawn(answer_probes(*leader, channel, Arc::downgrade(&self.crowd)));
                 Ok(())
             }
             LinkOrder::Close(reason) => Err(reason),
         }
-    }
-
-    fn probed(&mut self, packet: &Received<HubClock>) {
-        let Some((leader, _)) = &mut self.clock else { return };
-        match Probe::parse(&packet.fields) {
-            Ok(probe) => leader.handle_probe(&probe, packet.at),
-            Err(error) => debug!("a clock packet cannot be read: {error}"),
-        }
-    }
-
-    fn answer_probes(&mut self) {
-        let Some((leader, channel)) = &mut self.clock else { return };
-        let now: Timestamp<HubClock> = clock::now();
-        if let Some((report, token)) = leader.poll_transmit(now) {
-            match channel.send(&report.encode()) {
-                Ok(at) => leader.handle_sent(token, at),
-                Err(error) => debug!("{error}"),
-            }
-        }
-    }
-}
-
-/// The next clock packet; waits for ever until there is a channel.
-async fn receive(clock: &mut Option<(Leader, ClockChannel<HubClock>)>) -> Result<Received<HubClock>, Error> {
-    match clock {
-        Some((_, channel)) => channel.recv().await,
-        None => std::future::pending().await,
     }
 }

@@ -7,6 +7,7 @@ mod encoder;
 mod keeper;
 mod link;
 mod playing;
+mod probes;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -30,6 +31,7 @@ use unisono_household::{
     config::{Command, Config},
     household::HubHousehold,
     local_join::LocalJoin,
+    members::MAX_MEMBERS,
 };
 use unisono_transport::{
     Connection, Endpoint, Identity, Options, clock,
@@ -43,11 +45,15 @@ use self::{
     encoder::Encoder,
     keeper::Keeper,
     link::{Link, LinkOrder},
+    probes::Crowd,
 };
 use crate::house::{Action, ConnectionId, GroupId, House, StreamSettings};
 
 /// Events that may wait. At 500 nodes this is a tenth of a second of requests for repair.
 const QUEUE: usize = 4_096;
+
+/// Every member of the largest household, and machines that have yet to show that they are one.
+const MAX_CONNECTIONS: usize = MAX_MEMBERS + 128;
 
 /// With nothing due the engine looks around so often.
 const IDLE: Duration = Duration::from_secs(1);
@@ -126,6 +132,7 @@ pub struct Engine {
     received: mpsc::Receiver<Event>,
     endpoint: Arc<Endpoint>,
     links: HashMap<ConnectionId, Link>,
+    crowd: Crowd,
     encoders: BTreeMap<GroupId, Encoder>,
     sources: HashMap<GroupId, Box<dyn unisono_media::Source>>,
     keeper: Keeper,
@@ -164,7 +171,8 @@ impl Engine {
         let mut household = HubHousehold::open_or_create(&settings.state, &settings.name, unix_now())?;
         let (keeper, kept) = Keeper::open(&settings.state)?;
         let identity = Identity::from_pkcs8(household.hub_key().pkcs8()).map_err(Error::Identity)?;
-        let options = Options { accept: true, ..Options::new(*household.reset_key()) };
+        let options =
+            Options { accept: true, max_connections: MAX_CONNECTIONS, ..Options::new(*household.reset_key()) };
         let endpoint = Endpoint::bind(settings.listen, &identity, &options).map_err(|error| Error::Port { error })?;
         let listens_at = endpoint.local_address().unwrap_or(settings.listen);
         let port = listens_at.port();
@@ -187,6 +195,7 @@ impl Engine {
             received,
             endpoint: Arc::new(endpoint),
             links: HashMap::new(),
+            crowd: Crowd::default(),
             encoders: BTreeMap::new(),
             sources: HashMap::new(),
             keeper,
@@ -263,7 +272,7 @@ impl Engine {
             Event::Configured(config, members) => {
                 self.house.configure(now, &config);
                 if let Some(members) = members {
-                    self.house.members_changed(&members);
+                    self.house.members_changed(now, members);
                 }
             }
             Event::Connected(connection) => {
@@ -271,7 +280,7 @@ impl Engine {
                 self.next_connection += 1;
                 debug!("connection {} from {} ({})", id.0, connection.remote_address(), connection.peer());
                 self.house.handle_connected(id, connection.peer());
-                self.links.insert(id, Link::start(id, connection, self.handle.events.clone()));
+                self.links.insert(id, Link::start(id, connection, self.handle.events.clone(), &self.crowd));
             }
             Event::Frame(id, frame) => {
                 if let Some(link) = self.links.get_mut(&id) {

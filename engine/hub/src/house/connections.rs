@@ -4,7 +4,7 @@ use unisono_core::{
     clock::Leader,
     leadership::Term,
     session::{HubEvent, HubSession},
-    time::{HubClock, Timestamp},
+    time::{HubClock, Nanos, Timestamp},
     wire::{
         control::{Hello, Members, Message, Outranked, Refuse, RefuseReason, Report, Room as RoomOffer, RoomState},
         frame::Frame,
@@ -13,6 +13,26 @@ use unisono_core::{
 };
 
 use super::{Action, Connection, ConnectionId, House, RoomId, repair::Allowance};
+
+/// The least time between two member lists. They are long where there are many to read them: five hundred nodes that
+/// join at once would otherwise be sent gigabytes.
+const MEMBERS_INTERVAL: Nanos = Nanos::from_secs(1);
+
+/// The member list as the nodes are told of it.
+#[derive(Debug, Default)]
+pub(super) struct MemberNews {
+    /// What they have not been told.
+    changed: Option<Vec<u8>>,
+    told_at: Option<Timestamp<HubClock>>,
+}
+
+impl MemberNews {
+    /// When they are to be told.
+    pub(super) fn due(&self) -> Option<Timestamp<HubClock>> {
+        self.changed.as_ref()?;
+        Some(self.told_at.map_or(Timestamp::from_nanos(i64::MIN), |at| at + MEMBERS_INTERVAL))
+    }
+}
 
 impl House {
     /// A machine has connected and proved its key. Whether it may come in is decided once it has greeted.
@@ -56,6 +76,7 @@ impl House {
         connection.codecs = hello.codecs;
         let welcome = connection.session.welcome(&self.name, members);
         let leader = Leader::new(connection.session.tag(), self.random.u64(..));
+        self.admitted.insert(peer, id);
         self.actions.push_back(Action::Clock(id, leader));
         self.actions.push_back(Action::Control(id, welcome.encode()));
         let old = self.connections.iter().find(|(other, known)| **other != id && known.peer == peer);
@@ -72,9 +93,19 @@ impl House {
         self.turn_away(id, Refuse { reason, text });
     }
 
-    /// Gives every node the new member list.
-    pub fn members_changed(&mut self, members: &[u8]) {
-        let message = Message::from(Members { members: members.to_vec() }).encode();
+    /// Gives every node the new member list: at once, and while one follows on another, the newest once a second.
+    pub fn members_changed(&mut self, now: Timestamp<HubClock>, members: Vec<u8>) {
+        self.news.changed = Some(members);
+        self.tell_members(now);
+    }
+
+    pub(super) fn tell_members(&mut self, now: Timestamp<HubClock>) {
+        if self.news.due().is_none_or(|at| at > now) {
+            return;
+        }
+        let Some(members) = self.news.changed.take() else { return };
+        self.news.told_at = Some(now);
+        let message = Message::from(Members { members }).encode();
         for (id, _) in self.connections.iter().filter(|(_, known)| known.session.is_admitted()) {
             self.actions.push_back(Action::Control(*id, message.clone()));
         }
@@ -83,6 +114,9 @@ impl House {
     /// A connection is gone.
     pub fn handle_disconnected(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id) else { return };
+        if self.admitted.get(&connection.peer) == Some(&id) {
+            self.admitted.remove(&connection.peer);
+        }
         self.unsubscribe_connection(id);
         for (_, room) in self.rooms.iter_mut().filter(|(room, _)| room.node == connection.peer) {
             room.report = None;

@@ -7,6 +7,7 @@
 mod adapt;
 mod configuration;
 mod connections;
+mod departures;
 mod group;
 mod ladder;
 mod playback;
@@ -29,13 +30,13 @@ use unisono_core::{
     },
 };
 
+use self::{connections::MemberNews, departures::Departure, ladder::Ladder, repair::Allowance, stream::Stream};
 pub use self::{
     group::{Group, GroupId, Media, Playback},
     room::{Room, RoomId},
     snapshot::{SavedGroup, SavedRoom, Snapshot},
     stream::{RenditionPlan, StreamSettings},
 };
-use self::{ladder::Ladder, repair::Allowance, stream::Stream};
 
 /// One connection, as the driver names it; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,10 +147,14 @@ pub struct House {
     settings: StreamSettings,
     random: fastrand::Rng,
     connections: BTreeMap<ConnectionId, Connection>,
+    /// The connection of each node that was let in.
+    admitted: BTreeMap<PeerId, ConnectionId>,
     members: BTreeSet<PeerId>,
+    news: MemberNews,
     rooms: BTreeMap<RoomId, Room>,
     groups: BTreeMap<GroupId, Group>,
     streams: BTreeMap<GroupId, Stream>,
+    departures: Vec<Departure>,
     /// How far down the ladder each node's link is; a node that connects again goes on there.
     ladders: BTreeMap<PeerId, Ladder>,
     next_stream: u16,
@@ -170,10 +175,13 @@ impl House {
             settings,
             random: fastrand::Rng::with_seed(seed),
             connections: BTreeMap::new(),
+            admitted: BTreeMap::new(),
             members: BTreeSet::new(),
+            news: MemberNews::default(),
             rooms: BTreeMap::new(),
             groups: BTreeMap::new(),
             streams: BTreeMap::new(),
+            departures: Vec::new(),
             ladders: BTreeMap::new(),
             next_stream: 1,
             actions: VecDeque::new(),
@@ -182,12 +190,15 @@ impl House {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Timestamp<HubClock>) {
+        self.tell_members(now);
         self.drive_streams(now);
+        self.depart(now);
     }
 
     /// When [`Self::handle_timeout`] is to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp<HubClock>> {
-        self.streams.values().filter_map(Stream::poll_timeout).min()
+        let streams = self.streams.values().filter_map(Stream::poll_timeout);
+        streams.chain(self.news.due()).chain(self.next_departure()).min()
     }
 
     /// What to do next.
@@ -217,11 +228,15 @@ impl House {
 
     /// Whether a node is connected and admitted.
     pub fn is_online(&self, peer: PeerId) -> bool {
-        self.connections.values().any(|connection| connection.peer == peer && connection.session.is_admitted())
+        self.connection_of(peer).is_some()
     }
 
     fn room_connection(&self, room: RoomId) -> Option<ConnectionId> {
-        let mut admitted = self.connections.iter().filter(|(_, connection)| connection.session.is_admitted());
-        admitted.find(|(_, connection)| connection.peer == room.node).map(|(id, _)| *id)
+        self.connection_of(room.node)
+    }
+
+    fn connection_of(&self, peer: PeerId) -> Option<ConnectionId> {
+        let id = self.admitted.get(&peer)?;
+        self.connections.get(id)?.session.is_admitted().then_some(*id)
     }
 }

@@ -15,7 +15,9 @@ use unisono_core::{
 };
 
 use super::{
-    Action, ConnectionId, Group, GroupId, House, Media, Playback, Refused, RenditionPlan, RoomId, ladder::Ladder,
+    Action, ConnectionId, Group, GroupId, House, Media, Playback, Refused, RenditionPlan, RoomId,
+    departures::{self, Departure},
+    ladder::Ladder,
     stream::Stream,
 };
 
@@ -168,6 +170,13 @@ impl House {
         let mut connections = playing.receivers(rendition, position);
         self.random.shuffle(&mut connections);
         let again: Vec<Bytes> = previous.iter().flat_map(|previous| previous.repairs(u32::MAX)).collect();
+        let (spread, heard) = (rendition.spread(), playing.timeline().instant_of(position));
+        if let Some(heard) = heard.filter(|_| spread > Nanos::ZERO) {
+            let due = heard - playing.lead();
+            let datagrams = packet.datagrams().iter().chain(&again).cloned().collect();
+            self.departures.push(Departure::new(due, spread, datagrams, connections));
+            return;
+        }
         for connection in connections {
             for datagram in packet.datagrams().iter().chain(&again) {
                 self.actions.push_back(Action::Datagram(connection, datagram.clone()));
@@ -305,7 +314,9 @@ impl House {
         let fresh = !self.streams.contains_key(&id);
         let rate = self.settings.rate;
         let stream = self.streams.entry(id).or_insert_with(|| Stream::new(rate));
-        let mut at = now + CUE_TIME + lead;
+        // A packet to many rooms begins to leave before it is due.
+        let rooms = self.groups.get(&id).map_or(0, |group| group.rooms.len());
+        let mut at = now + CUE_TIME + departures::spread(rooms, Nanos::from_millis(20)) + lead;
         let mut anchors = Vec::new();
         // What was to begin only after that is void too.
         if stream.source_frame_at(cut_at).is_some() {

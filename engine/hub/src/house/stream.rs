@@ -15,7 +15,7 @@ use unisono_core::{
     },
 };
 
-use super::{ConnectionId, RoomId};
+use super::{ConnectionId, RoomId, departures::spread};
 
 /// Runs begin at multiples of 20 ms at 48 kHz, so that renditions with packets of 10 and 20 ms share them.
 pub(super) const GRID: u64 = 960;
@@ -125,6 +125,13 @@ impl Rendition {
 
     pub(super) const fn subscribers(&self) -> &BTreeSet<(ConnectionId, RoomId)> {
         &self.subscribers
+    }
+
+    /// Over how long before it is due a packet leaves.
+    pub(super) fn spread(&self) -> Nanos {
+        let Format { packet_frames, rate, .. } = self.plan.format;
+        let packet = Nanos::from_secs(packet_frames.into()) / i64::from(rate.max(1));
+        spread(self.subscribers.len(), packet)
     }
 
     fn align(&self, position: FramePosition) -> FramePosition {
@@ -416,7 +423,7 @@ impl Stream {
         let last = self.timeline.segments().filter(|segment| segment.anchor.play.is_some()).last()?;
         let at = self.timeline.instant_within(&last.anchor, rendition.next);
         let cut = self.end.is_none() && last.next.is_some_and(|next| at >= next.at);
-        (!cut).then_some(at - self.lead)
+        (!cut).then_some(at - self.lead - rendition.spread())
     }
 
     /// The frame of the source that a position of the run holds; `None` for what was before the run.

@@ -6,6 +6,7 @@ mod groups;
 mod home;
 mod leaving;
 mod loudness;
+mod members;
 mod playing;
 mod positions;
 mod restart;

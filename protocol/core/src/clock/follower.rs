@@ -21,6 +21,9 @@ const INTERVALS: [(Nanos, u8); 3] =
 /// The interval at rest, in milliseconds.
 const RESTING_INTERVAL_MS: u8 = 100;
 
+/// An outage says nothing of how often reports come.
+const LONGEST_GAP: Nanos = Nanos::from_millis(500);
+
 /// Sends probes, pairs the stamps, feeds the estimator. Call [`Self::poll_transmit`] when [`Self::poll_timeout`] has
 /// come.
 #[derive(Debug)]
@@ -32,6 +35,9 @@ pub struct Follower {
     probes: Box<[(u64, Timestamp<NodeClock>); REMEMBERED]>,
     reports: Box<[(u64, Timestamp<NodeClock>); REMEMBERED]>,
     last_sequence: u64,
+    heard_at: Option<Timestamp<NodeClock>>,
+    /// The mean interval at which reports have come lately.
+    reports_every: Nanos,
     next_at: Timestamp<NodeClock>,
 }
 
@@ -47,6 +53,8 @@ impl Follower {
             probes: Box::new([none; REMEMBERED]),
             reports: Box::new([none; REMEMBERED]),
             last_sequence: 0,
+            heard_at: None,
+            reports_every: Nanos::ZERO,
             next_at: now,
         }
     }
@@ -57,7 +65,10 @@ impl Follower {
             return None;
         }
         let report_interval_ms = self.interval_ms(now);
-        let interval = i64::from(report_interval_ms) * 1_000_000;
+        let wanted = Nanos::from_millis(report_interval_ms.into());
+        // A hub that has no time to answer more often has none for more probes either.
+        let throttled = self.reports_every > wanted + wanted / 2;
+        let interval = if throttled { self.reports_every } else { wanted }.as_nanos();
         self.next_at = now + Nanos::new(interval / 2 + self.random.i64(0..=interval));
         self.last_sequence += 1;
         let probe = Probe { tag: self.tag, sequence: self.last_sequence, report_interval_ms };
@@ -76,6 +87,10 @@ impl Follower {
     pub fn handle_report(&mut self, report: &Report, received: Timestamp<NodeClock>) -> bool {
         if report.tag != self.tag || !self.replay.accept(report.sequence) {
             return false;
+        }
+        if let Some(before) = self.heard_at.replace(received) {
+            let gap = (received - before).clamp(Nanos::ZERO, LONGEST_GAP);
+            self.reports_every = self.reports_every + (gap - self.reports_every) / 16;
         }
         self.reports[slot(report.sequence)] = (report.sequence, received);
         for (age, sent) in (1..).zip(report.sent) {

@@ -14,6 +14,9 @@ use crate::{
 /// Without a probe for so long, reports stop: nobody listens.
 const PROBE_SILENCE_LIMIT: Nanos = Nanos::from_secs(3);
 
+/// With fewer reports than this a clock is not found.
+const LONGEST_LEAST_INTERVAL: Nanos = Nanos::from_millis(250);
+
 /// Stamps probes and sends reports. Call [`Self::poll_transmit`] when [`Self::poll_timeout`] has come.
 #[derive(Debug)]
 pub struct Leader {
@@ -24,6 +27,7 @@ pub struct Leader {
     sent: [Option<Timestamp<HubClock>>; TRANSMIT_STAMPS],
     last_sequence: u64,
     interval: Nanos,
+    least_interval: Nanos,
     next_at: Option<Timestamp<HubClock>>,
     heard_at: Timestamp<HubClock>,
 }
@@ -39,9 +43,16 @@ impl Leader {
             sent: [None; TRANSMIT_STAMPS],
             last_sequence: 0,
             interval: Nanos::from_millis(10),
+            least_interval: Nanos::ZERO,
             next_at: None,
             heard_at: Timestamp::from_nanos(i64::MIN),
         }
+    }
+
+    /// Reports go out no more often than this on average, whatever the node wants, and four times a second all the same:
+    /// a hub with many nodes shares its time out among them.
+    pub fn set_least_interval(&mut self, interval: Nanos) {
+        self.least_interval = interval.min(LONGEST_LEAST_INTERVAL);
     }
 
     /// What clock packets name the connection by.
@@ -101,7 +112,7 @@ impl Leader {
     }
 
     fn schedule(&mut self, now: Timestamp<HubClock>) {
-        let interval = self.interval.as_nanos();
+        let interval = self.interval.max(self.least_interval).as_nanos();
         self.next_at = Some(now + Nanos::new(interval / 2 + self.random.i64(0..=interval)));
     }
 }

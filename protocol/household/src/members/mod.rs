@@ -14,7 +14,7 @@ pub use succession::Succession;
 use crate::Error;
 
 /// The most members that a household has: the signed list stays far below the longest control message.
-pub const MAX_MEMBERS: usize = 500;
+pub const MAX_MEMBERS: usize = 1_024;
 
 /// What a member may do. Values that this build does not know survive it and allow nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

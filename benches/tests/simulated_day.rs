@@ -1,0 +1,82 @@
+//! What time does to a house: crystals that warm up and cool down, links whose shortest way jumps, a hub whose clock is
+//! stepped or whose machine sleeps.
+//!
+//! Every test prints its seed; `UNISONO_SEED=… cargo test …` runs it again. A whole day takes minutes:
+//! `simulate 2 good --hours 24 --jumping-floors --swing-ppm 2`.
+
+use unisono_benches::sim::{LinkProfile, Report, Setup, World};
+
+/// A seed for one test: fixed unless the environment says otherwise, so that a red test stays red.
+fn seed(of: u64) -> u64 {
+    let seed = std::env::var("UNISONO_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(of);
+    println!("seed {seed}");
+    seed
+}
+
+/// Rooms that play from the second second on.
+fn playing(setup: Setup) -> World {
+    let rooms: Vec<usize> = (0..setup.nodes.len()).collect();
+    let mut world = World::new(setup);
+    world.run_until(2.0);
+    world.play_in(&rooms);
+    world
+}
+
+/// The error between two rooms that 99 of 100 samples stay below, in seconds.
+fn p99(report: &Report, from: f64, to: f64) -> f64 {
+    let mut errors: Vec<f64> = report.errors_between(0, 1, from, to).iter().map(|error| error.abs()).collect();
+    errors.sort_by(f64::total_cmp);
+    errors[errors.len() * 99 / 100]
+}
+
+#[test]
+fn two_rooms_stay_in_time_while_crystals_swing_and_floors_jump() {
+    let link = LinkProfile { floor_jump: 150.0, ..LinkProfile::GOOD };
+    let setup = Setup { swing_ppm: 2.0, ..Setup::rooms(2, link, seed(20)) };
+    let mut world = playing(setup);
+    world.run_until(3_600.0);
+    let report = world.report();
+    let p99 = p99(&report, 180.0, 3_599.0);
+    println!("99 of 100 samples are less than {:.1} µs apart", p99 * 1e6);
+    assert!(p99 < 60e-6);
+    assert!((0..2).all(|room| report.silent_share(room, 4.0, 3_599.0) == 0.0), "a room is silent at times");
+    assert!(report.rooms.iter().all(|room| room.resyncs == 0), "a room jumps");
+}
+
+#[test]
+fn a_hub_that_slept_finds_its_rooms_in_time_again() {
+    for (i, asleep) in [2.0, 30.0, 300.0].into_iter().enumerate() {
+        let mut world = playing(Setup::rooms(3, LinkProfile::GOOD, seed(30 + i as u64)));
+        world.run_until(60.0);
+        world.suspend_hub();
+        world.run_until(60.0 + asleep);
+        world.wake_hub();
+        world.run_until(120.0 + asleep);
+        check_interrupted(&world.report(), 60.0, 60.0 + asleep, 119.0 + asleep);
+    }
+}
+
+#[test]
+fn a_hub_clock_that_is_stepped_leaves_rooms_in_time() {
+    for (i, step) in [-3_600.0, -0.5, -1e-3, 1e-3, 0.5, 3_600.0].into_iter().enumerate() {
+        println!("a step of {step} s:");
+        let mut world = playing(Setup::rooms(3, LinkProfile::GOOD, seed(40 + i as u64)));
+        world.run_until(60.0);
+        world.step_hub_clock(step);
+        world.run_until(120.0);
+        check_interrupted(&world.report(), 60.0, 60.0, 119.0);
+    }
+}
+
+/// Something happens to the hub between two instants: never do two rooms sound apart, and soon afterwards all sound.
+fn check_interrupted(report: &Report, from: f64, to: f64, end: f64) {
+    let rooms = [0, 1, 2];
+    let back = to + 3.0;
+    let worst = report.worst_error(&rooms, 4.0, end);
+    let after = report.worst_error(&rooms, back, end);
+    let silent: Vec<f64> = rooms.iter().map(|room| report.silent_share(*room, from, back) * (back - from)).collect();
+    println!("apart {:.0} µs at worst, {:.0} µs afterwards; silent for {silent:.1?} s", worst * 1e6, after * 1e6);
+    assert!(rooms.iter().all(|room| report.silent_share(*room, back, end) == 0.0), "silent long afterwards");
+    assert!(after < 1e-3, "{after} s apart afterwards");
+    assert!(worst < 2e-3, "{worst} s apart meanwhile");
+}
