@@ -321,13 +321,6 @@ impl World {
         }
     }
 
-    /// What the hub's clock reads jumps, in seconds.
-    pub fn step_hub_clock(&mut self, seconds: f64) {
-        #[expect(clippy::cast_possible_truncation, reason = "seconds of a test")]
-        self.hub.crystal.step((seconds * 1e9) as i64);
-        self.rearm_hub();
-    }
-
     /// Timers that were armed by the clock as it was mean another instant now.
     fn rearm_hub(&mut self) {
         self.timers.0 = None;

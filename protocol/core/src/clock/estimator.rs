@@ -41,8 +41,10 @@ const WORSE: f64 = 1.3;
 const UPDATE_INTERVALS: [(f64, f64); 2] = [(5.0, 0.1), (60.0, 0.5)];
 const UPDATE_INTERVAL: f64 = 1.0;
 
-/// The edges may cross by so much before the clocks are taken to have been stepped.
+/// The edges may cross by so much before the clocks are taken to have been stepped, and so many stamps in a row lie
+/// beyond the other edge: one may be wrong.
 const STEP_LIMIT: f64 = 200e-6;
+const MAX_IMPOSSIBLE: u32 = 3;
 
 /// What a crystal may do that no line shows, as an error of the offset.
 const UNSEEN: f64 = 1e-6;
@@ -83,6 +85,8 @@ pub struct Estimator {
     line: Option<Line>,
     began_at: f64,
     judged_at: f64,
+    /// Stamps in a row that no delay explains, down and up.
+    impossible: [u32; 2],
     waiting_down: f64,
     waiting_up: f64,
 }
@@ -97,6 +101,7 @@ impl Default for Estimator {
             line: None,
             began_at: 0.0,
             judged_at: 0.0,
+            impossible: [0; 2],
             waiting_down: WAITING_AT_FIRST,
             waiting_up: WAITING_AT_FIRST,
         }
@@ -120,8 +125,9 @@ impl Estimator {
     pub fn add_report(&mut self, sent: Timestamp<HubClock>, received: Timestamp<NodeClock>) {
         let point = self.point(received, sent);
         if let Some(line) = self.line {
-            let waited = (point.offset - line.offset_at(point.at) - line.rtt / 2.0).max(0.0);
-            self.waiting_down += WAITING_SHARE * (waited - self.waiting_down);
+            let waited = point.offset - line.offset_at(point.at) - line.rtt / 2.0;
+            self.check(Way::Down, waited + line.rtt);
+            self.waiting_down += WAITING_SHARE * (waited.clamp(0.0, MAX_WAITING) - self.waiting_down);
         }
         self.history.add(Way::Down, point, self.slope());
     }
@@ -130,8 +136,9 @@ impl Estimator {
     pub fn add_probe(&mut self, sent: Timestamp<NodeClock>, received: Timestamp<HubClock>) {
         let point = self.point(sent, received);
         if let Some(line) = self.line {
-            let waited = (line.offset_at(point.at) - line.rtt / 2.0 - point.offset).max(0.0);
-            self.waiting_up += WAITING_SHARE * (waited - self.waiting_up);
+            let waited = line.offset_at(point.at) - line.rtt / 2.0 - point.offset;
+            self.check(Way::Up, waited + line.rtt);
+            self.waiting_up += WAITING_SHARE * (waited.clamp(0.0, MAX_WAITING) - self.waiting_up);
         }
         self.history.add(Way::Up, point, self.slope());
     }
@@ -139,6 +146,9 @@ impl Estimator {
     /// Draws the line anew when that is due. Returns whether it did.
     pub fn update(&mut self, now: Timestamp<NodeClock>) -> bool {
         let Some((node, _)) = self.origin else { return false };
+        if self.impossible.iter().any(|count| *count >= MAX_IMPOSSIBLE) {
+            self.forget();
+        }
         let at = (now - node).as_secs_f64();
         let age = at - self.began_at;
         let due = UPDATE_INTERVALS.iter().find(|(until, _)| age < *until).map_or(UPDATE_INTERVAL, |(_, due)| *due);
@@ -183,6 +193,12 @@ impl Estimator {
         let line = self.line.filter(|line| line.at - self.began_at > 60.0)?;
         // By the next session the room may be warmer.
         Some((Drift::from_ratio(-line.slope), Drift::from_ratio(line.slope_deviation.max(1e-6))))
+    }
+
+    /// Counts a stamp that lies beyond the edge of the other direction, by `left` of the round trip.
+    fn check(&mut self, way: Way, left: f64) {
+        let count = &mut self.impossible[usize::from(way == Way::Up)];
+        *count = if left < -STEP_LIMIT { *count + 1 } else { 0 };
     }
 
     fn slope(&self) -> f64 {
@@ -253,6 +269,7 @@ impl Estimator {
         self.began_at = self.history.newest();
         self.judged_at = self.began_at;
         self.history.clear();
+        self.impossible = [0; 2];
         self.candidates = [Candidate::default(); WINDOWS.len()];
         self.line = None;
     }
@@ -260,6 +277,9 @@ impl Estimator {
 
 /// How much of a packet's waiting time goes into the mean.
 const WAITING_SHARE: f64 = 0.01;
+
+/// What waits longer says nothing of how packets usually wait.
+const MAX_WAITING: f64 = 0.25;
 
 /// What packets are taken to wait before any has come.
 const WAITING_AT_FIRST: f64 = 1e-3;

@@ -6,11 +6,11 @@ use crate::envelope::{Edge, edge, zero};
 /// Stamps of each direction before a line is drawn: a first one may have waited for a station to wake up.
 const MIN_POINTS: u32 = 8;
 
-/// How wide the edges are, as a share of the mean time that packets wait, and the least and the most of it. From
-/// simulation: the least variance on log-normal delays of 0.8 ms and 3 ms is at 60 and 120 µs; narrower edges see less
-/// of the floors that a link's rate adaptation moves.
-const WIDTH_SHARE: f64 = 0.06;
-const MIN_WIDTH: f64 = 30e-6;
+/// How wide the edges are, as a share of the mean time that packets wait, and the least and the most of it. On log-normal
+/// delays the least variance is at twice this (simulated), by little; narrower edges see less of the floors that a link's
+/// rate adaptation moves.
+const WIDTH_SHARE: f64 = 0.03;
+const MIN_WIDTH: f64 = 20e-6;
 const MAX_WIDTH: f64 = 120e-6;
 
 /// The soft minimum of a few points is as good as the gap below the lowest of them: the mean time that packets wait,
