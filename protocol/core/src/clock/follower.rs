@@ -21,6 +21,9 @@ const INTERVALS: [(Nanos, u8); 3] =
 /// The interval at rest, in milliseconds.
 const RESTING_INTERVAL_MS: u8 = 100;
 
+/// Where packets wait longer than this on both ways together they queue: more of them would only take room from the sound.
+const QUEUED: Nanos = Nanos::from_millis(60);
+
 /// An outage says nothing of how often reports come.
 const LONGEST_GAP: Nanos = Nanos::from_millis(500);
 
@@ -125,6 +128,9 @@ impl Follower {
 
     fn interval_ms(&self, now: Timestamp<NodeClock>) -> u8 {
         let Some(estimate) = self.estimator.estimate(now) else { return INTERVALS[0].1 };
+        if estimate.usual_rtt - estimate.rtt > QUEUED {
+            return RESTING_INTERVAL_MS;
+        }
         let wanted = INTERVALS.iter().find(|(uncertainty, _)| estimate.uncertainty > *uncertainty);
         wanted.map_or(RESTING_INTERVAL_MS, |(_, interval)| *interval)
     }
