@@ -105,14 +105,14 @@ fn a_member_does_not_change_its_role_by_joining_again() {
 }
 
 #[test]
-fn a_household_has_five_hundred_members_at_most() {
+fn a_household_has_no_more_members_than_a_hub_can_serve() {
     let mut config = house();
-    for id in 0..497u16 {
+    for id in 0..1_021u16 {
         let peer = PeerId(std::array::from_fn(|place| if place < 2 { id.to_be_bytes()[place] } else { 0xee }));
         config.apply(&add(peer, "speaker")).unwrap();
     }
     let refused = config.apply(&add(PeerId([0xdd; 32]), "one too many"));
-    assert_eq!(refused, Err(Rejected::TooMany { what: "members", limit: 500 }));
+    assert_eq!(refused, Err(Rejected::TooMany { what: "members", limit: 1_024 }));
 }
 
 #[test]

@@ -131,7 +131,7 @@ mod tests {
             |list| list.members.clear(),
             |list| list.members[0].role = Role::Other(9),
             |list| {
-                list.members = (0..=500u16)
+                list.members = (0..=1_024u16)
                     .map(|id| Member {
                         peer: PeerId(std::array::from_fn(|place| id.to_be_bytes()[place.min(1)])),
                         role: Role::Hub,
