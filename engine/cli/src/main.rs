@@ -84,6 +84,7 @@ enum Command {
         /// A room or a group
         name: String,
         /// 0 to 100
+        #[arg(value_parser = clap::value_parser!(u8).range(..=100))]
         percent: u8,
     },
     /// Mute a room or a group
@@ -170,6 +171,7 @@ enum RoomCommand {
         /// The room
         name: String,
         /// 0 to 100
+        #[arg(value_parser = clap::value_parser!(u8).range(..=100))]
         percent: u8,
     },
     /// Forget a room whose node is gone

@@ -43,7 +43,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<u64>,
     /// How loud, 0 to 100
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(..=100))]
     volume: u8,
 }
 
@@ -52,9 +52,6 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let stopper = Arc::clone(&stop);
     ctrlc::set_handler(move || stopper.store(true, Relaxed)).context("Ctrl-C cannot be caught")?;
-    if options.volume > 100 {
-        bail!("--volume: {} is not between 0 and 100", options.volume);
-    }
     let house = DemoHouse::start()?;
     let file = match &options.file {
         Some(file) => std::path::absolute(file).with_context(|| format!("{}", file.display()))?,

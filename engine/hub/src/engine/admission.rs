@@ -31,10 +31,14 @@ enum Verdict {
 impl Engine {
     /// Decides about a node. A token is redeemed on disk first, so the answer comes later.
     pub(super) fn judge(&mut self, id: ConnectionId, peer: PeerId, hello: Hello) {
-        if self.is_double(id, peer) {
+        let refusals = self.refusals(id, peer);
+        if refusals > 0 {
             let text = "another machine with the same key is connected: the state folder was copied. Stop one of the \
                         two, delete its state folder, and have it join anew";
-            warn!("node \"{}\" ({peer}) is refused: {text}", hello.name);
+            // It asks again and again; said once is enough.
+            if refusals == 1 {
+                warn!("node \"{}\" ({peer}) is refused: {text}", hello.name);
+            }
             return self.house.refuse(id, RefuseReason::Replaced, text.into());
         }
         let handle = self.handle.clone();
@@ -58,15 +62,15 @@ impl Engine {
         });
     }
 
-    /// Whether the machine that has just greeted is a copy of one that is there.
-    fn is_double(&mut self, id: ConnectionId, peer: PeerId) -> bool {
-        let Some(comes_from) = self.links.get(&id).map(|link| link.connection.remote_address()) else { return false };
+    /// How often the machine that has just greeted was found to be a copy of one that is there, this time included.
+    fn refusals(&mut self, id: ConnectionId, peer: PeerId) -> u32 {
+        let Some(comes_from) = self.links.get(&id).map(|link| link.connection.remote_address()) else { return 0 };
         let others = self.links.iter().filter(|(other, link)| **other != id && link.connection.peer() == peer);
         let newest = others.max_by_key(|(other, _)| **other).map(|(_, link)| link);
         let present = newest.filter(|_| self.house.is_online(peer));
         let present =
             present.map(|link| Present { address: link.connection.remote_address(), heard: link.heard.into() });
-        self.doubles.is_double(Instant::now(), peer, comes_from, present)
+        self.doubles.refusals(Instant::now(), peer, comes_from, present)
     }
 
     /// Has a node's rooms configured as it says anew that it drives them.

@@ -26,25 +26,36 @@ pub(super) struct Present {
 /// What is remembered of machines that were replaced.
 #[derive(Debug, Default)]
 pub(super) struct Doubles {
-    replaced: HashMap<PeerId, (SocketAddr, Instant)>,
+    replaced: HashMap<PeerId, Replaced>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Replaced {
+    address: SocketAddr,
+    at: Instant,
+    refusals: u32,
 }
 
 impl Doubles {
-    /// Whether a machine that connects is the double of one that is there. When it is not, it takes that one's place.
-    pub(super) fn is_double(
+    /// How often a machine that connects has been found to be the double of one that is there, this time included. 0
+    /// when it is none: it takes that one's place.
+    pub(super) fn refusals(
         &mut self,
         now: Instant,
         peer: PeerId,
         comes_from: SocketAddr,
         present: Option<Present>,
-    ) -> bool {
-        self.replaced.retain(|_, (_, at)| now.duration_since(*at) < MEMORY);
-        let Some(present) = present.filter(|present| present.address != comes_from) else { return false };
-        let was_replaced = self.replaced.get(&peer).is_some_and(|(address, _)| *address == comes_from);
-        let is_double = was_replaced && now.duration_since(present.heard) < SILENCE;
-        let replaced = if is_double { comes_from } else { present.address };
-        self.replaced.insert(peer, (replaced, now));
-        is_double
+    ) -> u32 {
+        self.replaced.retain(|_, replaced| now.duration_since(replaced.at) < MEMORY);
+        let Some(present) = present.filter(|present| present.address != comes_from) else { return 0 };
+        let before = self.replaced.get(&peer).filter(|replaced| replaced.address == comes_from);
+        let refusals = match before {
+            Some(replaced) if now.duration_since(present.heard) < SILENCE => replaced.refusals.saturating_add(1),
+            _ => 0,
+        };
+        let address = if refusals > 0 { comes_from } else { present.address };
+        self.replaced.insert(peer, Replaced { address, at: now, refusals });
+        refusals
     }
 }
 
@@ -66,28 +77,28 @@ mod tests {
     fn of_two_that_take_turns_the_one_that_comes_back_is_refused_for_as_long_as_the_other_is_there() {
         let (mut doubles, begun) = (Doubles::default(), Instant::now());
         let after = |seconds| begun + Duration::from_secs(seconds);
-        assert!(!doubles.is_double(begun, NODE, from(1), None));
-        assert!(!doubles.is_double(after(1), NODE, from(2), present(1, after(1))), "it may have been started anew");
-        for seconds in [10, 25, 40, 90] {
-            assert!(doubles.is_double(after(seconds), NODE, from(1), present(2, after(seconds))), "{seconds}");
-            assert!(!doubles.is_double(after(seconds), PeerId([2; 32]), from(1), None));
+        assert_eq!(doubles.refusals(begun, NODE, from(1), None), 0);
+        assert_eq!(doubles.refusals(after(1), NODE, from(2), present(1, after(1))), 0, "it may have been started anew");
+        for (seconds, refusals) in [(10, 1), (25, 2), (40, 3), (90, 4)] {
+            assert_eq!(doubles.refusals(after(seconds), NODE, from(1), present(2, after(seconds))), refusals);
+            assert_eq!(doubles.refusals(after(seconds), PeerId([2; 32]), from(1), None), 0);
         }
-        assert!(!doubles.is_double(after(100), NODE, from(1), None), "the other has gone");
+        assert_eq!(doubles.refusals(after(100), NODE, from(1), None), 0, "the other has gone");
     }
 
     #[test]
     fn a_node_that_is_started_again_and_again_always_comes_in() {
         let (mut doubles, now) = (Doubles::default(), Instant::now());
         for port in 1..50 {
-            assert!(!doubles.is_double(now, NODE, from(port + 1), present(port, now)));
+            assert_eq!(doubles.refusals(now, NODE, from(port + 1), present(port, now)), 0);
         }
     }
 
     #[test]
     fn a_node_between_two_networks_comes_in_when_its_other_connection_is_silent() {
         let (mut doubles, begun) = (Doubles::default(), Instant::now());
-        assert!(!doubles.is_double(begun, NODE, from(2), present(1, begun)));
+        assert_eq!(doubles.refusals(begun, NODE, from(2), present(1, begun)), 0);
         let later = begun + SILENCE;
-        assert!(!doubles.is_double(later, NODE, from(1), present(2, begun)));
+        assert_eq!(doubles.refusals(later, NODE, from(1), present(2, begun)), 0);
     }
 }

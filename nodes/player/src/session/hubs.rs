@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 use unisono_core::wire::ids::HouseholdId;
 use unisono_settings::HUB_PORT;
 use unisono_transport::{
@@ -95,6 +95,16 @@ impl Hubs {
     /// Says why a hub could not be reached, once for each reason.
     pub(super) fn failed(&mut self, error: &Error) {
         self.say_once(&format!("{error}; trying again"));
+    }
+
+    /// Says why a hub does not want the node, or is not wanted, once for each reason.
+    pub(super) fn warn_once(&mut self, text: &str) {
+        if self.said == text {
+            debug!("{text}");
+        } else {
+            warn!("{text}");
+            self.said = text.into();
+        }
     }
 
     pub(super) fn say_once(&mut self, text: &str) {

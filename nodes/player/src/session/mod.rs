@@ -157,7 +157,7 @@ impl Node {
                 match ended {
                     Ended::Refused(refuse) if self.is_final(&refuse) => return Err(Error::Refused(refuse.text)),
                     Ended::Refused(refuse) => {
-                        self.hubs.say_once(&format!("the hub refused this node: {}; asking again", refuse.text));
+                        self.hubs.warn_once(&format!("the hub refused this node: {}; asking again", refuse.text));
                         self.hubs.turned_away(connection.remote_address());
                         backoff.slow_down();
                     }
