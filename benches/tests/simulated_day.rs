@@ -45,8 +45,8 @@ fn two_rooms_stay_in_time_while_crystals_swing_and_floors_jump() {
 }
 
 #[test]
-fn a_hub_that_nodded_off_finds_its_rooms_in_time_again() {
-    for (i, asleep) in [1.0, 2.0].into_iter().enumerate() {
+fn a_hub_that_slept_finds_its_rooms_in_time_again() {
+    for (i, asleep) in [1.0, 2.0, 30.0, 300.0].into_iter().enumerate() {
         let mut world = playing(Setup::rooms(3, LinkProfile::GOOD, seed(30 + i as u64)));
         world.run_until(60.0);
         world.suspend_hub();

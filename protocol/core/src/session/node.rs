@@ -1,5 +1,7 @@
 //! A hub, as its node sees it.
 
+mod step;
+
 use core::ops::Add;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,7 +11,7 @@ use crate::{
     clock::{Estimate, Estimator, Follower, SendToken},
     leadership::{Judge, Verdict},
     repair::{Punctuality, Receiver, ReceiverCounts},
-    time::{Nanos, NodeClock, Timestamp},
+    time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::{Phase, Timeline},
     units::{FramePosition, Gain},
     wire::{
@@ -139,7 +141,7 @@ struct Stream {
     punctuality: Punctuality,
     timeline: Timeline,
     lead: Nanos,
-    lookahead: i64,
+    format: Format,
     /// Whether the gaps of the time before the clock was known have been forgotten.
     aligned: bool,
     /// The rooms that play it, and what it had counted when each began to.
@@ -161,6 +163,8 @@ pub struct NodeSession {
     state: State,
     hub_version: Version,
     clock: Option<Follower>,
+    /// What the hub's clock was last known to be.
+    mapping: Option<Mapping<NodeClock, HubClock>>,
     /// What was learned of this hub's clock before, until the clock starts.
     learned: Option<Estimator>,
     seed: u64,
@@ -195,6 +199,7 @@ impl NodeSession {
             state: State::Greeting,
             hub_version: VERSION,
             clock: None,
+            mapping: None,
             learned: Some(learned),
             seed,
             streams: BTreeMap::new(),
@@ -271,6 +276,7 @@ impl NodeSession {
             && let Some(estimate) = clock.estimate(received)
         {
             self.actions.push_back(NodeAction::Estimate(estimate));
+            self.follow(received, &estimate);
         }
     }
 
@@ -358,7 +364,9 @@ impl NodeSession {
         self.hub_version = welcome.version;
         self.state = State::Welcomed(welcome.version);
         let learned = self.learned.take().unwrap_or_default();
-        self.clock = Some(Follower::new(welcome.clock_tag, now, learned, self.seed));
+        let clock = Follower::new(welcome.clock_tag, now, learned, self.seed);
+        self.mapping = clock.estimate(now).map(|estimate| estimate.mapping);
+        self.clock = Some(clock);
         self.actions.push_back(NodeAction::Welcomed(welcome));
     }
 
@@ -383,25 +391,37 @@ impl NodeSession {
         }
         let mut timeline = Timeline::new(rate);
         start.anchors.iter().for_each(|anchor| timeline.insert(*anchor));
+        let lead = start.lead.clamp(Nanos::ZERO, Nanos::from_secs(10));
+        self.open(now, start.room, start.stream, start.format, timeline, lead, continues);
+    }
+
+    /// Has a room play a stream whose format was validated.
+    #[expect(clippy::too_many_arguments, reason = "what a stream is made of")]
+    fn open(
+        &mut self,
+        now: Timestamp<NodeClock>,
+        room: RoomIndex,
+        stream: StreamId,
+        format: Format,
+        mut timeline: Timeline,
+        lead: Nanos,
+        continues: Option<FramePosition>,
+    ) {
         // What comes before the first packet to be heard is of use, and not worth asking for.
-        let from = continues.unwrap_or_else(|| self.wanted_from(now, &timeline, &start.format));
-        if let Some(stream) = self.streams.get_mut(&start.stream) {
-            stream.rooms.insert(start.room, stream.receiver.counts());
-            timeline = stream.timeline;
+        let from = continues.unwrap_or_else(|| self.wanted_from(now, &timeline, &format));
+        if let Some(known) = self.streams.get_mut(&stream) {
+            known.rooms.insert(room, known.receiver.counts());
+            timeline = known.timeline;
         } else if self.streams.len() < MAX_STREAMS {
-            let receiver = Receiver::new(start.stream, start.format.packet_frames, from);
+            let receiver = Receiver::new(stream, format.packet_frames, from);
             let punctuality = Punctuality::new();
-            let lead = start.lead.clamp(Nanos::ZERO, Nanos::from_secs(10));
-            let lookahead = i64::from(start.format.lookahead);
-            let rooms = BTreeMap::from([(start.room, ReceiverCounts::default())]);
-            let aligned = continues.is_some();
-            let stream = Stream { receiver, punctuality, timeline, lead, lookahead, aligned, rooms };
-            self.streams.insert(start.stream, stream);
+            let rooms = BTreeMap::from([(room, ReceiverCounts::default())]);
+            let (format, aligned) = (format.clone(), continues.is_some());
+            self.streams.insert(stream, Stream { receiver, punctuality, timeline, lead, format, aligned, rooms });
         } else {
             return;
         }
         self.next_repair = Some(now + REPAIR_INTERVAL);
-        let (room, stream, format) = (start.room, start.stream, start.format);
         self.plays.insert(room, stream);
         self.actions.push_back(NodeAction::Start { room, stream, format, timeline, continues });
     }
@@ -485,7 +505,7 @@ impl NodeSession {
             if !stream.aligned {
                 stream.aligned = true;
                 if let Some(phase) = timeline.phase_at(clock.forward(now + give_up)) {
-                    stream.receiver.forget_before(phase.frame().offset_by(stream.lookahead));
+                    stream.receiver.forget_before(phase.frame().offset_by(i64::from(stream.format.lookahead)));
                 }
             }
             // Heard one lead from now is what the hub sends now.
@@ -493,9 +513,10 @@ impl NodeSession {
             if let Some(phase) = timeline.phase_at(sent) {
                 stream.receiver.expect(now, phase.frame());
             }
+            let lookahead = i64::from(stream.format.lookahead);
             let deadline = |position: FramePosition| {
                 // What the first packet of a run puts out before its position belongs to no run.
-                let first = position.offset_by(-stream.lookahead);
+                let first = position.offset_by(-lookahead);
                 let heard = timeline.instant_of(first).or_else(|| timeline.instant_of(position))?;
                 Some(clock.backward(heard) - give_up)
             };

@@ -1,0 +1,37 @@
+//! A hub whose clock stood still or jumped: its machine slept, or was moved to another.
+
+use super::{NodeSession, Stream};
+use crate::{
+    clock::Estimate,
+    time::{Nanos, NodeClock, Timestamp},
+    wire::ids::{RoomIndex, StreamId},
+};
+
+/// No estimate is ever so wrong. Smaller steps are a matter for playout.
+const STEP: Nanos = Nanos::from_millis(50);
+
+impl NodeSession {
+    /// Takes note of an estimate. When the hub's time is another than it was, nothing holds that was decided by it:
+    /// which packets are late, given up or asked for. Whatever plays starts over then.
+    pub(super) fn follow(&mut self, now: Timestamp<NodeClock>, estimate: &Estimate) {
+        let before = self.mapping.replace(estimate.mapping);
+        let step = before.map(|before| estimate.mapping.forward(now) - before.forward(now));
+        if step.is_some_and(|step| step.abs() > STEP) {
+            self.start_over(now);
+        }
+    }
+
+    fn start_over(&mut self, now: Timestamp<NodeClock>) {
+        let playing = |(room, id): (&RoomIndex, &StreamId)| {
+            let Stream { format, timeline, lead, .. } = self.streams.get(id)?;
+            Some((*room, *id, format.clone(), *timeline, *lead))
+        };
+        let playing: Vec<_> = self.plays.iter().filter_map(playing).collect();
+        for (room, ..) in &playing {
+            self.leave(*room);
+        }
+        for (room, id, format, timeline, lead) in playing {
+            self.open(now, room, id, format, timeline, lead, None);
+        }
+    }
+}
