@@ -3,51 +3,18 @@
 
 mod lab;
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-};
-
 use lab::{fresh_folder, in_own_process, pause};
 use unisono_core::units::SampleRate;
 use unisono_player::output::{Fault, Output, open};
 
-/// Counts what the audio thread allocates and frees, while it is told to. What alsa-lib does in C is not seen.
-struct Counting;
-
-thread_local! {
-    static WATCHED: Cell<bool> = const { Cell::new(false) };
-    static COUNT: Cell<u32> = const { Cell::new(0) };
+/// How often something allocates or frees. What alsa-lib does in C is not seen.
+fn allocations_in(call: impl FnOnce()) -> u64 {
+    let seen = allocation_counter::measure(call);
+    seen.count_total + seen.count_total.saturating_sub_signed(seen.count_current)
 }
 
-fn count() {
-    if WATCHED.get() {
-        COUNT.set(COUNT.get() + 1);
-    }
-}
-
-// SAFETY: every call is passed on unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// Plays for a while, and then lets it run empty, twice; gives how often that allocated.
-fn allocations(output: &mut dyn Output) -> u32 {
-    let frames = vec![0.1; 2 * 9_600];
-    WATCHED.set(true);
+/// Plays for a while, and then lets it run empty, twice.
+fn play(output: &mut dyn Output, frames: &[f32]) {
     let mut underruns = 0;
     for turn in 0.. {
         pause();
@@ -65,20 +32,17 @@ fn allocations(output: &mut dyn Output) -> u32 {
             break;
         }
     }
-    WATCHED.set(false);
-    COUNT.take()
 }
 
-fn allocations_of(spec: &str) -> u32 {
-    allocations(&mut *open(&spec.parse().unwrap(), SampleRate::HZ_48000).unwrap())
+fn allocations_of(spec: &str) -> u64 {
+    let mut output = open(&spec.parse().unwrap(), SampleRate::HZ_48000).unwrap();
+    let frames = vec![0.1; 2 * 9_600];
+    allocations_in(|| play(&mut *output, &frames))
 }
 
 #[test]
 fn the_count_sees_an_allocation() {
-    WATCHED.set(true);
-    drop(Box::new(std::hint::black_box(7)));
-    WATCHED.set(false);
-    assert_eq!(COUNT.take(), 2);
+    assert_eq!(allocations_in(|| drop(std::hint::black_box(Box::new(7)))), 2);
 }
 
 #[test]

@@ -1,9 +1,6 @@
 //! The audio thread's way from blocks to frames allocates and frees nothing, whatever happens to it.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-};
+use std::cell::Cell;
 
 use unisono_core::{
     playout::DacReading,
@@ -18,43 +15,17 @@ use super::{
     renderer::{Rendered, Renderer},
 };
 
-/// Counts what a thread allocates and frees while it is watched.
-struct Counting;
-
 thread_local! {
-    static WATCHED: Cell<bool> = const { Cell::new(false) };
-    static COUNT: Cell<u32> = const { Cell::new(0) };
+    /// What was allocated or freed in [`watched`].
+    static COUNT: Cell<u64> = const { Cell::new(0) };
 }
-
-fn count() {
-    if WATCHED.get() {
-        COUNT.set(COUNT.get() + 1);
-    }
-}
-
-// SAFETY: every call is passed on unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 fn watched<T>(call: impl FnOnce() -> T) -> T {
-    WATCHED.set(true);
-    let result = call();
-    WATCHED.set(false);
-    result
+    let mut result = None;
+    let seen = allocation_counter::measure(|| result = Some(call()));
+    let freed = seen.count_total.saturating_sub_signed(seen.count_current);
+    COUNT.set(COUNT.get() + seen.count_total + freed);
+    result.expect("it has run")
 }
 
 const RATE: SampleRate = SampleRate::HZ_48000;
