@@ -111,6 +111,11 @@ impl Follower {
         self.estimator.update(received)
     }
 
+    /// When a report that was none seen before came last.
+    pub const fn heard_at(&self) -> Option<Timestamp<NodeClock>> {
+        self.heard_at
+    }
+
     /// When [`Self::poll_transmit`] is to be called next.
     pub const fn poll_timeout(&self) -> Timestamp<NodeClock> {
         self.next_at

@@ -116,7 +116,6 @@ impl Receiver {
 
     /// Takes a datagram of this stream. Gives the packets that it completed, the earlier one first.
     pub fn handle(&mut self, now: Timestamp<NodeClock>, header: &MediaHeader, payload: &Bytes) -> Vec<Arrived> {
-        self.hear(now);
         let packet = header.position.0 / self.packet_frames;
         if !header.position.0.is_multiple_of(self.packet_frames) || self.is_old(packet) {
             return Vec::new();
@@ -134,6 +133,7 @@ impl Receiver {
         if self.is_whole(packet) {
             return arrived;
         }
+        self.hear(now);
         let payload = payload.slice(previous_len..);
         if header.fragments == 1 {
             arrived.extend(self.complete(packet, payload));

@@ -255,13 +255,14 @@ impl NodeSession {
         };
         let estimate = self.estimate(now);
         let Some(stream) = self.streams.get_mut(&header.stream) else { return };
-        if !header.repair
-            && let Some(left) = estimate.as_ref().and_then(|estimate| stream.leaves_at(header.position, estimate))
-        {
-            stream.punctuality.observe(now - left);
-        }
         for arrived in stream.receiver.handle(now, &header, &payload) {
             let (position, payload) = (arrived.position, arrived.payload);
+            if !header.repair
+                && position == header.position
+                && let Some(left) = estimate.as_ref().and_then(|estimate| stream.leaves_at(position, estimate))
+            {
+                stream.punctuality.observe(now - left);
+            }
             self.actions.push_back(NodeAction::Packet { stream: header.stream, position, payload });
         }
         let ask_at = stream.receiver.poll_timeout();
@@ -271,10 +272,11 @@ impl NodeSession {
     /// Takes a clock report whose tag was checked, with the instant of its arrival.
     pub fn handle_clock(&mut self, report: &ClockPacket, received: Timestamp<NodeClock>) {
         let Some(clock) = &mut self.clock else { return };
-        self.streams.values_mut().for_each(|stream| stream.receiver.hear(received));
-        if clock.handle_report(report, received)
-            && let Some(estimate) = clock.estimate(received)
-        {
+        let changed = clock.handle_report(report, received);
+        if clock.heard_at() == Some(received) {
+            self.streams.values_mut().for_each(|stream| stream.receiver.hear(received));
+        }
+        if changed && let Some(estimate) = clock.estimate(received) {
             self.actions.push_back(NodeAction::Estimate(estimate));
             self.follow(received, &estimate);
         }
