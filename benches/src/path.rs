@@ -207,7 +207,7 @@ impl NodePath {
     fn find_clock(&mut self) {
         const WAY: Nanos = Nanos::from_micros(300);
         let hub = |at: Timestamp<NodeClock>| Timestamp::from_nanos(at.as_nanos());
-        let mut leader = Leader::new(ClockTag(9), 2);
+        let mut leader = Leader::new(ClockTag(9));
         let until = self.now + Nanos::from_secs(2);
         while self.now < until {
             self.session.handle_timeout(self.now);

@@ -11,7 +11,7 @@ use clap::{Parser, ValueEnum};
 use nix::unistd::geteuid;
 use serde_json::json;
 use unisono_benches::lab::{
-    contest::{Contest, Entry, rooms},
+    contest::{Contest, EARLY, Entry, rooms},
     figures::Figures,
     interrupt,
     material::{Material, Sound},
@@ -68,6 +68,10 @@ struct Arguments {
     /// How long each of them runs, in seconds
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(20..))]
     tone_duration: u32,
+    /// How long nodes have been connected when a tone begins, in seconds: while clocks are learned, the pitch follows what
+    /// is learned
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(4..))]
+    tone_after: u32,
     /// Where unisono, unisono-hub and unisono-node are [default: beside this program]
     #[arg(long)]
     programs: Option<PathBuf>,
@@ -124,6 +128,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         profile: arguments.profile.clone(),
         seed,
         material: Material { sound: Sound::Pink(seed), bits: 16, seconds: arguments.duration },
+        play_at: EARLY,
         seconds: arguments.duration.into(),
         options: Options { programs, codec: arguments.codec.clone(), margin_ms },
         peer_codec: (arguments.peer == Peer::Snapcast).then(|| arguments.peer_codec.clone()),
@@ -138,6 +143,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         arguments.quantum,
         arguments.codec
     );
+    let title = if arguments.tone { format!("{title}, tones after {} s", arguments.tone_after) } else { title };
     println!("{title}");
     let mut players =
         play(&contest, &out.join("noise"), arguments.keep, |entry| Figures::take(&entry.setup, &entry.outcome))?;
@@ -178,7 +184,8 @@ fn tones(arguments: &Arguments, contest: &Contest, out: &Path, players: &mut [Fi
     for hertz in [997.0, 10_000.0] {
         let mut contest = contest.clone();
         contest.material = Material { sound: Sound::Sine(hertz), bits: 24, seconds: arguments.tone_duration };
-        contest.seconds = arguments.tone_duration.into();
+        contest.play_at = arguments.tone_after.into();
+        contest.seconds = contest.play_at + f64::from(arguments.tone_duration);
         contest.options.codec = "pcm24".into();
         contest.peer_codec = contest.peer_codec.map(|_| "pcm".into());
         let folder = out.join(format!("{hertz}-hz"));

@@ -19,8 +19,8 @@ use super::{
     unisono::{Options, Unisono},
 };
 
-/// Seconds from the start of the nodes to the command to play.
-const UNTIL_PLAY: f64 = 4.0;
+/// Seconds from the start of the nodes to the command to play, where it is to come early.
+pub const EARLY: f64 = 4.0;
 
 /// Slow sine of an hour's period whose rate changes by 0.05 ppm a minute where it changes most.
 const WANDER_PPM: f64 = 0.05 * 60.0 / core::f64::consts::TAU;
@@ -41,6 +41,8 @@ pub struct Contest {
     pub seed: u64,
     /// What is played.
     pub material: Material,
+    /// When, counted from the start of the nodes, they are told to play, in seconds.
+    pub play_at: f64,
     /// For how long nodes run, in seconds.
     pub seconds: f64,
     /// How Unisono's hub sends.
@@ -111,7 +113,7 @@ impl Contest {
 
     fn unisono(&self, setup: &Setup, network: &Network, hub: Crystal) -> Result<Outcome> {
         let mut player = Unisono::start(setup, network, hub, &self.options)?;
-        until(player.started() + UNTIL_PLAY)?;
+        until(player.started() + self.play_at)?;
         player.play()?;
         until(player.started() + self.seconds)?;
         player.finish()
@@ -119,7 +121,7 @@ impl Contest {
 
     fn snapcast(&self, setup: &Setup, network: &Network, hub: Crystal, codec: &str) -> Result<Outcome> {
         let mut player = Snapcast::start(setup, network, hub, codec)?;
-        until(player.started() + UNTIL_PLAY)?;
+        until(player.started() + self.play_at)?;
         player.play()?;
         until(player.started() + self.seconds)?;
         player.finish()

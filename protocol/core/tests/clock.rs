@@ -143,7 +143,7 @@ fn a_remembered_slope_makes_the_first_seconds_better() {
 #[test]
 fn probes_and_reports_find_each_other_over_a_lossy_link() {
     let mut random = fastrand::Rng::with_seed(3);
-    let mut leader = Leader::new(ClockTag(5), 1);
+    let mut leader = Leader::new(ClockTag(5));
     let start = Timestamp::from_nanos(50_000_000_000);
     let mut follower = Follower::new(ClockTag(5), start, Estimator::new(), 2);
     let offset = Nanos::from_secs(49);
@@ -175,7 +175,7 @@ fn probes_and_reports_find_each_other_over_a_lossy_link() {
 
 /// Reports and probes in the last of ten seconds for which a hub answers at most every `least` milliseconds.
 fn exchanged(least: i64) -> (u32, u32) {
-    let mut leader = Leader::new(ClockTag(5), 1);
+    let mut leader = Leader::new(ClockTag(5));
     leader.set_least_interval(Nanos::from_millis(least));
     let start = Timestamp::from_nanos(50_000_000_000);
     let mut follower = Follower::new(ClockTag(5), start, Estimator::new(), 2);
@@ -199,11 +199,29 @@ fn exchanged(least: i64) -> (u32, u32) {
 }
 
 #[test]
-fn a_node_asks_a_hub_that_is_busy_no_more_often_than_it_is_answered() {
-    for (least, expected) in [(0, 70..300), (100, 40..60), (200, 20..45), (10_000, 15..45)] {
+fn a_node_asks_a_hub_that_is_busy_hardly_more_often_than_it_is_answered() {
+    for (least, expected) in [(0, 70..400), (100, 40..70), (200, 20..36), (10_000, 15..30)] {
         let (reports, probes) = exchanged(least);
         println!("at most every {least} ms: {reports} reports and {probes} probes in 5 s");
         assert!(expected.contains(&reports), "{reports} reports");
         assert!(expected.contains(&probes), "{probes} probes");
     }
+}
+
+#[test]
+fn a_node_that_is_awake_anyway_asks_then_and_no_more_often_than_it_wants() {
+    let mut follower = Follower::new(ClockTag(5), Timestamp::from_nanos(0), Estimator::new(), 2);
+    let mut asked = Vec::new();
+    // Sound comes every 20 ms, and nothing is known yet: it asks every 10 ms on average.
+    for tenths in 0..100_000_i64 {
+        let now = Timestamp::from_nanos(tenths * 100_000);
+        if (tenths % 200 == 0 || follower.poll_timeout() <= now) && follower.poll_transmit(now).is_some() {
+            asked.push(tenths);
+        }
+    }
+    let with_sound = asked.iter().filter(|tenths| *tenths % 200 == 0).count();
+    let gaps: Vec<i64> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    println!("{} probes in 10 s, {with_sound} of them with sound", asked.len());
+    assert!((700..1_100).contains(&asked.len()) && with_sound > 200);
+    assert!(gaps.iter().all(|gap| (75..=176).contains(gap)), "{gaps:?}");
 }

@@ -165,6 +165,7 @@ fn datagrams_of_version_1_0_are_understood() {
         tag: ClockTag(77),
         sequence: 2_000,
         sent: [Some(Timestamp::from_nanos(123_456_789)), None],
+        least_interval_ms: 0,
         echoes: vec![clock::Echo { sequence: 999, received: Timestamp::from_nanos(123_000_000) }],
     };
     assert_eq!(clock::Report::parse(&corpus("clock_report")), Ok(report));

@@ -106,7 +106,7 @@ impl Node {
         };
         let session = NodeSession::new(config, Estimator::new(), GIVE_UP, 1);
         let judges = vec![Judge::default(); 2];
-        let leader = Leader::new(TAG, 2);
+        let leader = Leader::new(TAG);
         Self { session, judges, leader, millis: 0, answered: true, done: Vec::new(), probes: Vec::new() }
     }
 

@@ -25,7 +25,7 @@ fn probe(sequence: u64) -> Probe {
 }
 
 fn report(sequence: u64) -> Report {
-    Report { tag: TAG, sequence, sent: [None; 2], echoes: Vec::new() }
+    Report { tag: TAG, sequence, sent: [None; 2], least_interval_ms: 0, echoes: Vec::new() }
 }
 
 struct Exchange {
@@ -231,7 +231,7 @@ async fn garbage_on_the_port_stops_neither_quic_nor_the_clock() {
 async fn a_node_learns_the_hubs_clock() {
     let Exchange { pair: _pair, relay: _relay, mut at_hub, mut at_node } = exchange().await;
     let hub = tokio::spawn(async move {
-        let mut leader = Leader::new(TAG, 1);
+        let mut leader = Leader::new(TAG);
         loop {
             let wait = leader.poll_timeout().map_or(Nanos::from_secs(1), |at| at - now());
             tokio::select! {

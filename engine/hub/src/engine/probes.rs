@@ -1,13 +1,12 @@
-//! Answers the clock probes of one node. A task of its own: it is woken ten times as often as all else about a node
-//! together.
+//! Answers the clock probes of one node. A task of its own: it is woken more often than all else about a node together.
 
 use std::sync::{Arc, Weak};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::debug;
 use unisono_core::{
     clock::Leader,
-    time::{HubClock, Nanos},
+    time::{HubClock, Nanos, Timestamp},
     wire::clock::Probe,
 };
 use unisono_transport::{ClockChannel, clock};
@@ -21,17 +20,16 @@ const SHARE: Nanos = Nanos::from_micros(200);
 
 /// Answers until the connection is over.
 pub(super) async fn answer_probes(mut leader: Leader, mut channel: ClockChannel<HubClock>, crowd: Weak<()>) {
-    let timer = sleep(std::time::Duration::ZERO);
-    tokio::pin!(timer);
-    let mut armed = None;
     loop {
-        let due = leader.poll_timeout();
-        if due != armed {
-            armed = due;
-            if let Some(at) = due {
-                timer.as_mut().reset(Instant::now() + (at - clock::now()).to_duration());
+        let others = i64::try_from(crowd.strong_count()).unwrap_or(i64::MAX);
+        leader.set_least_interval(Nanos::new(SHARE.as_nanos().saturating_mul(others)));
+        if let Some((report, token)) = leader.poll_transmit(clock::now()) {
+            match channel.send(&report.encode()) {
+                Ok(at) => leader.handle_sent(token, at),
+                Err(error) => debug!("{error}"),
             }
         }
+        let due = leader.poll_timeout();
         tokio::select! {
             packet = channel.recv() => match packet {
                 Ok(packet) => match Probe::parse(&packet.fields) {
@@ -41,18 +39,12 @@ pub(super) async fn answer_probes(mut leader: Leader, mut channel: ClockChannel<
                 // Its link has heard of it too, and says so.
                 Err(_) => return,
             },
-            () = &mut timer, if armed.is_some() => {
-                let others = i64::try_from(crowd.strong_count()).unwrap_or(i64::MAX);
-                leader.set_least_interval(Nanos::new(SHARE.as_nanos().saturating_mul(others)));
-                if let Some((report, token)) = leader.poll_transmit(clock::now()) {
-                    match channel.send(&report.encode()) {
-                        Ok(at) => leader.handle_sent(token, at),
-                        Err(error) => debug!("{error}"),
-                    }
-                }
-                // A timer that has run out is armed anew, even for the same instant.
-                armed = None;
-            }
+            // Only a hub with many nodes lets a probe wait.
+            () = until(due), if due.is_some() => {}
         }
     }
+}
+
+async fn until(due: Option<Timestamp<HubClock>>) {
+    sleep(due.map_or(Nanos::ZERO, |at| at - clock::now()).to_duration()).await;
 }

@@ -75,7 +75,7 @@ impl House {
         }
         connection.codecs = hello.codecs;
         let welcome = connection.session.welcome(&self.name, members);
-        let leader = Leader::new(connection.session.tag(), self.random.u64(..));
+        let leader = Leader::new(connection.session.tag());
         self.admitted.insert(peer, id);
         self.actions.push_back(Action::Clock(id, leader));
         self.actions.push_back(Action::Control(id, welcome.encode()));

@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError},
+        mpsc::{Receiver, TryRecvError},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -31,6 +31,9 @@ use super::{
 
 /// With nothing to do the thread looks around so often.
 const IDLE: Duration = Duration::from_millis(500);
+
+/// While a stream plays, so often: what is late for the decoder's turn and still in time to be heard is met in between.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// While all blocks are on their way to the converter, one comes back within this.
 const BLOCKED: Duration = Duration::from_millis(5);
@@ -99,13 +102,13 @@ impl Thread {
     fn run(mut self, commands: &Receiver<RoomCommand>) {
         let mut wait = IDLE;
         loop {
-            match commands.recv_timeout(wait) {
-                Ok(command) => self.obey(command),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-            while let Ok(command) = commands.try_recv() {
-                self.obey(command);
+            thread::park_timeout(wait);
+            loop {
+                match commands.try_recv() {
+                    Ok(command) => self.obey(command),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return,
+                }
             }
             wait = self.decode();
             self.publish();
@@ -203,7 +206,7 @@ impl Thread {
             let (payload, run, output) = match decode {
                 Decode::Wait(until) => {
                     let left = until.map_or(IDLE, |until| (until - now).to_duration());
-                    return left.clamp(Duration::from_millis(1), IDLE);
+                    return left.clamp(Duration::from_millis(1), LOOK);
                 }
                 Decode::Skip => continue,
                 Decode::Reset => {

@@ -25,7 +25,7 @@ use std::{
         Arc,
         mpsc::{self, SyncSender},
     },
-    thread::JoinHandle,
+    thread::{JoinHandle, Thread},
 };
 
 use bytes::Bytes;
@@ -91,6 +91,7 @@ pub struct RoomSetup {
 pub struct Room {
     commands: Option<SyncSender<RoomCommand>>,
     status: Arc<RoomStatus>,
+    decoder: Thread,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -107,13 +108,19 @@ impl Room {
         let (orders, ordered) = audio::orders();
         let audio = audio::spawn(setup, played, ordered, Arc::clone(&status))?;
         let decoder = decoder::spawn(received, sound, orders, setup.latency, Arc::clone(&status))?;
-        Ok(Self { commands: Some(commands), status, threads: vec![decoder, audio] })
+        let threads = vec![decoder, audio];
+        Ok(Self { commands: Some(commands), status, decoder: threads[0].thread().clone(), threads })
     }
 
     /// Tells the room something. A room that is too far behind loses it; that is counted.
     pub fn tell(&self, command: RoomCommand) {
+        // The decoding thread knows when it needs the next packet: waking it for each would be for nothing.
+        let can_wait = matches!(command, RoomCommand::Packet(..) | RoomCommand::Clock(_));
         if self.commands.as_ref().is_some_and(|commands| commands.try_send(command).is_err()) {
             self.status.count_dropped();
+        }
+        if !can_wait {
+            self.decoder.unpark();
         }
     }
 
@@ -127,6 +134,7 @@ impl Drop for Room {
     fn drop(&mut self) {
         // The decoding thread ends with its commands, the audio thread with its orders.
         self.commands = None;
+        self.decoder.unpark();
         for thread in self.threads.drain(..) {
             // A thread that panicked has said so already.
             let _ = thread.join();

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, interval, sleep_until, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 use tracing::{debug, info, warn};
 use unisono_core::{
     session::{NodeAction, NodeConfig, NodeSession},
-    time::{Nanos, NodeClock, Timestamp},
+    time::{Nanos, NodeClock},
     wire::{
         clock::Report as ClockPacket,
         control::{Evidence, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome},
@@ -85,12 +85,18 @@ impl Node {
         let mut link = Link { connection, hub: connection.peer(), control, clock: None, streams, playable: false };
         let (mut looks, mut reported, mut told) = (interval(LOOK_INTERVAL), Instant::now(), Vec::new());
         let greeted = Instant::now();
+        let (timer, mut armed) = (sleep(Duration::ZERO), None);
+        tokio::pin!(timer);
         loop {
             if let Err(ended) = self.act(session, &mut link) {
                 return ended;
             }
-            let now: Timestamp<NodeClock> = clock::now();
-            let due = session.poll_timeout().map_or(IDLE, |at| (at - now).to_duration()).min(IDLE);
+            let due = session.poll_timeout();
+            if timer.is_elapsed() || due != armed {
+                armed = due;
+                let left = due.map_or(IDLE, |at| (at - clock::now()).to_duration());
+                timer.as_mut().reset(Instant::now() + left.min(IDLE));
+            }
             tokio::select! {
                 message = messages.recv() => match message {
                     Ok(Some(frame)) => session.handle_frame(clock::now(), &frame, &mut self.judges),
@@ -120,7 +126,7 @@ impl Node {
                         session.report(clock::now(), reports);
                     }
                 }
-                () = sleep_until(Instant::now() + due) => {}
+                () = &mut timer => {}
             }
             session.handle_timeout(clock::now());
         }

@@ -24,11 +24,8 @@ const RESTING_INTERVAL_MS: u8 = 100;
 /// Where packets wait longer than this on both ways together they queue: more of them would only take room from the sound.
 const QUEUED: Nanos = Nanos::from_millis(60);
 
-/// An outage says nothing of how often reports come.
-const LONGEST_GAP: Nanos = Nanos::from_millis(500);
-
-/// Sends probes, pairs the stamps, feeds the estimator. Call [`Self::poll_transmit`] when [`Self::poll_timeout`] has
-/// come.
+/// Sends probes, pairs the stamps, feeds the estimator. Call [`Self::poll_transmit`] whenever the node is awake, and when
+/// [`Self::poll_timeout`] has come.
 #[derive(Debug)]
 pub struct Follower {
     tag: ClockTag,
@@ -39,9 +36,10 @@ pub struct Follower {
     reports: Box<[(u64, Timestamp<NodeClock>); REMEMBERED]>,
     last_sequence: u64,
     heard_at: Option<Timestamp<NodeClock>>,
-    /// The mean interval at which reports have come lately.
-    reports_every: Nanos,
-    next_at: Timestamp<NodeClock>,
+    /// The least interval at which the hub answers.
+    least_interval_ms: u8,
+    /// From when on a probe may leave, and when it must.
+    due: [Timestamp<NodeClock>; 2],
 }
 
 impl Follower {
@@ -57,22 +55,20 @@ impl Follower {
             reports: Box::new([none; REMEMBERED]),
             last_sequence: 0,
             heard_at: None,
-            reports_every: Nanos::ZERO,
-            next_at: now,
+            least_interval_ms: 0,
+            due: [now; 2],
         }
     }
 
-    /// The probe that is due, if one is.
+    /// The probe that may leave now, if one may: it is cheaper while the node is awake than by a wake-up of its own.
     pub fn poll_transmit(&mut self, now: Timestamp<NodeClock>) -> Option<(Probe, SendToken)> {
-        if self.next_at > now {
+        if self.due[0] > now {
             return None;
         }
-        let report_interval_ms = self.interval_ms(now);
-        let wanted = Nanos::from_millis(report_interval_ms.into());
         // A hub that has no time to answer more often has none for more probes either.
-        let throttled = self.reports_every > wanted + wanted / 2;
-        let interval = if throttled { self.reports_every } else { wanted }.as_nanos();
-        self.next_at = now + Nanos::new(interval / 2 + self.random.i64(0..=interval));
+        let report_interval_ms = self.interval_ms(now).max(self.least_interval_ms);
+        let quarter = i64::from(report_interval_ms) * 250_000;
+        self.due = [3 * quarter, self.random.i64(5 * quarter..=7 * quarter)].map(|after| now + Nanos::new(after));
         self.last_sequence += 1;
         let probe = Probe { tag: self.tag, sequence: self.last_sequence, report_interval_ms };
         Some((probe, SendToken(self.last_sequence)))
@@ -91,10 +87,8 @@ impl Follower {
         if report.tag != self.tag || !self.replay.accept(report.sequence) {
             return false;
         }
-        if let Some(before) = self.heard_at.replace(received) {
-            let gap = (received - before).clamp(Nanos::ZERO, LONGEST_GAP);
-            self.reports_every = self.reports_every + (gap - self.reports_every) / 16;
-        }
+        self.heard_at = Some(received);
+        self.least_interval_ms = report.least_interval_ms;
         self.reports[slot(report.sequence)] = (report.sequence, received);
         for (age, sent) in (1..).zip(report.sent) {
             if let Some(sent) = sent
@@ -116,9 +110,9 @@ impl Follower {
         self.heard_at
     }
 
-    /// When [`Self::poll_transmit`] is to be called next.
+    /// When [`Self::poll_transmit`] is to be called next at the latest.
     pub const fn poll_timeout(&self) -> Timestamp<NodeClock> {
-        self.next_at
+        self.due[1]
     }
 
     /// The line between the clocks as it is known now.

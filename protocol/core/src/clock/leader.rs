@@ -11,46 +11,39 @@ use crate::{
     },
 };
 
-/// Without a probe for so long, reports stop: nobody listens.
-const PROBE_SILENCE_LIMIT: Nanos = Nanos::from_secs(3);
-
 /// With fewer reports than this a clock is not found.
 const LONGEST_LEAST_INTERVAL: Nanos = Nanos::from_millis(250);
 
-/// Stamps probes and sends reports. Call [`Self::poll_transmit`] when [`Self::poll_timeout`] has come.
+/// Stamps probes and answers them with reports. Call [`Self::poll_transmit`] after each, and when [`Self::poll_timeout`]
+/// has come.
 #[derive(Debug)]
 pub struct Leader {
     tag: ClockTag,
-    random: fastrand::Rng,
     replay: ReplayWindow,
     echoes: VecDeque<Echo>,
     sent: [Option<Timestamp<HubClock>>; TRANSMIT_STAMPS],
     last_sequence: u64,
-    interval: Nanos,
     least_interval: Nanos,
-    next_at: Option<Timestamp<HubClock>>,
-    heard_at: Timestamp<HubClock>,
+    /// No report goes out before.
+    not_before: Timestamp<HubClock>,
 }
 
 impl Leader {
-    /// For a connection named by `tag`; `seed` draws the phases.
-    pub fn new(tag: ClockTag, seed: u64) -> Self {
+    /// For a connection named by `tag`.
+    pub fn new(tag: ClockTag) -> Self {
         Self {
             tag,
-            random: fastrand::Rng::with_seed(seed),
             replay: ReplayWindow::default(),
             echoes: VecDeque::with_capacity(MAX_ECHOES),
             sent: [None; TRANSMIT_STAMPS],
             last_sequence: 0,
-            interval: Nanos::from_millis(10),
             least_interval: Nanos::ZERO,
-            next_at: None,
-            heard_at: Timestamp::from_nanos(i64::MIN),
+            not_before: Timestamp::from_nanos(i64::MIN),
         }
     }
 
-    /// Reports go out no more often than this on average, whatever the node wants, and four times a second all the same:
-    /// a hub with many nodes shares its time out among them.
+    /// Reports go out no more often than this, however often the node asks, and four times a second all the same: a hub
+    /// with many nodes shares its time out among them. One report then answers several probes.
     pub fn set_least_interval(&mut self, interval: Nanos) {
         self.least_interval = interval.min(LONGEST_LEAST_INTERVAL);
     }
@@ -69,28 +62,20 @@ impl Leader {
             self.echoes.pop_front();
         }
         self.echoes.push_back(Echo { sequence: probe.sequence, received });
-        self.interval = Nanos::from_millis(i64::from(probe.report_interval_ms.max(10)));
-        self.heard_at = self.heard_at.max(received);
-        if self.next_at.is_none() {
-            self.schedule(received);
-        }
     }
 
     /// The report that is due, if one is.
     pub fn poll_transmit(&mut self, now: Timestamp<HubClock>) -> Option<(Report, SendToken)> {
-        if self.next_at.is_none_or(|at| at > now) {
+        if self.poll_timeout().is_none_or(|at| at > now) {
             return None;
         }
-        if now - self.heard_at > PROBE_SILENCE_LIMIT {
-            self.next_at = None;
-            return None;
-        }
-        self.schedule(now);
+        self.not_before = now + self.least_interval;
         self.last_sequence += 1;
         let report = Report {
             tag: self.tag,
             sequence: self.last_sequence,
             sent: self.sent,
+            least_interval_ms: u8::try_from(self.least_interval.as_nanos() / 1_000_000).unwrap_or(u8::MAX),
             echoes: self.echoes.drain(..).collect(),
         };
         self.sent.rotate_right(1);
@@ -106,13 +91,8 @@ impl Leader {
         }
     }
 
-    /// When [`Self::poll_transmit`] is to be called next.
-    pub const fn poll_timeout(&self) -> Option<Timestamp<HubClock>> {
-        self.next_at
-    }
-
-    fn schedule(&mut self, now: Timestamp<HubClock>) {
-        let interval = self.interval.max(self.least_interval).as_nanos();
-        self.next_at = Some(now + Nanos::new(interval / 2 + self.random.i64(0..=interval)));
+    /// When [`Self::poll_transmit`] is to be called next; an instant that is over means at once.
+    pub fn poll_timeout(&self) -> Option<Timestamp<HubClock>> {
+        (!self.echoes.is_empty()).then_some(self.not_before)
     }
 }

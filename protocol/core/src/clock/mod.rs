@@ -1,8 +1,9 @@
 //! How a node learns its hub's time.
 //!
-//! The node sends **probes**, the hub stamps their arrival; the hub sends **reports**, the node stamps theirs. Both at
-//! random phase, so that neither hides behind the burst in which packets of sound leave. From the two clouds of stamps
-//! the [`Estimator`] draws a line between the clocks and says how far it may be off.
+//! The node sends **probes**, the hub stamps their arrival and answers with **reports**, the node stamps theirs. A probe
+//! leaves when the node is awake anyway, mostly because sound has just come: neither hides behind the burst in which
+//! packets of sound leave, and a Wi-Fi station that saves power still listens when the report comes. From the two clouds
+//! of stamps the [`Estimator`] draws a line between the clocks and says how far it may be off.
 
 mod estimator;
 mod follower;

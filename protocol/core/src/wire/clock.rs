@@ -67,7 +67,7 @@ pub struct Probe {
     pub tag: ClockTag,
     /// Counts this node's probes on this connection from 1.
     pub sequence: u64,
-    /// The mean interval at which the node wants reports, in milliseconds, 10 to 255.
+    /// The interval at which the node sends probes and wants reports, in milliseconds, 10 to 255.
     pub report_interval_ms: u8,
 }
 
@@ -114,6 +114,8 @@ pub struct Report {
     pub sequence: u64,
     /// When reports `sequence - 1`, `sequence - 2` were handed to the network; `None` where there was none.
     pub sent: [Option<Timestamp<HubClock>>; TRANSMIT_STAMPS],
+    /// The hub answers no more often than this, in milliseconds, however often it is asked; 0 while it answers at once.
+    pub least_interval_ms: u8,
     /// Probes that arrived since, at most [`MAX_ECHOES`].
     pub echoes: Vec<Echo>,
 }
@@ -128,7 +130,7 @@ impl Report {
         let mut bytes = Vec::with_capacity(HEADER_LEN + 8 * TRANSMIT_STAMPS + ECHO_LEN * echoes.len() + TAG_LEN);
         bytes.push(REPORT);
         bytes.push(u8::try_from(echoes.len()).expect("at most MAX_ECHOES"));
-        bytes.extend_from_slice(&[0; 2]);
+        bytes.extend_from_slice(&[self.least_interval_ms, 0]);
         bytes.extend_from_slice(&self.tag.0.to_be_bytes());
         bytes.extend_from_slice(&self.sequence.to_be_bytes());
         for sent in self.sent {
@@ -150,7 +152,8 @@ impl Report {
         if header.kind != REPORT {
             return Err(Error::Kind(header.kind));
         }
-        let count = usize::from(bytes.get(1).copied().ok_or(Error::TooShort)?);
+        let [_, count, least_interval_ms, ..] = *bytes else { return Err(Error::TooShort) };
+        let count = usize::from(count);
         if count > MAX_ECHOES {
             return Err(Error::Field("count"));
         }
@@ -162,7 +165,7 @@ impl Report {
         let echoes = (0..count)
             .map(|_| Ok(Echo { sequence: reader.u64()?, received: Timestamp::from_nanos(reader.i64()?) }))
             .collect::<Result<_, Error>>()?;
-        Ok(Self { tag: header.tag, sequence: header.sequence, sent, echoes })
+        Ok(Self { tag: header.tag, sequence: header.sequence, sent, least_interval_ms, echoes })
     }
 }
 
@@ -186,11 +189,12 @@ mod tests {
             tag: ClockTag(5),
             sequence: 2,
             sent: [Some(Timestamp::from_nanos(0x10)), None],
+            least_interval_ms: 7,
             echoes: vec![Echo { sequence: 3, received: Timestamp::from_nanos(-1) }],
         };
         #[rustfmt::skip]
         let bytes = [
-            0x02, 1, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 2,
+            0x02, 1, 7, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 2,
             0, 0, 0, 0, 0, 0, 0, 0x10, 0x80, 0, 0, 0, 0, 0, 0, 0,
             0, 0, 0, 0, 0, 0, 0, 3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
         ];
