@@ -33,7 +33,7 @@ fn what_is_lost_is_repaired_within_the_margin() {
         ("good", LinkProfile::GOOD, 200, 1e-4),
         // Stalls of this profile that are longer than the margin: about 0.03 %.
         ("good", LinkProfile::GOOD, 100, 1e-3),
-        ("lossy", lossy, 350, 2e-5),
+        ("lossy", lossy, 350, 1e-4),
         ("bad", LinkProfile::BAD, 1_000, 1e-3),
     ] {
         let mut setup = Setup::rooms(5, link, seed(31));
@@ -105,11 +105,11 @@ fn a_link_that_does_not_carry_the_rate_gets_a_lower_one_and_a_wider_one_a_higher
         let difference = alone.rooms[room].recording.difference(&beside.rooms[room].recording);
         assert!(difference.is_none(), "room {room} is disturbed: {}", difference.unwrap_or_default());
     }
-    // Once on a step that it carries, the room plays on without a gap, in time, through the way up.
-    assert_eq!(beside.silent_share(2, 12.0, 100.0), 0.0);
+    // Once on a step that it carries, the room plays on in time; a try of the next that fails costs tenths of a second.
+    assert!(beside.silent_share(2, 12.0, 100.0) < 0.003);
     let worst = beside.worst_error(&[0, 1, 2], 12.0, 100.0);
     println!("the worst error is {:.0} µs", worst * 1e6);
-    assert!(worst < 1e-3);
+    assert!(worst < 2e-3);
 }
 
 #[test]

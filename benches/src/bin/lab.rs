@@ -59,9 +59,9 @@ struct Arguments {
     /// Who plays beside Unisono
     #[arg(long, default_value = "snapcast")]
     peer: Peer,
-    /// Snapcast's codec: flac, opus, ogg or pcm
-    #[arg(long, default_value = "flac")]
-    peer_codec: String,
+    /// Snapcast's codec: flac, opus, ogg or pcm [default: the one that Unisono has]
+    #[arg(long)]
+    peer_codec: Option<String>,
     /// Play tones of 997 Hz and 10 kHz, too, as PCM of 24 bits
     #[arg(long)]
     tone: bool,
@@ -122,6 +122,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let here = env::current_exe()?;
     let beside = here.parent().context("this program is in no folder")?;
     let programs = std::path::absolute(arguments.programs.as_deref().unwrap_or(beside))?;
+    let like_ours = if arguments.codec.starts_with("pcm") { "pcm" } else { &arguments.codec }.to_owned();
     let contest = Contest {
         rooms: rooms(arguments.rooms.into(), &arguments.clock_ppm, &arguments.dac_ppm, arguments.zero_estimator),
         quantum: arguments.quantum,
@@ -131,10 +132,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         play_at: EARLY,
         seconds: arguments.duration.into(),
         options: Options { programs, codec: arguments.codec.clone(), margin_ms },
-        peer_codec: (arguments.peer == Peer::Snapcast).then(|| arguments.peer_codec.clone()),
+        peer_codec: (arguments.peer == Peer::Snapcast).then(|| arguments.peer_codec.clone().unwrap_or(like_ours)),
     };
+    let peers = contest.peer_codec.as_ref().map_or(String::new(), |codec| format!(" (Snapcast: {codec})"));
     let title = format!(
-        "{} link, seed {seed}, {} rooms, {} s, clocks {:?} ppm, converters {:?} ppm in steps of {} frames, {}, margin {margin_ms} ms",
+        "{} link, seed {seed}, {} rooms, {} s, clocks {:?} ppm, converters {:?} ppm in steps of {} frames, {}{peers}, margin {margin_ms} ms",
         arguments.profile,
         arguments.rooms,
         arguments.duration,

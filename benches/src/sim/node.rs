@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use unisono_core::{
-    clock::Estimator,
+    clock::{CLOCK_STEP, Estimator},
     leadership::Judge,
     playout::{DacReading, Decode, DecodeSchedule, Leads, Playout, Queued, RESAMPLER_REACH, Step, Succession, Turn},
     session::{NodeAction, NodeConfig, NodeSession},
@@ -23,8 +23,8 @@ use super::{Crystal, Recording};
 /// Frames in the device's buffer, 60 ms.
 const DEVICE_FRAMES: u64 = 2_880;
 
-/// With less than this in the device it cannot wait for sound that is late, 15 ms.
-const URGENT_FRAMES: u64 = 720;
+/// With less than this in the device it cannot wait for sound that is late, 27 ms.
+const URGENT_FRAMES: u64 = 1_296;
 
 /// How one node is made.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +108,8 @@ pub(super) struct Node {
     schedule: Option<Succession<()>>,
     blocks: VecDeque<Block>,
     playout: Playout,
+    /// What the room was told of the hub's clock on this connection.
+    told: Option<Mapping<NodeClock, HubClock>>,
     random: fastrand::Rng,
     written: VecDeque<Written>,
     pub(super) samples: Vec<PlayedSample>,
@@ -141,6 +143,7 @@ impl Node {
             schedule: None,
             blocks: VecDeque::new(),
             playout: Playout::new(SampleRate::HZ_48000, Nanos::ZERO),
+            told: None,
             random: fastrand::Rng::with_seed(seed ^ 0xd2),
             written: VecDeque::new(),
             samples: Vec::new(),
@@ -171,6 +174,7 @@ impl Node {
             rooms: vec![room],
         };
         let learned = core::mem::take(&mut self.learned);
+        self.told = None;
         self.session = Some(NodeSession::new(config, learned, LEADS.give_up, self.seed ^ 0xe3));
     }
 
@@ -241,7 +245,7 @@ impl Node {
         self.decode(now);
         self.write(now);
         self.sample(now);
-        now + 8_000_000 + self.random.i64(0..4_000_000)
+        now + 11_000_000 + self.random.i64(0..5_000_000)
     }
 
     pub(super) fn report(&mut self, now: i64) -> Vec<Output> {
@@ -287,8 +291,8 @@ impl Node {
                 let warm_up = if format.codec == Codec::Opus { 4 } else { 0 };
                 self.steps.push(format.bit_rate);
                 let mut schedule = DecodeSchedule::new(format, timeline, LEADS, warm_up);
-                if let Some(mapping) = self.mapping(at) {
-                    schedule.set_clock(mapping);
+                if let Some(mapping) = self.told {
+                    schedule.set_clock(at, mapping);
                 }
                 if let (Some(playing), Some(position)) = (&mut self.schedule, continues) {
                     playing.go_over(stream, schedule, position);
@@ -324,10 +328,15 @@ impl Node {
                 if let Some(mapping) = self.mapping(at)
                     && self.session.as_ref().is_some_and(|session| session.is_locked(at))
                 {
+                    self.told = Some(mapping);
                     self.playout.set_clock(mapping);
                     if let Some(schedule) = &mut self.schedule {
-                        schedule.set_clock(mapping);
+                        schedule.set_clock(at, mapping);
                     }
+                } else if let (Some(told), Some(mapping)) = (self.told, self.mapping(at))
+                    && (told.forward(at) - mapping.forward(at)).abs() > CLOCK_STEP
+                {
+                    self.told = None;
                 }
             }
             _ => {}

@@ -124,10 +124,10 @@ impl Drift {
         self.0 * 1e6
     }
 
-    /// Held within `±limit`.
-    #[must_use]
-    pub fn clamped(self, limit: Self) -> Self {
-        Self(self.0.clamp(-limit.0.abs(), limit.0.abs()))
+    /// Parts per thousand million, as messages have it.
+    #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+    pub fn parts_per_billion(self) -> i32 {
+        (self.0 * 1e9).round() as i32
     }
 }
 

@@ -163,15 +163,15 @@ fn an_error_below_two_milliseconds_is_taken_out_without_a_jump_and_without_a_pit
         largest = largest.max((room.playout.status().read_drift.ppm() - before).abs());
     }
     assert_eq!(room.playout.status().resyncs, 0);
-    assert!((49.0..51.0).contains(&largest), "the rate moved by {largest} ppm");
-    // 1.9 ms at 50 µs a second is gone after 28 s of full trim and the decay of the rest.
+    assert!((190.0..201.0).contains(&largest), "the rate moved by {largest} ppm");
+    // 1.9 ms at up to 200 µs a second is gone after half a minute, and the decay of the rest.
     let left = room.playout.status().sync_error.as_micros_f64();
     assert!(left.abs() < 60.0, "{left} µs left after a minute");
 }
 
 #[test]
 fn an_error_beyond_noise_is_taken_out_fast_and_noise_is_followed_slowly() {
-    for (step, kept) in [(400, 30.0..130.0), (100, 50.0..90.0)] {
+    for (step, kept) in [(400, -20.0..30.0), (100, 20.0..70.0)] {
         let mut room = Room::playing(0.0);
         room.until(120_000, sound(1));
         room.step_clock(Nanos::from_micros(-step));
@@ -189,7 +189,7 @@ fn the_rate_never_steps() {
     for turn in 1..2_000 {
         room.until(20_000 + turn * 10, sound(1));
         let rate = room.playout.status().read_drift.ppm();
-        assert!((rate - last).abs() < 1.0, "from {last} to {rate} ppm in 10 ms");
+        assert!((rate - last).abs() < 2.1, "from {last} to {rate} ppm in 10 ms");
         last = rate;
     }
 }
@@ -296,4 +296,25 @@ fn a_device_that_was_opened_anew_is_in_time_again_once_it_is_known() {
     let wanted = room.timeline.phase_at(hub(0) + Nanos::from_secs_f64(opened * 1e-3 + written / room.rate));
     let error = start.distance_from(wanted.unwrap_or_default());
     assert!(error.abs() < 3.0, "{error} frames off");
+}
+
+#[test]
+fn sound_that_was_decoded_by_a_clock_since_stepped_keeps_nobody_waiting() {
+    let mut room = Room::playing(0.0);
+    let ahead = Queued { run: 1, start: FramePosition(50 * 48_000), end: FramePosition(51 * 48_000) };
+    let step = room.playout.plan(CHUNK, Some(ahead), true);
+    assert_eq!(step, Step::Discard { run: 1, before: ahead.end });
+}
+
+#[test]
+fn a_rate_that_the_hub_announces_is_followed_at_once() {
+    let mut room = Room::playing(0.0);
+    let play = Some(Play { run: 1, position: FramePosition(20 * 48_000), drift_ppb: 3_000_000 });
+    room.timeline.insert(Anchor { sequence: 2, at: hub(21_000), play });
+    room.playout.set_timeline(room.timeline);
+    room.until(40_000, sound(1));
+    let status = room.playout.status();
+    assert_eq!(status.resyncs, 0);
+    assert!((status.read_drift.ppm() - 3_000.0).abs() < 1.0, "{status:?}");
+    assert!(status.sync_error.abs() < Nanos::from_micros(20), "{status:?}");
 }

@@ -93,11 +93,6 @@ impl Connection {
         }
     }
 
-    /// The smoothed round trip.
-    pub fn rtt(&self) -> Nanos {
-        self.0.quinn.rtt().into()
-    }
-
     /// Figures for the metrics.
     pub fn statistics(&self) -> Statistics {
         let figures = self.0.quinn.stats();

@@ -103,7 +103,9 @@ impl<'a> Follower<'a> {
         let length = piece.len() + 2 * reach;
         let haystack: Vec<f32> = (low..).take(length).map(|frame| at(frame).unwrap_or(0.0)).collect();
         let place = correlator.find(piece, &haystack)?;
-        (place.likeness > LIKE).then_some(low as f64 + place.frame)
+        // What is most alike at the end of what was looked at is more alike beyond it.
+        let inside = place.frame >= 1.0 && place.frame <= (2 * reach - 1) as f64;
+        (inside && place.likeness > LIKE).then_some(low as f64 + place.frame)
     }
 }
 

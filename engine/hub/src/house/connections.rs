@@ -2,7 +2,6 @@
 
 use unisono_core::{
     clock::Leader,
-    leadership::Term,
     session::{HubEvent, HubSession},
     time::{HubClock, Nanos, Timestamp},
     wire::{
@@ -180,10 +179,5 @@ impl House {
         self.streams.get(&group).is_some_and(|stream| {
             stream.renditions().iter().any(|rendition| rendition.subscribers().contains(&(connection, room)))
         })
-    }
-
-    /// The highest term that any room has obeyed.
-    pub fn highest_term(&self) -> Option<Term> {
-        self.rooms.values().filter_map(|room| room.term).max()
     }
 }

@@ -32,18 +32,19 @@ use crate::{
 
 /// The thread looks at its device so often, in microseconds: at irregular times, so that the steps of a coarse counter are
 /// met at every phase; often enough for a device that holds 60 ms, and no more, for each look costs system calls.
-const TURN: Range<u64> = 8_000..12_000;
+const TURN: Range<u64> = 11_000..16_000;
 
-/// Frames rendered at once, 10 ms at 48 kHz.
-const CHUNK: usize = 480;
+/// Frames rendered at once, a turn of them at 48 kHz.
+const CHUNK: usize = 800;
 
-/// With less than this queued the device cannot wait for sound that is late.
-const URGENT: Nanos = Nanos::from_millis(15);
+/// With less than this queued the device cannot wait for sound that is late: the longest turn, half of it again for
+/// devices that say in steps what they hold, and some milliseconds for the thread to wake up.
+const URGENT: Nanos = Nanos::from_micros(TURN.end.cast_signed() * 3 / 2 + 3_000);
 
 /// A lost output is tried again so often.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Orders that may wait. They come at the rate of packets at most, and the thread looks every 10 ms.
+/// Orders that may wait. They come at the rate of packets at most, and the thread looks every turn.
 const ORDERS: usize = 256;
 
 /// What the audio thread is told. Small and without heap memory.

@@ -117,7 +117,8 @@ impl Thread {
 
     fn obey(&mut self, command: RoomCommand) {
         match command {
-            RoomCommand::Start { stream, format, timeline, continues } => {
+            RoomCommand::Start { stream, format, timeline, continues, clock } => {
+                self.clock = clock;
                 self.start(stream, format, timeline, continues);
             }
             RoomCommand::Left(stream) => {
@@ -141,7 +142,7 @@ impl Thread {
             RoomCommand::Clock(mapping) => {
                 self.clock = Some(mapping);
                 if let Some(playing) = &mut self.playing {
-                    playing.succession.set_clock(mapping);
+                    playing.succession.set_clock(clock::now(), mapping);
                 }
                 self.orders.give(AudioOrder::Clock(mapping));
             }
@@ -167,7 +168,7 @@ impl Thread {
         let mut schedule = DecodeSchedule::new(format, timeline, LEADS, warm_up);
         schedule.set_output_latency(self.latency);
         if let Some(clock) = self.clock {
-            schedule.set_clock(clock);
+            schedule.set_clock(clock::now(), clock);
         }
         let rendition = Rendition { stream, decoder, frames, scratch: vec![0.0; frames * CHANNELS] };
         if let (Some(playing), Some(position)) = (&mut self.playing, continues) {
@@ -205,8 +206,8 @@ impl Thread {
             let rendition = &mut playing.rendition;
             let (payload, run, output) = match decode {
                 Decode::Wait(until) => {
-                    let left = until.map_or(IDLE, |until| (until - now).to_duration());
-                    return left.clamp(Duration::from_millis(1), LOOK);
+                    let Some(until) = until else { return if self.clock.is_some() { IDLE } else { LOOK } };
+                    return (until - now).to_duration().clamp(Duration::from_millis(1), LOOK);
                 }
                 Decode::Skip => continue,
                 Decode::Reset => {

@@ -29,6 +29,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tracing::warn;
 use unisono_core::{
     playout::Leads,
     time::{HubClock, Mapping, Nanos, NodeClock},
@@ -44,8 +45,8 @@ use crate::output::OutputSpec;
 /// holds 60 ms, of which the audio thread spends three quarters waiting for sound that is late.
 pub const LEADS: Leads = Leads { ready: Nanos::from_millis(120), give_up: Nanos::from_millis(50) };
 
-/// Commands that may wait: two seconds of packets. A decoding thread that is further behind is of no use.
-const QUEUE: usize = 256;
+/// Commands that may wait: as many packets as the decoding thread keeps, for those of a whole margin may come at once.
+const QUEUE: usize = 1_024;
 
 /// What the session tells a room.
 #[derive(Clone, Debug)]
@@ -60,6 +61,8 @@ pub enum RoomCommand {
         timeline: Timeline,
         /// It goes on with the sound of what the room plays, from this packet on; nothing ends.
         continues: Option<FramePosition>,
+        /// The hub's clock, once this connection knows it: since the last one the hub may have slept, or started anew.
+        clock: Option<Mapping<NodeClock, HubClock>>,
     },
     /// Nothing more comes of a rendition that another continues.
     Left(StreamId),
@@ -112,14 +115,18 @@ impl Room {
         Ok(Self { commands: Some(commands), status, decoder: threads[0].thread().clone(), threads })
     }
 
-    /// Tells the room something. A room that is too far behind loses it; that is counted.
+    /// Tells the room something. A room that is too far behind loses it, and the log says so.
     pub fn tell(&self, command: RoomCommand) {
         // The decoding thread knows when it needs the next packet: waking it for each would be for nothing.
         let can_wait = matches!(command, RoomCommand::Packet(..) | RoomCommand::Clock(_));
-        if self.commands.as_ref().is_some_and(|commands| commands.try_send(command).is_err()) {
-            self.status.count_dropped();
+        let is_full = self.commands.as_ref().is_some_and(|commands| commands.try_send(command).is_err());
+        if is_full {
+            let lost = self.status.count_dropped();
+            if lost.is_power_of_two() {
+                warn!("this machine is too busy to decode in time; {lost} packets or commands were lost");
+            }
         }
-        if !can_wait {
+        if is_full || !can_wait {
             self.decoder.unpark();
         }
     }

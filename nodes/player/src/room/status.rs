@@ -24,7 +24,6 @@ pub struct OutputState {
 pub struct RoomStatus {
     output: Mutex<OutputState>,
     playing: AtomicBool,
-    device_known: AtomicBool,
     sync_error: AtomicI64,
     source: AtomicU8,
     device_uncertainty: AtomicI64,
@@ -44,7 +43,6 @@ impl RoomStatus {
         Self {
             output: Mutex::new(OutputState { works: false, text: format!("{output}: opening") }),
             playing: AtomicBool::new(false),
-            device_known: AtomicBool::new(false),
             sync_error: AtomicI64::new(0),
             source: AtomicU8::new(PositionSource::Model as u8),
             device_uncertainty: AtomicI64::new(0),
@@ -67,11 +65,6 @@ impl RoomStatus {
     /// Whether sound is put out.
     pub fn is_playing(&self) -> bool {
         self.playing.load(Relaxed)
-    }
-
-    /// Whether the converter's clock is known.
-    pub fn is_device_known(&self) -> bool {
-        self.device_known.load(Relaxed)
     }
 
     /// How far the room is ahead of (positive) or behind its group, by the converter's reported position.
@@ -120,11 +113,6 @@ impl RoomStatus {
         self.late.load(Relaxed)
     }
 
-    /// Commands that were lost because the decoding thread was too far behind.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Relaxed)
-    }
-
     /// Not for the audio path.
     pub(super) fn set_output(&self, works: bool, text: String) {
         *self.output.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = OutputState { works, text };
@@ -133,7 +121,6 @@ impl RoomStatus {
     /// Real-time.
     pub(super) fn publish(&self, status: &PlayoutStatus, device: Quality) {
         self.playing.store(status.playing, Relaxed);
-        self.device_known.store(status.device_known, Relaxed);
         self.sync_error.store(status.sync_error.as_nanos(), Relaxed);
         self.device_uncertainty.store((status.device_uncertainty + device.uncertainty).as_nanos(), Relaxed);
         self.source.store(device.source as u8, Relaxed);
@@ -154,7 +141,8 @@ impl RoomStatus {
         self.late.store(late, Relaxed);
     }
 
-    pub(super) fn count_dropped(&self) {
-        self.dropped.fetch_add(1, Relaxed);
+    /// A command was lost because the decoding thread was too far behind; gives how many were.
+    pub(super) fn count_dropped(&self) -> u64 {
+        self.dropped.fetch_add(1, Relaxed) + 1
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::{Instant, interval, sleep, timeout};
 use tracing::{debug, info, warn};
 use unisono_core::{
+    clock::CLOCK_STEP,
     session::{NodeAction, NodeConfig, NodeSession},
-    time::{Nanos, NodeClock},
+    time::{HubClock, Mapping, Nanos, NodeClock},
     wire::{
         clock::Report as ClockPacket,
         control::{Evidence, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome},
@@ -60,6 +61,8 @@ struct Link<'a> {
     /// What each room plays, by its index; while it goes over to another rendition, both, the newer one last.
     streams: Vec<Vec<StreamId>>,
     playable: bool,
+    /// What rooms were told of the hub's clock.
+    told: Option<Mapping<NodeClock, HubClock>>,
 }
 
 impl Node {
@@ -82,7 +85,8 @@ impl Node {
             Err(_) => return Ended::Closed(Closed::Silent),
         };
         let streams = vec![Vec::new(); self.rooms.len()];
-        let mut link = Link { connection, hub: connection.peer(), control, clock: None, streams, playable: false };
+        let mut link =
+            Link { connection, hub: connection.peer(), control, clock: None, streams, playable: false, told: None };
         let (mut looks, mut reported, mut told) = (interval(LOOK_INTERVAL), Instant::now(), Vec::new());
         let greeted = Instant::now();
         let (timer, mut armed) = (sleep(Duration::ZERO), None);
@@ -153,7 +157,7 @@ impl Node {
                         plays.retain(|_| continues.is_some());
                         plays.push(stream);
                     }
-                    self.tell(room, RoomCommand::Start { stream, format, timeline, continues });
+                    self.tell(room, RoomCommand::Start { stream, format, timeline, continues, clock: link.told });
                 }
                 NodeAction::Left { room, stream } => {
                     if let Some(plays) = link.streams.get_mut(usize::from(room.0)) {
@@ -179,8 +183,14 @@ impl Node {
                 }
                 NodeAction::Gain { room, gain, ramp } => self.tell(room, RoomCommand::Gain(gain, ramp)),
                 NodeAction::Estimate(estimate) => {
-                    link.playable |= session.is_locked(clock::now());
+                    let now = clock::now();
+                    let before = link.told.map(|told| told.forward(now));
+                    let stepped =
+                        before.is_some_and(|before| (estimate.mapping.forward(now) - before).abs() > CLOCK_STEP);
+                    link.playable = link.playable && !stepped || session.is_locked(now);
+                    link.told = link.told.filter(|_| !stepped);
                     if link.playable {
+                        link.told = Some(estimate.mapping);
                         for (_, room) in &self.rooms {
                             room.tell(RoomCommand::Clock(estimate.mapping));
                         }
@@ -250,7 +260,7 @@ impl Node {
                 let stream = streams.last().copied();
                 let status = room.status();
                 let output = status.output();
-                let playing = status.is_playing();
+                let playing = output.works && status.is_playing();
                 let state = match (output.works, playing, stream) {
                     (false, ..) => RoomState::NoOutput,
                     (true, true, _) => RoomState::Playing,
@@ -269,7 +279,7 @@ impl Node {
                     evidence,
                     uncertainty: clock + status.device_uncertainty(),
                     buffered: status.buffered(),
-                    dac_drift_ppb: parts_per_billion(status.dac_drift().excess()),
+                    dac_drift_ppb: status.dac_drift().parts_per_billion(),
                     // The session counts these.
                     received: 0,
                     lost: 0,
@@ -311,10 +321,4 @@ const fn evidence_of(source: PositionSource) -> Evidence {
         PositionSource::Library => Evidence::Estimate,
         PositionSource::Model => Evidence::Model,
     }
-}
-
-fn parts_per_billion(excess: f64) -> i32 {
-    #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
-    let parts = (excess * 1e9).round() as i32;
-    parts
 }

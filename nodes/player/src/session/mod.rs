@@ -254,9 +254,8 @@ impl Node {
 
     fn keep_estimator(&mut self, hub: PeerId, estimator: Estimator) {
         if let Some((drift, within)) = estimator.learned() {
-            #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
-            let ppb = |drift: Drift| (drift.excess() * 1e9).round() as i32;
-            let learned = LearnedDrift { ppb: ppb(drift), uncertainty_ppb: ppb(within).unsigned_abs() };
+            let uncertainty_ppb = within.parts_per_billion().unsigned_abs();
+            let learned = LearnedDrift { ppb: drift.parts_per_billion(), uncertainty_ppb };
             if let Err(error) = self.store.remember_drift(hub, learned) {
                 warn!("{error}");
             }

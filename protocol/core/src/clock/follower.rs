@@ -9,14 +9,14 @@ use crate::{
     },
 };
 
-/// Probes and reports whose other half may still come. At 100 a second this is 2.5 s, longer than a hub waits.
+/// Probes and reports whose other half may still come. At 130 a second this is 2 s, longer than packets wait.
 const REMEMBERED: usize = 256;
 
 /// While the estimate is worse than the first figure, packets go out at the interval behind it, each way. A hundred a
 /// second find the floor of a link within seconds, and keep a bad one known; ten keep that of a cable, and a Wi-Fi
 /// station awake.
 const INTERVALS: [(Nanos, u8); 3] =
-    [(Nanos::from_micros(15), 10), (Nanos::from_micros(6), 20), (Nanos::from_micros(3), 50)];
+    [(Nanos::from_micros(20), 10), (Nanos::from_micros(10), 20), (Nanos::from_micros(5), 50)];
 
 /// The interval at rest, in milliseconds.
 const RESTING_INTERVAL_MS: u8 = 100;
@@ -67,8 +67,9 @@ impl Follower {
         }
         // A hub that has no time to answer more often has none for more probes either.
         let report_interval_ms = self.interval_ms(now).max(self.least_interval_ms);
-        let quarter = i64::from(report_interval_ms) * 250_000;
-        self.due = [3 * quarter, self.random.i64(5 * quarter..=7 * quarter)].map(|after| now + Nanos::new(after));
+        let (quarter, least) = (i64::from(report_interval_ms) * 250_000, i64::from(self.least_interval_ms) * 1_000_000);
+        self.due =
+            [least.max(3 * quarter), self.random.i64(5 * quarter..=7 * quarter)].map(|after| now + Nanos::new(after));
         self.last_sequence += 1;
         let probe = Probe { tag: self.tag, sequence: self.last_sequence, report_interval_ms };
         Some((probe, SendToken(self.last_sequence)))

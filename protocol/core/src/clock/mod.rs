@@ -17,6 +17,12 @@ pub use follower::Follower;
 pub use leader::Leader;
 pub use replay::ReplayWindow;
 
+use crate::time::Nanos;
+
+/// A hub's time that is another by more than this was stepped, or stood still: no estimate is ever so wrong, and what was
+/// decided by the old one does not hold. Smaller steps are a matter for playout.
+pub const CLOCK_STEP: Nanos = Nanos::from_millis(50);
+
 /// Names one packet that is being sent; given back with the instant of its send call. It cannot be copied, so that a
 /// stamp is given at most once.
 #[must_use = "give it back with the instant of the send call"]

@@ -1,7 +1,7 @@
 //! Refuses packets that were seen before.
 
 /// A sliding window over sequence numbers, as in `IPsec` (RFC 4303, 3.4.3): each number is accepted once, and none that
-/// is more than 128 behind the highest.
+/// is 128 or more behind the highest.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReplayWindow {
     highest: u64,

@@ -16,21 +16,29 @@ use crate::{
 /// A start, a stop and a gap are faded over so long: short enough not to blunt an attack, long enough not to click.
 const FADE: Nanos = Nanos::from_millis(5);
 
-/// The phase error falls by this time constant at the start, while the clocks are still being learned, and by a longer
-/// one later: what the estimates then still move is noise, and following it would be heard as wow. It grows with the time
-/// that has been played, and starts over when a clock turns out to be wrong by more than noise.
+/// The phase error falls by this time constant while the clocks are still being learned, and by a longer one later: what
+/// the estimates then still move is noise, and following it would be heard as wow. It grows with the time for which the
+/// clocks have been known, and starts over when one turns out to be wrong by more than noise.
 const TRIM_TIME: (f64, f64) = (5.0, 30.0);
 const TRIM_GROWTH: f64 = 0.25;
 const NOISE: Nanos = Nanos::from_micros(150);
 
-/// The most that the trim adds to the measured rates: 0.09 cent, and 50 µs a second.
-const MAX_TRIM: f64 = 50e-6;
+/// An error of more seconds than this is taken out faster in proportion, down to the shortest time: it is more than what
+/// is learned in between.
+const LARGE: f64 = 25e-6;
+const SHORTEST_TRIM_TIME: f64 = 2.0;
+
+/// The most that the trim adds to the measured rates: 0.35 cent, and 200 µs a second.
+const MAX_TRIM: f64 = 200e-6;
 
 /// The rate follows its target by this time constant, so that no step of it can be heard.
 const RATE_TIME: f64 = 1.0;
 
 /// A larger error than this is not a matter of rates: the device lost frames, or a clock was stepped.
 const RESYNC_LIMIT: Nanos = Nanos::from_millis(2);
+
+/// Sound is decoded some 100 ms before it is heard, and never so early.
+const FARTHEST: Nanos = Nanos::from_secs(1);
 
 /// Frames of the stream that the resampler reads either side of a position.
 pub const RESAMPLER_REACH: u64 = 32;
@@ -102,10 +110,10 @@ struct Playing {
     run: u32,
     phase: Phase,
     excess: f64,
+    /// The part of it that the anchor asks for.
+    announced: f64,
     /// Output frames since the fade-in began.
     since_start: u64,
-    /// Output frames since the phase error was last more than noise.
-    settled: u64,
     /// The fade's gain behind the last frame.
     gain: f32,
 }
@@ -119,6 +127,8 @@ pub struct Playout {
     timeline: Option<Timeline>,
     output_latency: Nanos,
     written: OutputPosition,
+    /// From where on the clocks have been known, to within noise.
+    settled: OutputPosition,
     playing: Option<Playing>,
     /// Frames left of a fade-out that was asked for.
     stopping: Option<u64>,
@@ -135,6 +145,7 @@ impl Playout {
             timeline: None,
             output_latency,
             written: OutputPosition(0),
+            settled: OutputPosition(0),
             playing: None,
             stopping: None,
             status: PlayoutStatus::default(),
@@ -143,7 +154,10 @@ impl Playout {
 
     /// Takes the mapping to the hub's clock as it is known now.
     pub fn set_clock(&mut self, clock: Mapping<NodeClock, HubClock>) {
-        self.clock = Some(clock);
+        let before = self.clock.replace(clock).zip(self.dac.instant_of(self.written));
+        if before.is_none_or(|(before, at)| (clock.forward(at) - before.forward(at)).abs() > NOISE) {
+            self.settled = self.written;
+        }
     }
 
     /// Takes the timeline of what is to be played. Call only while [`Self::is_silent`] when it is another stream's.
@@ -164,6 +178,7 @@ impl Playout {
     pub fn device_restarted(&mut self) {
         self.dac.reset();
         self.written = OutputPosition(0);
+        self.settled = OutputPosition(0);
         self.playing = None;
     }
 
@@ -211,20 +226,29 @@ impl Playout {
             return self.silence_until(segment.next.map(|next| next.at), heard, frames);
         };
         let wanted = timeline.phase_within(&segment.anchor, heard);
-        let forward = self.fed_forward(clock, play.drift_ppb, timeline.rate());
-        let playing = self.follow(play.run, wanted, forward, frames, timeline.rate());
+        let announced = f64::from(play.drift_ppb) * 1e-9;
+        let forward = self.fed_forward(clock, announced, timeline.rate());
+        let playing = self.follow(play.run, wanted, forward, announced, frames, timeline.rate());
         self.with_queue(playing, play.run, segment, heard, queued, frames, urgent)
     }
 
     /// The rate that keeps pace with the hub's clock on this converter, less one.
-    fn fed_forward(&self, clock: Mapping<NodeClock, HubClock>, anchor_ppb: i32, stream_rate: SampleRate) -> f64 {
-        let stream = f64::from(stream_rate.hertz()) * (1.0 + f64::from(anchor_ppb) * 1e-9);
+    fn fed_forward(&self, clock: Mapping<NodeClock, HubClock>, announced: f64, stream_rate: SampleRate) -> f64 {
+        let stream = f64::from(stream_rate.hertz()) * (1.0 + announced);
         stream * (1.0 + clock.drift().excess()) / self.dac.frames_per_second() - 1.0
     }
 
     /// Moves the rate towards where it should be, or starts in phase when nothing was playing.
-    fn follow(&mut self, run: u32, wanted: Phase, forward: f64, frames: u32, stream_rate: SampleRate) -> Playing {
-        let fresh = Playing { run, phase: wanted, excess: forward, since_start: 0, settled: 0, gain: 0.0 };
+    fn follow(
+        &mut self,
+        run: u32,
+        wanted: Phase,
+        forward: f64,
+        announced: f64,
+        frames: u32,
+        stream_rate: SampleRate,
+    ) -> Playing {
+        let fresh = Playing { run, phase: wanted, excess: forward, announced, since_start: 0, gain: 0.0 };
         let Some(mut playing) = self.playing.filter(|playing| playing.run == run) else {
             self.playing = None;
             self.status.sync_error = Nanos::ZERO;
@@ -232,18 +256,23 @@ impl Playout {
         };
         let error = playing.phase.distance_from(wanted) / f64::from(stream_rate.hertz());
         self.status.sync_error = Nanos::from_secs_f64(error);
+        if self.status.sync_error.abs() > NOISE {
+            self.settled = self.written;
+        }
         if self.status.sync_error.abs() > RESYNC_LIMIT {
             self.status.resyncs += 1;
             self.playing = None;
             return fresh;
         }
         let rate = f64::from(self.output_rate.hertz());
-        if self.status.sync_error.abs() > NOISE {
-            playing.settled = 0;
-        }
-        let trim_time = (TRIM_GROWTH * playing.settled as f64 / rate).clamp(TRIM_TIME.0, TRIM_TIME.1);
+        let settled = (self.written.0 - self.settled.0) as f64 / rate;
+        let trim_time = (TRIM_GROWTH * settled).clamp(TRIM_TIME.0, TRIM_TIME.1);
+        let trim_time = (trim_time / (error.abs() / LARGE).max(1.0)).max(SHORTEST_TRIM_TIME);
         let target = forward + (-error / trim_time).clamp(-MAX_TRIM, MAX_TRIM);
         let seconds = f64::from(frames) / rate;
+        // What the hub announces is to be heard at once; what was measured only smoothly.
+        playing.excess += announced - playing.announced;
+        playing.announced = announced;
         playing.excess += (target - playing.excess) * (seconds / RATE_TIME).min(1.0);
         playing
     }
@@ -270,6 +299,10 @@ impl Playout {
         }
         if queued.end <= reach {
             return Step::Discard { run, before: reach };
+        }
+        // Decoded by a clock that has been stepped since.
+        if queued.start.distance_from(first) > self.output_rate.frames_in(FARTHEST).0.cast_signed() {
+            return Step::Discard { run, before: queued.end };
         }
         // A run may begin, and sound may come back after a gap, in the middle of these frames.
         if queued.start > first && self.playing.is_none() {
@@ -316,7 +349,6 @@ impl Playout {
         let excess = playing.excess;
         let from = playing.gain;
         playing.since_start += frames;
-        playing.settled += frames;
         playing.gain = gain(playing.since_start, left.saturating_sub(frames));
         let to = playing.gain;
         playing.phase = start.advanced_by(frames as f64 * (1.0 + excess));

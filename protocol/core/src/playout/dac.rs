@@ -32,7 +32,7 @@ const BUCKET: f64 = 0.25;
 /// simulation: 0.4 µs against 4 µs with 10 s on a card with interrupt jitter).
 const BUCKETS: usize = 120;
 
-/// Highest readings kept of each bucket, in which there are about twenty-five.
+/// Highest readings kept of each bucket, in which there are about twenty.
 const KEPT: usize = 4;
 
 /// How wide the edge is, as a share of how far readings lie below it on average (half a step), and the least of it in
@@ -59,6 +59,13 @@ const LONG_ENOUGH: f64 = 1.5;
 
 /// A reading that is off by more than this is a fault of the driver or a restart of the device.
 const OUTLIER: f64 = 0.05;
+
+/// Where readings lie lower than this, in seconds, and lower than four times the usual, the device plays later than it
+/// did: something behind it holds more.
+const SLIP: f64 = 0.002;
+
+/// So many in a row are not chance.
+const IN_A_ROW: u32 = 20;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Point {
@@ -123,6 +130,8 @@ pub struct DacClock {
     /// How far the line may be off at its newest end, in frames.
     deviation: f64,
     outliers: u32,
+    /// Readings in a row that no step of the counter explains.
+    slipped: u32,
 }
 
 impl DacClock {
@@ -143,6 +152,7 @@ impl DacClock {
             below: 0.0,
             deviation: 0.0,
             outliers: 0,
+            slipped: 0,
         }
     }
 
@@ -163,12 +173,17 @@ impl DacClock {
         let below = self.line(at) - point.ahead;
         if self.readings >= MIN_READINGS && below.abs() > OUTLIER * self.rate {
             self.outliers += 1;
-            if self.outliers > 20 {
+            if self.outliers > IN_A_ROW {
                 self.reset();
             }
             return;
         }
         self.outliers = 0;
+        let slipped = self.readings >= MIN_READINGS && below > (SLIP * self.rate).max(4.0 * self.below);
+        self.slipped = if slipped { self.slipped + 1 } else { 0 };
+        if self.slipped > IN_A_ROW {
+            return self.reset();
+        }
         self.readings = self.readings.saturating_add(1);
         self.heard_for = self.heard_for.max(at);
         self.below += (below.max(0.0) - self.below) / f64::from(self.readings.min(2_000));
@@ -376,6 +391,21 @@ mod tests {
         read(&mut clock, 40.0, 20_005..25_000);
         let heard = clock.instant_of(OutputPosition(960_000)).unwrap();
         assert!((heard - before).abs() < Nanos::from_micros(25), "moved by {}", heard - before);
+    }
+
+    #[test]
+    fn a_device_that_holds_more_than_before_is_noticed_within_a_second() {
+        for late in [3, 20, 45] {
+            let mut clock = DacClock::new(SampleRate::HZ_48000);
+            read(&mut clock, 0.0, 0..30_000);
+            for at in (30_000..31_000).step_by(5) {
+                let played = OutputPosition(u64::try_from((at - late) * 48).unwrap());
+                clock.observe(DacReading { played, at: Timestamp::from_nanos(at * 1_000_000) });
+            }
+            let heard = clock.instant_of(OutputPosition(31_000 * 48)).unwrap();
+            let error = heard - Timestamp::from_nanos((31_000 + late) * 1_000_000);
+            assert!(error.abs() < Nanos::from_micros(100), "{late} ms later: {error} off");
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    time::HubClock,
-    time::{Mapping, Nanos, NodeClock, Timestamp},
+    clock::CLOCK_STEP,
+    time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::{Segment, Timeline},
     units::{FrameCount, FramePosition},
     wire::control::Format,
@@ -113,9 +113,13 @@ impl<T> DecodeSchedule<T> {
         &self.format
     }
 
-    /// Takes the mapping to the hub's clock as it is known now.
-    pub fn set_clock(&mut self, clock: Mapping<NodeClock, HubClock>) {
-        self.clock = Some(clock);
+    /// Takes the mapping to the hub's clock as it is known `now`. Where another one said what is heard when, what comes
+    /// next is found anew.
+    pub fn set_clock(&mut self, now: Timestamp<NodeClock>, clock: Mapping<NodeClock, HubClock>) {
+        let before = self.clock.replace(clock);
+        if before.is_some_and(|before| (clock.forward(now) - before.forward(now)).abs() > CLOCK_STEP) {
+            self.cursor = None;
+        }
     }
 
     /// Has nothing heard before the packet at a position: it goes on with the sound of another rendition.

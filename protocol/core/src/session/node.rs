@@ -15,11 +15,11 @@ use crate::{
     timeline::{Phase, Timeline},
     units::{FramePosition, Gain},
     wire::{
-        self, VERSION, Version,
+        VERSION, Version,
         clock::{Probe, Report as ClockPacket},
         control::{
             Anchors, ClockReport, Codec, Format, Hello, Message, Outranked, Refuse, RefuseReason, Report, Room,
-            RoomReport, Rooms, StreamStart, StreamStop, Welcome, sentence,
+            RoomReport, StreamStart, StreamStop, Welcome, sentence,
         },
         frame::Frame,
         ids::{HouseholdId, RoomIndex, StreamId},
@@ -40,7 +40,7 @@ const SHORTEST_WAIT: Nanos = Nanos::from_millis(1);
 const LOCK_LIMIT: Nanos = Nanos::from_micros(500);
 
 /// Streams that one hub may have open at one node.
-const MAX_STREAMS: usize = 16;
+const MAX_STREAMS: usize = 32;
 
 /// Who the node is and what it drives.
 #[derive(Clone, Debug)]
@@ -324,17 +324,9 @@ impl NodeSession {
             locked: estimate.uncertainty < LOCK_LIMIT,
             uncertainty: estimate.uncertainty,
             rtt: estimate.rtt,
-            drift_ppb: parts_per_billion(-estimate.mapping.drift().excess()),
+            drift_ppb: -estimate.mapping.drift().parts_per_billion(),
         });
         self.actions.push_back(NodeAction::Control(Message::from(Report { clock, rooms }).encode()));
-    }
-
-    /// Tells the hub that a room's output or its latency has changed.
-    pub fn rooms_changed(&mut self, rooms: Vec<Room>) {
-        self.config.rooms.clone_from(&rooms);
-        if matches!(self.state, State::Welcomed(_)) {
-            self.actions.push_back(NodeAction::Control(Message::from(Rooms { rooms }).encode()));
-        }
     }
 
     /// The hub's clock as it is known now.
@@ -423,7 +415,8 @@ impl NodeSession {
         } else {
             return;
         }
-        self.next_repair = Some(now + REPAIR_INTERVAL);
+        let repair = now + REPAIR_INTERVAL;
+        self.next_repair = Some(self.next_repair.map_or(repair, |at| at.min(repair)));
         self.plays.insert(room, stream);
         self.actions.push_back(NodeAction::Start { room, stream, format, timeline, continues });
     }
@@ -555,18 +548,5 @@ impl NodeSession {
         self.next_repair = None;
         self.learned = self.clock.take().map(Follower::into_estimator).or(self.learned.take());
         self.actions.push_back(NodeAction::Close(refuse));
-    }
-}
-
-fn parts_per_billion(excess: f64) -> i32 {
-    #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
-    let parts = (excess * 1e9).round() as i32;
-    parts
-}
-
-/// Only for reading: why a datagram was refused.
-impl From<wire::Error> for Refuse {
-    fn from(error: wire::Error) -> Self {
-        Self { reason: RefuseReason::Protocol, text: error.to_string() }
     }
 }

@@ -60,14 +60,14 @@ impl Header {
     }
 }
 
-/// From a node: "stamp this, and send me reports so often".
+/// From a node: "stamp this, and answer".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
     /// The connection that the packet belongs to.
     pub tag: ClockTag,
     /// Counts this node's probes on this connection from 1.
     pub sequence: u64,
-    /// The interval at which the node sends probes and wants reports, in milliseconds, 10 to 255.
+    /// The interval at which the node sends probes, in milliseconds, 10 to 255.
     pub report_interval_ms: u8,
 }
 

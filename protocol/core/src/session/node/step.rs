@@ -2,13 +2,10 @@
 
 use super::{NodeSession, Stream};
 use crate::{
-    clock::Estimate,
-    time::{Nanos, NodeClock, Timestamp},
+    clock::{CLOCK_STEP, Estimate},
+    time::{NodeClock, Timestamp},
     wire::ids::{RoomIndex, StreamId},
 };
-
-/// No estimate is ever so wrong. Smaller steps are a matter for playout.
-const STEP: Nanos = Nanos::from_millis(50);
 
 impl NodeSession {
     /// Takes note of an estimate. When the hub's time is another than it was, nothing holds that was decided by it:
@@ -16,7 +13,7 @@ impl NodeSession {
     pub(super) fn follow(&mut self, now: Timestamp<NodeClock>, estimate: &Estimate) {
         let before = self.mapping.replace(estimate.mapping);
         let step = before.map(|before| estimate.mapping.forward(now) - before.forward(now));
-        if step.is_some_and(|step| step.abs() > STEP) {
+        if step.is_some_and(|step| step.abs() > CLOCK_STEP) {
             self.start_over(now);
         }
     }
