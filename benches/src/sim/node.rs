@@ -6,7 +6,10 @@ use bytes::Bytes;
 use unisono_core::{
     clock::{CLOCK_STEP, Estimator},
     leadership::Judge,
-    playout::{DacReading, Decode, DecodeSchedule, Leads, Playout, Queued, RESAMPLER_REACH, Step, Succession, Turn},
+    playout::{
+        DacReading, Decode, DecodeSchedule, Playout, Queued, RESAMPLER_REACH, Step, Succession, Turn,
+        timing::{BUFFER, LEADS, TURN, URGENT},
+    },
     session::{NodeAction, NodeConfig, NodeSession},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::Phase,
@@ -19,12 +22,6 @@ use unisono_core::{
 };
 
 use super::{Crystal, Recording};
-
-/// Frames in the device's buffer, 60 ms.
-const DEVICE_FRAMES: u64 = 2_880;
-
-/// With less than this in the device it cannot wait for sound that is late, 27 ms.
-const URGENT_FRAMES: u64 = 1_296;
 
 /// How one node is made.
 #[derive(Clone, Copy, Debug)]
@@ -127,9 +124,6 @@ const RATE: f64 = 48_000.0;
 
 /// True time between two samples of what is played.
 pub(super) const SAMPLE_INTERVAL: i64 = 100_000_000;
-
-/// As a real node has them, with nothing behind its converter.
-pub(super) const LEADS: Leads = Leads { ready: Nanos::from_millis(120), give_up: Nanos::from_millis(50) };
 
 impl Node {
     pub(super) fn new(number: u8, setup: NodeSetup, swing_ppm: f64, seed: u64) -> Self {
@@ -245,7 +239,7 @@ impl Node {
         self.decode(now);
         self.write(now);
         self.sample(now);
-        now + 11_000_000 + self.random.i64(0..5_000_000)
+        now + self.random.i64(TURN.start.as_nanos()..TURN.end.as_nanos())
     }
 
     pub(super) fn report(&mut self, now: i64) -> Vec<Output> {
@@ -292,7 +286,7 @@ impl Node {
                 self.steps.push(format.bit_rate);
                 let mut schedule = DecodeSchedule::new(format, timeline, LEADS, warm_up);
                 if let Some(mapping) = self.told {
-                    schedule.set_clock(at, mapping);
+                    schedule.set_clock(mapping);
                 }
                 if let (Some(playing), Some(position)) = (&mut self.schedule, continues) {
                     playing.go_over(stream, schedule, position);
@@ -325,18 +319,14 @@ impl Node {
                 self.playout.stop();
             }
             NodeAction::Estimate(_) => {
-                if let Some(mapping) = self.mapping(at)
-                    && self.session.as_ref().is_some_and(|session| session.is_locked(at))
-                {
+                let Some(mapping) = self.mapping(at) else { return };
+                self.told = self.told.filter(|told| mapping.ahead_of(told, at).abs() <= CLOCK_STEP);
+                if self.told.is_some() || self.session.as_ref().is_some_and(|session| session.is_locked(at)) {
                     self.told = Some(mapping);
                     self.playout.set_clock(mapping);
                     if let Some(schedule) = &mut self.schedule {
-                        schedule.set_clock(at, mapping);
+                        schedule.set_clock(mapping);
                     }
-                } else if let (Some(told), Some(mapping)) = (self.told, self.mapping(at))
-                    && (told.forward(at) - mapping.forward(at)).abs() > CLOCK_STEP
-                {
-                    self.told = None;
                 }
             }
             _ => {}
@@ -385,14 +375,14 @@ impl Node {
         self.playout.observe(DacReading { played: OutputPosition(emitted / quantum * quantum), at });
         loop {
             let queued = self.playout.written().0.saturating_sub(emitted);
-            let writable = DEVICE_FRAMES.saturating_sub(queued);
+            let writable = SampleRate::HZ_48000.frames_in(BUFFER).0.saturating_sub(queued);
             if writable < 48 {
                 break;
             }
             let frames = u32::try_from(writable.min(240)).unwrap_or(240);
             let front = self.front();
             let first = self.playout.written().0;
-            let step = self.playout.plan(frames, front, queued < URGENT_FRAMES);
+            let step = self.playout.plan(frames, front, queued < SampleRate::HZ_48000.frames_in(URGENT).0);
             if self.setup.records && matches!(step, Step::Silence { .. } | Step::Play { .. }) {
                 self.recording.rendered.push(step);
             }

@@ -281,6 +281,11 @@ impl<A, B> Mapping<A, B> {
         self.a + elapsed + scaled(elapsed, -self.drift.excess() / (1.0 + self.drift.excess()))
     }
 
+    /// By how much more `B` reads by this line than by another when `A` reads `at`.
+    pub fn ahead_of(&self, other: &Self, at: Timestamp<A>) -> Nanos {
+        self.forward(at) - other.forward(at)
+    }
+
     /// How much faster `B` runs than `A`.
     pub const fn drift(&self) -> Drift {
         self.drift

@@ -299,14 +299,6 @@ fn a_device_that_was_opened_anew_is_in_time_again_once_it_is_known() {
 }
 
 #[test]
-fn sound_that_was_decoded_by_a_clock_since_stepped_keeps_nobody_waiting() {
-    let mut room = Room::playing(0.0);
-    let ahead = Queued { run: 1, start: FramePosition(50 * 48_000), end: FramePosition(51 * 48_000) };
-    let step = room.playout.plan(CHUNK, Some(ahead), true);
-    assert_eq!(step, Step::Discard { run: 1, before: ahead.end });
-}
-
-#[test]
 fn a_rate_that_the_hub_announces_is_followed_at_once() {
     let mut room = Room::playing(0.0);
     let play = Some(Play { run: 1, position: FramePosition(20 * 48_000), drift_ppb: 3_000_000 });

@@ -40,7 +40,7 @@ mod tone;
 mod wav;
 
 use unisono_core::{
-    playout::DacReading,
+    playout::{DacReading, timing::BUFFER},
     time::Nanos,
     units::{FrameCount, SampleRate},
 };
@@ -70,8 +70,8 @@ pub trait Output {
     /// [`Fault::Underrun`] once for each time it ran empty; [`Fault::Gone`] from then on when it is lost.
     fn room(&mut self) -> Result<Room, Fault>;
 
-    /// Writes interleaved frames, full scale ±1, and gives how many were taken: all when they are no more than
-    /// [`Room::writable`]. Starts the device when half of what it holds has been written.
+    /// Writes interleaved frames, full scale ±1, and gives how many were taken: mostly all when they are no more than
+    /// [`Room::writable`]; those that were not are to be written again. Starts the device when half of what it holds has been written.
     ///
     /// # Errors
     ///
@@ -144,13 +144,9 @@ pub fn open(spec: &OutputSpec, rate: SampleRate) -> Result<Box<dyn Output + Send
     }
 }
 
-/// An output keeps so much queued when it is written to whenever there is room. An audio thread without real-time
-/// priority came later than that twice a minute on two cores with seven busy threads. Volume and mute act behind it.
-const BUFFER: Nanos = Nanos::from_millis(60);
-
 const CHANNELS: u8 = 2;
 
-/// [`BUFFER`] in frames.
+/// What an output keeps queued when it is written to whenever there is room.
 fn buffer_frames(rate: SampleRate) -> u32 {
     saturating_u32(rate.frames_in(BUFFER).0)
 }

@@ -3,7 +3,6 @@
 
 use std::{
     io,
-    ops::Range,
     sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -15,6 +14,7 @@ use ringbuf::{
 };
 use tracing::{info, warn};
 use unisono_core::{
+    playout::timing::TURN,
     time::{HubClock, Mapping, Nanos, NodeClock},
     timeline::Timeline,
     units::{Gain, SampleRate},
@@ -22,24 +22,14 @@ use unisono_core::{
 
 use super::{
     RoomSetup, RoomStatus,
-    block::{CHANNELS, Played},
-    renderer::{Rendered, Renderer},
+    block::Played,
+    chunk::{Chunk, turn},
+    renderer::Renderer,
 };
 use crate::{
     output::{self, Fault, Gone, Output, OutputSpec},
     realtime,
 };
-
-/// The thread looks at its device so often, in microseconds: at irregular times, so that the steps of a coarse counter are
-/// met at every phase; often enough for a device that holds 60 ms, and no more, for each look costs system calls.
-const TURN: Range<u64> = 11_000..16_000;
-
-/// Frames rendered at once, a turn of them at 48 kHz.
-const CHUNK: usize = 800;
-
-/// With less than this queued the device cannot wait for sound that is late: the longest turn, half of it again for
-/// devices that say in steps what they hold, and some milliseconds for the thread to wake up.
-const URGENT: Nanos = Nanos::from_micros(TURN.end.cast_signed() * 3 / 2 + 3_000);
 
 /// A lost output is tried again so often.
 const RETRY: Duration = Duration::from_secs(1);
@@ -152,46 +142,25 @@ impl Thread {
 
     /// Plays until the output is lost, or `None` when the room ends. Real-time.
     fn serve(&mut self, output: &mut dyn Output) -> Option<Gone> {
-        let urgent = u32::try_from(self.rate.frames_in(URGENT).0).unwrap_or(u32::MAX);
-        let mut chunk = [0.0; CHUNK * CHANNELS];
+        let mut chunk = Chunk::new(self.rate);
         loop {
             self.take_orders();
             if self.is_over() {
                 return None;
             }
-            match self.turn(output, urgent, &mut chunk) {
+            match turn(&mut self.renderer, output, &mut chunk) {
                 Ok(()) => {}
                 Err(Fault::Underrun) => {
                     self.status.count_underrun();
                     self.renderer.device_restarted();
+                    chunk.forget();
                 }
                 Err(Fault::Gone(gone)) => return Some(gone),
             }
             self.status.publish(&self.renderer.status(), output.quality());
-            thread::sleep(Duration::from_micros(self.random.u64(TURN)));
+            let pause = Nanos::new(self.random.i64(TURN.start.as_nanos()..TURN.end.as_nanos()));
+            thread::sleep(pause.to_duration());
         }
-    }
-
-    /// Real-time.
-    fn turn(&mut self, output: &mut dyn Output, urgent: u32, chunk: &mut [f32]) -> Result<(), Fault> {
-        if let Some(reading) = output.position()? {
-            self.renderer.observe(reading);
-        }
-        // What is played while this writes can wait for the next turn: to ask is a system call.
-        let mut room = output.room()?;
-        while room.writable > 0 {
-            let frames = usize::try_from(room.writable).unwrap_or(CHUNK).min(CHUNK);
-            match self.renderer.render(&mut chunk[..frames * CHANNELS], room.queued < urgent) {
-                Rendered::Wait => break,
-                Rendered::Frames(frames) => {
-                    output.write(&chunk[..frames * CHANNELS])?;
-                    let frames = u32::try_from(frames).unwrap_or(u32::MAX);
-                    room.writable = room.writable.saturating_sub(frames);
-                    room.queued = room.queued.saturating_add(frames);
-                }
-            }
-        }
-        Ok(())
     }
 
     fn take_orders(&mut self) {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tracing::{debug, warn};
 use unisono_codec::Decode as Decoder;
 use unisono_core::{
-    playout::{Decode, DecodeSchedule, Succession, Turn},
+    playout::{Decode, DecodeSchedule, Succession, Turn, timing::LEADS},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::Timeline,
     units::{FramePosition, SampleRate},
@@ -23,7 +23,7 @@ use unisono_core::{
 use unisono_transport::clock;
 
 use super::{
-    LEADS, RoomCommand, RoomStatus,
+    RoomCommand, RoomStatus,
     audio::{AudioOrder, Orders},
     block::{CHANNELS, MAX_FRAMES, Sound},
     splice::Splice,
@@ -142,7 +142,7 @@ impl Thread {
             RoomCommand::Clock(mapping) => {
                 self.clock = Some(mapping);
                 if let Some(playing) = &mut self.playing {
-                    playing.succession.set_clock(clock::now(), mapping);
+                    playing.succession.set_clock(mapping);
                 }
                 self.orders.give(AudioOrder::Clock(mapping));
             }
@@ -168,7 +168,7 @@ impl Thread {
         let mut schedule = DecodeSchedule::new(format, timeline, LEADS, warm_up);
         schedule.set_output_latency(self.latency);
         if let Some(clock) = self.clock {
-            schedule.set_clock(clock::now(), clock);
+            schedule.set_clock(clock);
         }
         let rendition = Rendition { stream, decoder, frames, scratch: vec![0.0; frames * CHANNELS] };
         if let (Some(playing), Some(position)) = (&mut self.playing, continues) {

@@ -12,6 +12,7 @@
 
 mod audio;
 mod block;
+mod chunk;
 mod decoder;
 #[cfg(test)]
 mod no_allocation;
@@ -31,7 +32,6 @@ use std::{
 use bytes::Bytes;
 use tracing::warn;
 use unisono_core::{
-    playout::Leads,
     time::{HubClock, Mapping, Nanos, NodeClock},
     timeline::Timeline,
     units::{FramePosition, Gain, SampleRate},
@@ -40,10 +40,6 @@ use unisono_core::{
 
 pub use self::status::{OutputState, RoomStatus};
 use crate::output::OutputSpec;
-
-/// Decoded sound is handed over so early when it is there, and a packet that is missing is given up so late. The device
-/// holds 60 ms, of which the audio thread spends three quarters waiting for sound that is late.
-pub const LEADS: Leads = Leads { ready: Nanos::from_millis(120), give_up: Nanos::from_millis(50) };
 
 /// Commands that may wait: as many packets as the decoding thread keeps, for those of a whole margin may come at once.
 const QUEUE: usize = 1_024;

@@ -6,6 +6,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 use tracing::{debug, info, warn};
 use unisono_core::{
     clock::CLOCK_STEP,
+    playout::timing::LEADS,
     session::{NodeAction, NodeConfig, NodeSession},
     time::{HubClock, Mapping, Nanos, NodeClock},
     wire::{
@@ -18,10 +19,7 @@ use unisono_household::members::{Pinned, Role, SignedMembers};
 use unisono_transport::{ClockChannel, Closed, Connection, ControlSender, Error, clock};
 
 use super::{GREETING_LIMIT, Node};
-use crate::{
-    output::PositionSource,
-    room::{LEADS, RoomCommand},
-};
+use crate::{output::PositionSource, room::RoomCommand};
 
 /// The hub is told how the rooms are doing so often at least.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -60,8 +58,7 @@ struct Link<'a> {
     clock: Option<ClockChannel<NodeClock>>,
     /// What each room plays, by its index; while it goes over to another rendition, both, the newer one last.
     streams: Vec<Vec<StreamId>>,
-    playable: bool,
-    /// What rooms were told of the hub's clock.
+    /// What rooms were told of the hub's clock, once it was known well enough to play by.
     told: Option<Mapping<NodeClock, HubClock>>,
 }
 
@@ -85,8 +82,7 @@ impl Node {
             Err(_) => return Ended::Closed(Closed::Silent),
         };
         let streams = vec![Vec::new(); self.rooms.len()];
-        let mut link =
-            Link { connection, hub: connection.peer(), control, clock: None, streams, playable: false, told: None };
+        let mut link = Link { connection, hub: connection.peer(), control, clock: None, streams, told: None };
         let (mut looks, mut reported, mut told) = (interval(LOOK_INTERVAL), Instant::now(), Vec::new());
         let greeted = Instant::now();
         let (timer, mut armed) = (sleep(Duration::ZERO), None);
@@ -184,12 +180,8 @@ impl Node {
                 NodeAction::Gain { room, gain, ramp } => self.tell(room, RoomCommand::Gain(gain, ramp)),
                 NodeAction::Estimate(estimate) => {
                     let now = clock::now();
-                    let before = link.told.map(|told| told.forward(now));
-                    let stepped =
-                        before.is_some_and(|before| (estimate.mapping.forward(now) - before).abs() > CLOCK_STEP);
-                    link.playable = link.playable && !stepped || session.is_locked(now);
-                    link.told = link.told.filter(|_| !stepped);
-                    if link.playable {
+                    link.told = link.told.filter(|told| estimate.mapping.ahead_of(told, now).abs() <= CLOCK_STEP);
+                    if link.told.is_some() || session.is_locked(now) {
                         link.told = Some(estimate.mapping);
                         for (_, room) in &self.rooms {
                             room.tell(RoomCommand::Clock(estimate.mapping));
@@ -265,7 +257,7 @@ impl Node {
                     (false, ..) => RoomState::NoOutput,
                     (true, true, _) => RoomState::Playing,
                     (true, false, None) => RoomState::Idle,
-                    (true, false, Some(_)) if !link.playable => RoomState::NoClock,
+                    (true, false, Some(_)) if link.told.is_none() => RoomState::NoClock,
                     (true, false, Some(_)) => RoomState::Starting,
                 };
                 let clock = estimate.map_or(Nanos::ZERO, |estimate| estimate.uncertainty);

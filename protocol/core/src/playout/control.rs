@@ -37,9 +37,6 @@ const RATE_TIME: f64 = 1.0;
 /// A larger error than this is not a matter of rates: the device lost frames, or a clock was stepped.
 const RESYNC_LIMIT: Nanos = Nanos::from_millis(2);
 
-/// Sound is decoded some 100 ms before it is heard, and never so early.
-const FARTHEST: Nanos = Nanos::from_secs(1);
-
 /// Frames of the stream that the resampler reads either side of a position.
 pub const RESAMPLER_REACH: u64 = 32;
 
@@ -155,7 +152,7 @@ impl Playout {
     /// Takes the mapping to the hub's clock as it is known now.
     pub fn set_clock(&mut self, clock: Mapping<NodeClock, HubClock>) {
         let before = self.clock.replace(clock).zip(self.dac.instant_of(self.written));
-        if before.is_none_or(|(before, at)| (clock.forward(at) - before.forward(at)).abs() > NOISE) {
+        if before.is_none_or(|(before, at)| clock.ahead_of(&before, at).abs() > NOISE) {
             self.settled = self.written;
         }
     }
@@ -299,10 +296,6 @@ impl Playout {
         }
         if queued.end <= reach {
             return Step::Discard { run, before: reach };
-        }
-        // Decoded by a clock that has been stepped since.
-        if queued.start.distance_from(first) > self.output_rate.frames_in(FARTHEST).0.cast_signed() {
-            return Step::Discard { run, before: queued.end };
         }
         // A run may begin, and sound may come back after a gap, in the middle of these frames.
         if queued.start > first && self.playing.is_none() {

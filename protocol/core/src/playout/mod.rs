@@ -9,6 +9,7 @@ mod control;
 mod dac;
 mod schedule;
 mod succession;
+pub mod timing;
 
 pub use control::{Playout, PlayoutStatus, Queued, RESAMPLER_REACH, Step};
 pub use dac::{DacClock, DacReading};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    clock::CLOCK_STEP,
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::{Segment, Timeline},
     units::{FrameCount, FramePosition},
@@ -113,13 +112,9 @@ impl<T> DecodeSchedule<T> {
         &self.format
     }
 
-    /// Takes the mapping to the hub's clock as it is known `now`. Where another one said what is heard when, what comes
-    /// next is found anew.
-    pub fn set_clock(&mut self, now: Timestamp<NodeClock>, clock: Mapping<NodeClock, HubClock>) {
-        let before = self.clock.replace(clock);
-        if before.is_some_and(|before| (clock.forward(now) - before.forward(now)).abs() > CLOCK_STEP) {
-            self.cursor = None;
-        }
+    /// Takes the mapping to the hub's clock as it is known now. A clock that was stepped wants another schedule.
+    pub fn set_clock(&mut self, clock: Mapping<NodeClock, HubClock>) {
+        self.clock = Some(clock);
     }
 
     /// Has nothing heard before the packet at a position: it goes on with the sound of another rendition.

@@ -75,9 +75,9 @@ impl<T> Succession<T> {
         self.stream == stream || self.next.as_ref().is_some_and(|next| next.stream == stream)
     }
 
-    /// Takes the mapping to the hub's clock as it is known `now`.
-    pub fn set_clock(&mut self, now: Timestamp<NodeClock>, clock: Mapping<NodeClock, HubClock>) {
-        self.schedules().for_each(|schedule| schedule.set_clock(now, clock));
+    /// Takes the mapping to the hub's clock as it is known now.
+    pub fn set_clock(&mut self, clock: Mapping<NodeClock, HubClock>) {
+        self.schedules().for_each(|schedule| schedule.set_clock(clock));
     }
 
     /// Takes a new timeline of a rendition.

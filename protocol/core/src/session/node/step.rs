@@ -12,8 +12,7 @@ impl NodeSession {
     /// which packets are late, given up or asked for. Whatever plays starts over then.
     pub(super) fn follow(&mut self, now: Timestamp<NodeClock>, estimate: &Estimate) {
         let before = self.mapping.replace(estimate.mapping);
-        let step = before.map(|before| estimate.mapping.forward(now) - before.forward(now));
-        if step.is_some_and(|step| step.abs() > CLOCK_STEP) {
+        if before.is_some_and(|before| estimate.mapping.ahead_of(&before, now).abs() > CLOCK_STEP) {
             self.start_over(now);
         }
     }
