@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use unisono_core::{
-    clock::{Estimator, Leader},
+    clock::{ClockServer, Estimator},
     leadership::{Judge, Term},
     session::{NodeAction, NodeConfig, NodeSession},
     time::{HubClock, Nanos, NodeClock, Timestamp},
@@ -207,18 +207,18 @@ impl NodePath {
     fn find_clock(&mut self) {
         const WAY: Nanos = Nanos::from_micros(300);
         let hub = |at: Timestamp<NodeClock>| Timestamp::from_nanos(at.as_nanos());
-        let mut leader = Leader::new(ClockTag(9));
+        let mut server = ClockServer::new(ClockTag(9));
         let until = self.now + Nanos::from_secs(2);
         while self.now < until {
             self.session.handle_timeout(self.now);
             while let Some(action) = self.session.poll_action() {
                 if let NodeAction::Clock(probe, token) = action {
                     self.session.handle_clock_sent(token, self.now);
-                    leader.handle_probe(&probe, hub(self.now + WAY));
+                    server.handle_probe(&probe, hub(self.now + WAY));
                 }
             }
-            if let Some((report, token)) = leader.poll_transmit(hub(self.now)) {
-                leader.handle_sent(token, hub(self.now));
+            if let Some((report, token)) = server.poll_transmit(hub(self.now)) {
+                server.handle_sent(token, hub(self.now));
                 self.session.handle_clock(&report, self.now + WAY);
             }
             self.now = self.now + Nanos::from_millis(1);

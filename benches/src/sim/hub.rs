@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use unisono_core::{
-    clock::Leader,
+    clock::ClockServer,
     time::{HubClock, Nanos, Timestamp},
     units::FramePosition,
     wire::{
@@ -44,7 +44,7 @@ pub(super) struct Hub {
     pub(super) ended: u32,
     source_frames: u64,
     run: (u32, FramePosition, u64),
-    clocks: BTreeMap<ConnectionId, Leader>,
+    clocks: BTreeMap<ConnectionId, ClockServer>,
     /// The renditions that are encoded.
     pub(super) plans: BTreeMap<StreamId, Format>,
 }
@@ -136,8 +136,8 @@ impl Hub {
             match action {
                 Action::Control(id, bytes) => outputs.push(Output::Control(id, bytes)),
                 Action::Datagram(id, bytes) => outputs.push(Output::Datagram(id, bytes)),
-                Action::Clock(id, leader) => {
-                    self.clocks.insert(id, leader);
+                Action::Clock(id, server) => {
+                    self.clocks.insert(id, server);
                 }
                 Action::Judge(id, peer, hello) => self.let_in(now, id, peer, hello),
                 Action::Meet(peer, rooms) => self.house.meet(at, peer, rooms),
@@ -162,7 +162,7 @@ impl Hub {
     }
 
     pub(super) fn timeout(&mut self, now: i64) -> Option<i64> {
-        let at = self.clocks.values().filter_map(Leader::poll_timeout).chain(self.house.poll_timeout()).min()?;
+        let at = self.clocks.values().filter_map(ClockServer::poll_timeout).chain(self.house.poll_timeout()).min()?;
         Some(self.crystal.when(at, now))
     }
 

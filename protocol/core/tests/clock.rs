@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use unisono_core::{
-    clock::{Estimator, Follower, Leader},
+    clock::{ClockClient, ClockServer, Estimator},
     time::{HubClock, Nanos, NodeClock, Timestamp},
     units::Drift,
     wire::ids::ClockTag,
@@ -143,30 +143,30 @@ fn a_remembered_slope_makes_the_first_seconds_better() {
 #[test]
 fn probes_and_reports_find_each_other_over_a_lossy_link() {
     let mut random = fastrand::Rng::with_seed(3);
-    let mut leader = Leader::new(ClockTag(5));
+    let mut server = ClockServer::new(ClockTag(5));
     let start = Timestamp::from_nanos(50_000_000_000);
-    let mut follower = Follower::new(ClockTag(5), start, Estimator::new(), 2);
+    let mut client = ClockClient::new(ClockTag(5), start, Estimator::new(), 2);
     let offset = Nanos::from_secs(49);
     let hub = |node: Timestamp<NodeClock>| Timestamp::<HubClock>::from_nanos((node - offset).as_nanos());
     let mut now = start;
     while now - start < Nanos::from_secs(5) {
         now = now + Nanos::from_millis(1);
-        if let Some((probe, token)) = follower.poll_transmit(now) {
-            follower.handle_sent(token, now);
+        if let Some((probe, token)) = client.poll_transmit(now) {
+            client.handle_sent(token, now);
             if random.f64() < 0.7 {
-                leader.handle_probe(&probe, hub(now + Nanos::from_micros(300)));
-                leader.handle_probe(&probe, hub(now + Nanos::from_micros(900)));
+                server.handle_probe(&probe, hub(now + Nanos::from_micros(300)));
+                server.handle_probe(&probe, hub(now + Nanos::from_micros(900)));
             }
         }
-        if let Some((report, token)) = leader.poll_transmit(hub(now)) {
-            leader.handle_sent(token, hub(now));
+        if let Some((report, token)) = server.poll_transmit(hub(now)) {
+            server.handle_sent(token, hub(now));
             if random.f64() < 0.7 {
-                follower.handle_report(&report, now + Nanos::from_micros(300));
-                assert!(!follower.handle_report(&report, now + Nanos::from_micros(900)), "a replayed report counts");
+                client.handle_report(&report, now + Nanos::from_micros(300));
+                assert!(!client.handle_report(&report, now + Nanos::from_micros(900)), "a replayed report counts");
             }
         }
     }
-    let estimate = follower.estimate(now).unwrap();
+    let estimate = client.estimate(now).unwrap();
     let error = estimate.mapping.forward(now) - hub(now);
     println!("off by {error}, said {}, round trip {}", estimate.uncertainty, estimate.rtt);
     assert!(error.abs() < Nanos::from_micros(5));
@@ -175,23 +175,23 @@ fn probes_and_reports_find_each_other_over_a_lossy_link() {
 
 /// Reports and probes in the last of ten seconds for which a hub answers at most every `least` milliseconds.
 fn exchanged(least: i64) -> (u32, u32) {
-    let mut leader = Leader::new(ClockTag(5));
-    leader.set_least_interval(Nanos::from_millis(least));
+    let mut server = ClockServer::new(ClockTag(5));
+    server.set_least_interval(Nanos::from_millis(least));
     let start = Timestamp::from_nanos(50_000_000_000);
-    let mut follower = Follower::new(ClockTag(5), start, Estimator::new(), 2);
+    let mut client = ClockClient::new(ClockTag(5), start, Estimator::new(), 2);
     let hub = |node: Timestamp<NodeClock>| Timestamp::<HubClock>::from_nanos(node.as_nanos());
     let (mut reports, mut probes) = (0, 0);
     for millis in 0..10_000 {
         let now = start + Nanos::from_millis(millis);
         let counts = u32::from(millis >= 5_000);
-        if let Some((probe, token)) = follower.poll_transmit(now) {
-            follower.handle_sent(token, now);
-            leader.handle_probe(&probe, hub(now));
+        if let Some((probe, token)) = client.poll_transmit(now) {
+            client.handle_sent(token, now);
+            server.handle_probe(&probe, hub(now));
             probes += counts;
         }
-        if let Some((report, token)) = leader.poll_transmit(hub(now)) {
-            leader.handle_sent(token, hub(now));
-            follower.handle_report(&report, now);
+        if let Some((report, token)) = server.poll_transmit(hub(now)) {
+            server.handle_sent(token, hub(now));
+            client.handle_report(&report, now);
             reports += counts;
         }
     }
@@ -210,12 +210,12 @@ fn a_node_asks_a_hub_that_is_busy_hardly_more_often_than_it_is_answered() {
 
 #[test]
 fn a_node_that_is_awake_anyway_asks_then_and_no_more_often_than_it_wants() {
-    let mut follower = Follower::new(ClockTag(5), Timestamp::from_nanos(0), Estimator::new(), 2);
+    let mut client = ClockClient::new(ClockTag(5), Timestamp::from_nanos(0), Estimator::new(), 2);
     let mut asked = Vec::new();
     // Sound comes every 20 ms, and nothing is known yet: it asks every 10 ms on average.
     for tenths in 0..100_000_i64 {
         let now = Timestamp::from_nanos(tenths * 100_000);
-        if (tenths % 200 == 0 || follower.poll_timeout() <= now) && follower.poll_transmit(now).is_some() {
+        if (tenths % 200 == 0 || client.poll_timeout() <= now) && client.poll_transmit(now).is_some() {
             asked.push(tenths);
         }
     }

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use unisono_core::{
-    clock::{Estimator, Leader},
+    clock::{ClockServer, Estimator},
     leadership::{Judge, Term},
     repair::Packet,
     session::{HubEvent, HubSession, NodeAction, NodeConfig, NodeSession},
@@ -85,7 +85,7 @@ fn frame_of(bytes: &[u8]) -> Frame {
 struct Node {
     session: NodeSession,
     judges: Vec<Judge>,
-    leader: Leader,
+    server: ClockServer,
     millis: i64,
     /// Whether anything comes back from the hub's clock.
     answered: bool,
@@ -106,8 +106,8 @@ impl Node {
         };
         let session = NodeSession::new(config, Estimator::new(), GIVE_UP, 1);
         let judges = vec![Judge::default(); 2];
-        let leader = Leader::new(TAG);
-        Self { session, judges, leader, millis: 0, answered: true, done: Vec::new(), probes: Vec::new() }
+        let server = ClockServer::new(TAG);
+        Self { session, judges, server, millis: 0, answered: true, done: Vec::new(), probes: Vec::new() }
     }
 
     fn welcomed() -> Self {
@@ -151,8 +151,8 @@ impl Node {
             if self.session.poll_timeout().is_some_and(|due| due <= now) {
                 self.session.handle_timeout(now);
             }
-            if let Some((report, token)) = self.leader.poll_transmit(hub(now)) {
-                self.leader.handle_sent(token, hub(now));
+            if let Some((report, token)) = self.server.poll_transmit(hub(now)) {
+                self.server.handle_sent(token, hub(now));
                 if self.answered {
                     self.session.handle_clock(&report, now + Nanos::from_micros(300));
                 }
@@ -169,7 +169,7 @@ impl Node {
                     self.probes.push(self.millis);
                     self.session.handle_clock_sent(token, now);
                     let arrived = Timestamp::from_nanos(now.as_nanos()) + Nanos::from_micros(300);
-                    self.leader.handle_probe(&probe, arrived);
+                    self.server.handle_probe(&probe, arrived);
                 }
                 NodeAction::Estimate(_) => {}
                 other => self.done.push((self.millis, other)),

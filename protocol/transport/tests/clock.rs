@@ -9,7 +9,7 @@ use bytes::Bytes;
 use common::{LOOPBACK, Pair, Relay, hub, hub_options, identity, until, within};
 use tokio::net::UdpSocket;
 use unisono_core::{
-    clock::{Estimator, Follower, Leader},
+    clock::{ClockClient, ClockServer, Estimator},
     time::{HubClock, Nanos, NodeClock},
     wire::{
         clock::{Probe, Report},
@@ -231,40 +231,40 @@ async fn garbage_on_the_port_stops_neither_quic_nor_the_clock() {
 async fn a_node_learns_the_hubs_clock() {
     let Exchange { pair: _pair, relay: _relay, mut at_hub, mut at_node } = exchange().await;
     let hub = tokio::spawn(async move {
-        let mut leader = Leader::new(TAG);
+        let mut server = ClockServer::new(TAG);
         loop {
-            let wait = leader.poll_timeout().map_or(Nanos::from_secs(1), |at| at - now());
+            let wait = server.poll_timeout().map_or(Nanos::from_secs(1), |at| at - now());
             tokio::select! {
                 received = at_hub.recv() => {
                     let Ok(received) = received else { return };
-                    leader.handle_probe(&Probe::parse(&received.fields).unwrap(), received.at);
+                    server.handle_probe(&Probe::parse(&received.fields).unwrap(), received.at);
                 }
                 () = tokio::time::sleep(wait.to_duration()) => {}
             }
-            while let Some((report, token)) = leader.poll_transmit(now()) {
+            while let Some((report, token)) = server.poll_transmit(now()) {
                 if let Ok(at) = at_hub.send(&report.encode()) {
-                    leader.handle_sent(token, at);
+                    server.handle_sent(token, at);
                 }
             }
         }
     });
-    let mut follower = Follower::new(TAG, now(), Estimator::new(), 2);
+    let mut client = ClockClient::new(TAG, now(), Estimator::new(), 2);
     let estimate = within(async {
         loop {
-            while let Some((probe, token)) = follower.poll_transmit(now()) {
+            while let Some((probe, token)) = client.poll_transmit(now()) {
                 if let Ok(at) = at_node.send(&probe.encode()) {
-                    follower.handle_sent(token, at);
+                    client.handle_sent(token, at);
                 }
             }
-            let wait = follower.poll_timeout() - now();
+            let wait = client.poll_timeout() - now();
             tokio::select! {
                 received = at_node.recv() => {
                     let received = received.unwrap();
-                    follower.handle_report(&Report::parse(&received.fields).unwrap(), received.at);
+                    client.handle_report(&Report::parse(&received.fields).unwrap(), received.at);
                 }
                 () = tokio::time::sleep(wait.to_duration()) => {}
             }
-            if let Some(estimate) = follower.estimate(now()) {
+            if let Some(estimate) = client.estimate(now()) {
                 return estimate;
             }
         }

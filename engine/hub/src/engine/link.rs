@@ -7,12 +7,12 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tracing::info;
-use unisono_core::clock::Leader;
+use unisono_core::clock::ClockServer;
 use unisono_transport::{Connection, ControlReceiver, ControlSender};
 
 use super::{
     Event,
-    probes::{Crowd, answer_probes},
+    probes::{ConnectionCount, answer_probes},
 };
 use crate::house::ConnectionId;
 
@@ -31,7 +31,7 @@ pub(super) enum LinkOrder {
     /// Send on the control stream.
     Control(Vec<u8>),
     /// Answer probes from now on.
-    Clock(Box<Leader>),
+    Clock(Box<ClockServer>),
     /// Close, once what was sent before has arrived.
     Close(String),
 }
@@ -45,9 +45,14 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn start(id: ConnectionId, connection: Connection, events: Sender<Event>, crowd: &Crowd) -> Self {
+    pub(super) fn start(
+        id: ConnectionId,
+        connection: Connection,
+        events: Sender<Event>,
+        count: &ConnectionCount,
+    ) -> Self {
         let (orders, ordered) = mpsc::channel(ORDERS);
-        let task = Task { id, connection: connection.clone(), events, crowd: Arc::clone(crowd), greeted: false };
+        let task = Task { id, connection: connection.clone(), events, count: Arc::clone(count), greeted: false };
         tokio::spawn(task.run(ordered));
         Self { connection, orders, heard: Instant::now() }
     }
@@ -57,7 +62,7 @@ struct Task {
     id: ConnectionId,
     connection: Connection,
     events: Sender<Event>,
-    crowd: Crowd,
+    count: ConnectionCount,
     greeted: bool,
 }
 
@@ -117,11 +122,11 @@ impl Task {
     fn obey(&mut self, order: LinkOrder, sender: &ControlSender) -> Result<(), String> {
         match order {
             LinkOrder::Control(bytes) => sender.try_send(bytes).map_err(|error| error.to_string()),
-            LinkOrder::Clock(leader) => {
-                let channel = self.connection.clock(leader.tag()).map_err(|error| error.to_string())?;
+            LinkOrder::Clock(server) => {
+                let channel = self.connection.clock(server.tag()).map_err(|error| error.to_string())?;
                 self.greeted = true;
                 // It ends with the connection, which this task closes when it ends.
-                tokio::spawn(answer_probes(*leader, channel, Arc::downgrade(&self.crowd)));
+                tokio::spawn(answer_probes(*server, channel, Arc::downgrade(&self.count)));
                 Ok(())
             }
             LinkOrder::Close(reason) => Err(reason),

@@ -45,7 +45,7 @@ use self::{
     encoder::Encoder,
     keeper::Keeper,
     link::{Link, LinkOrder},
-    probes::Crowd,
+    probes::ConnectionCount,
 };
 use crate::house::{Action, ConnectionId, GroupId, House, StreamSettings};
 
@@ -132,7 +132,7 @@ pub struct Engine {
     received: mpsc::Receiver<Event>,
     endpoint: Arc<Endpoint>,
     links: HashMap<ConnectionId, Link>,
-    crowd: Crowd,
+    count: ConnectionCount,
     encoders: BTreeMap<GroupId, Encoder>,
     sources: HashMap<GroupId, Box<dyn unisono_media::Source>>,
     keeper: Keeper,
@@ -195,7 +195,7 @@ impl Engine {
             received,
             endpoint: Arc::new(endpoint),
             links: HashMap::new(),
-            crowd: Crowd::default(),
+            count: ConnectionCount::default(),
             encoders: BTreeMap::new(),
             sources: HashMap::new(),
             keeper,
@@ -280,7 +280,7 @@ impl Engine {
                 self.next_connection += 1;
                 debug!("connection {} from {} ({})", id.0, connection.remote_address(), connection.peer());
                 self.house.handle_connected(id, connection.peer());
-                self.links.insert(id, Link::start(id, connection, self.handle.events.clone(), &self.crowd));
+                self.links.insert(id, Link::start(id, connection, self.handle.events.clone(), &self.count));
             }
             Event::Frame(id, frame) => {
                 if let Some(link) = self.links.get_mut(&id) {
@@ -309,7 +309,7 @@ impl Engine {
                         let _ = link.connection.send_datagram(bytes);
                     }
                 }
-                Action::Clock(id, leader) => self.order(id, LinkOrder::Clock(Box::new(leader))),
+                Action::Clock(id, server) => self.order(id, LinkOrder::Clock(Box::new(server))),
                 Action::Judge(id, peer, hello) => self.judge(id, peer, hello),
                 Action::Meet(peer, rooms) => self.meet(peer, rooms),
                 Action::Budget(id, bit_rate, latency) => {

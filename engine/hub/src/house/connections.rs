@@ -1,7 +1,7 @@
 //! Nodes that come, talk and go.
 
 use unisono_core::{
-    clock::Leader,
+    clock::ClockServer,
     session::{HubEvent, HubSession},
     time::{HubClock, Nanos, Timestamp},
     wire::{
@@ -11,7 +11,7 @@ use unisono_core::{
     },
 };
 
-use super::{Action, Connection, ConnectionId, House, RoomId, repair::Allowance};
+use super::{Action, Connection, ConnectionId, House, RoomId, repair::TokenBucket};
 
 /// The least time between two member lists. They are long where there are many to read them: five hundred nodes that
 /// join at once would otherwise be sent gigabytes.
@@ -43,7 +43,7 @@ impl House {
         }
         let session = HubSession::new(tag);
         let connection =
-            Connection { peer, session, codecs: Vec::new(), repairs: Allowance::new(), bad_datagrams: 0, budget: 0 };
+            Connection { peer, session, codecs: Vec::new(), repairs: TokenBucket::new(), bad_datagrams: 0, budget: 0 };
         self.connections.insert(id, connection);
     }
 
@@ -74,9 +74,9 @@ impl House {
         }
         connection.codecs = hello.codecs;
         let welcome = connection.session.welcome(&self.name, members);
-        let leader = Leader::new(connection.session.tag());
+        let server = ClockServer::new(connection.session.tag());
         self.admitted.insert(peer, id);
-        self.actions.push_back(Action::Clock(id, leader));
+        self.actions.push_back(Action::Clock(id, server));
         self.actions.push_back(Action::Control(id, welcome.encode()));
         let old = self.connections.iter().find(|(other, known)| **other != id && known.peer == peer);
         if let Some(old) = old.map(|(old, _)| *old) {

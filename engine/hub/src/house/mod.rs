@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use unisono_core::{
-    clock::Leader,
+    clock::ClockServer,
     session::HubSession,
     time::{HubClock, Nanos, Timestamp},
     units::FramePosition,
@@ -30,7 +30,7 @@ use unisono_core::{
     },
 };
 
-use self::{connections::MemberNews, departures::Departure, ladder::Ladder, repair::Allowance, stream::Stream};
+use self::{connections::MemberNews, departures::Departure, ladder::Ladder, repair::TokenBucket, stream::Stream};
 pub use self::{
     group::{Group, GroupId, Media, Playback},
     room::{Room, RoomId},
@@ -50,7 +50,7 @@ pub enum Action {
     /// Send this QUIC datagram.
     Datagram(ConnectionId, Bytes),
     /// The node was let in: answer its probes from now on.
-    Clock(ConnectionId, Leader),
+    Clock(ConnectionId, ClockServer),
     /// Decide whether a node may come in, and have its rooms configured: answer with [`House::admit`] or
     /// [`House::refuse`].
     Judge(ConnectionId, PeerId, Hello),
@@ -134,7 +134,7 @@ struct Connection {
     session: HubSession,
     /// What the node can decode, best first.
     codecs: Vec<Codec>,
-    repairs: Allowance,
+    repairs: TokenBucket,
     bad_datagrams: u64,
     budget: u32,
 }

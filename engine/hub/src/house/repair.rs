@@ -17,13 +17,13 @@ const BURST: Nanos = Nanos::from_secs(2);
 
 /// Limits what one node can make the hub send again.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(super) struct TokenBucket {
     /// What was used lately, in bytes.
     used: f64,
     at: Option<Timestamp<HubClock>>,
 }
 
-impl Allowance {
+impl TokenBucket {
     pub(super) const fn new() -> Self {
         Self { used: 0.0, at: None }
     }
@@ -79,12 +79,12 @@ mod tests {
 
     #[test]
     fn what_is_sent_again_is_bounded_by_the_stream_and_an_outage_fits() {
-        let mut allowance = Allowance::new();
+        let mut bucket = TokenBucket::new();
         let at = |millis: i64| Timestamp::from_nanos(millis * 1_000_000);
         // Two seconds of 192 kbit/s, in packets of 480 bytes.
-        assert!((0..100).all(|_| allowance.take(at(0), 480, 192_000)));
-        assert!(!allowance.take(at(0), 480, 192_000));
-        let taken = (0..100_000).filter(|millis| allowance.take(at(*millis), 480, 192_000)).count();
+        assert!((0..100).all(|_| bucket.take(at(0), 480, 192_000)));
+        assert!(!bucket.take(at(0), 480, 192_000));
+        let taken = (0..100_000).filter(|millis| bucket.take(at(*millis), 480, 192_000)).count();
         // 25 packets a second are half of them.
         assert!((2_400..=2_600).contains(&taken), "{taken} packets in 100 s");
     }

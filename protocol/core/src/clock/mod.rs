@@ -5,17 +5,17 @@
 //! packets of sound leave, and a Wi-Fi station that saves power still listens when the report comes. From the two clouds
 //! of stamps the [`Estimator`] draws a line between the clocks and says how far it may be off.
 
+mod client;
 mod estimator;
-mod follower;
 mod history;
-mod leader;
 mod line;
 mod replay;
+mod server;
 
+pub use client::ClockClient;
 pub use estimator::{Estimate, Estimator};
-pub use follower::Follower;
-pub use leader::Leader;
 pub use replay::ReplayWindow;
+pub use server::ClockServer;
 
 use crate::time::Nanos;
 

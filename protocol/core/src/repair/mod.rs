@@ -3,11 +3,11 @@
 
 mod gaps;
 mod packet;
-mod punctuality;
 mod receiver;
+mod reordering;
 mod ring;
 
 pub use packet::Packet;
-pub use punctuality::Punctuality;
 pub use receiver::{Arrived, Receiver, ReceiverCounts};
+pub use reordering::ReorderingWindow;
 pub use ring::RepairRing;

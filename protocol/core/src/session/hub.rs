@@ -1,5 +1,5 @@
 //! One node, as its hub sees it: greeting, reports, requests for repair. The clock exchange runs beside it, see
-//! [`crate::clock::Leader`].
+//! [`crate::clock::ClockServer`].
 
 use crate::{
     time::Nanos,

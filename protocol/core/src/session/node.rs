@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use crate::{
-    clock::{Estimate, Estimator, Follower, SendToken},
+    clock::{ClockClient, Estimate, Estimator, SendToken},
     leadership::{Judge, Verdict},
-    repair::{Punctuality, Receiver, ReceiverCounts},
+    repair::{Receiver, ReceiverCounts, ReorderingWindow},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::{Phase, Timeline},
     units::{FramePosition, Gain},
@@ -138,7 +138,7 @@ enum State {
 #[derive(Debug)]
 struct Stream {
     receiver: Receiver,
-    punctuality: Punctuality,
+    reordering: ReorderingWindow,
     timeline: Timeline,
     lead: Nanos,
     format: Format,
@@ -162,7 +162,7 @@ pub struct NodeSession {
     config: NodeConfig,
     state: State,
     hub_version: Version,
-    clock: Option<Follower>,
+    clock: Option<ClockClient>,
     /// What the hub's clock was last known to be.
     mapping: Option<Mapping<NodeClock, HubClock>>,
     /// What was learned of this hub's clock before, until the clock starts.
@@ -261,7 +261,7 @@ impl NodeSession {
                 && position == header.position
                 && let Some(left) = estimate.as_ref().and_then(|estimate| stream.leaves_at(position, estimate))
             {
-                stream.punctuality.observe(now - left);
+                stream.reordering.observe(now - left);
             }
             self.actions.push_back(NodeAction::Packet { stream: header.stream, position, payload });
         }
@@ -302,7 +302,7 @@ impl NodeSession {
 
     /// When [`Self::handle_timeout`] is to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp<NodeClock>> {
-        self.clock.as_ref().map(Follower::poll_timeout).into_iter().chain(self.next_repair).min()
+        self.clock.as_ref().map(ClockClient::poll_timeout).into_iter().chain(self.next_repair).min()
     }
 
     /// What to do next.
@@ -346,7 +346,7 @@ impl NodeSession {
 
     /// Ends the session and gives back what was learned of the hub's clock.
     pub fn into_estimator(self) -> Estimator {
-        self.clock.map(Follower::into_estimator).or(self.learned).unwrap_or_default()
+        self.clock.map(ClockClient::into_estimator).or(self.learned).unwrap_or_default()
     }
 
     fn welcome(&mut self, now: Timestamp<NodeClock>, welcome: Welcome) {
@@ -358,7 +358,7 @@ impl NodeSession {
         self.hub_version = welcome.version;
         self.state = State::Welcomed(welcome.version);
         let learned = self.learned.take().unwrap_or_default();
-        let clock = Follower::new(welcome.clock_tag, now, learned, self.seed);
+        let clock = ClockClient::new(welcome.clock_tag, now, learned, self.seed);
         self.mapping = clock.estimate(now).map(|estimate| estimate.mapping);
         self.clock = Some(clock);
         self.actions.push_back(NodeAction::Welcomed(welcome));
@@ -408,10 +408,10 @@ impl NodeSession {
             timeline = known.timeline;
         } else if self.streams.len() < MAX_STREAMS {
             let receiver = Receiver::new(stream, format.packet_frames, from);
-            let punctuality = Punctuality::new();
+            let reordering = ReorderingWindow::new();
             let rooms = BTreeMap::from([(room, ReceiverCounts::default())]);
             let (format, aligned) = (format.clone(), continues.is_some());
-            self.streams.insert(stream, Stream { receiver, punctuality, timeline, lead, format, aligned, rooms });
+            self.streams.insert(stream, Stream { receiver, reordering, timeline, lead, format, aligned, rooms });
         } else {
             return;
         }
@@ -504,7 +504,7 @@ impl NodeSession {
                 }
             }
             // Heard one lead from now is what the hub sends now.
-            let sent = clock.forward(now - rtt / 2 - stream.punctuality.allowance()) + stream.lead;
+            let sent = clock.forward(now - rtt / 2 - stream.reordering.allowed()) + stream.lead;
             if let Some(phase) = timeline.phase_at(sent) {
                 stream.receiver.expect(now, phase.frame());
             }
@@ -520,7 +520,7 @@ impl NodeSession {
             }
             let next = stream.receiver.next().and_then(|position| stream.leaves_at(position, &estimate));
             // A little later than that: positions are whole frames.
-            let overdue = next.map(|at| at + stream.punctuality.allowance() + ONE_FRAME).filter(|at| *at > now);
+            let overdue = next.map(|at| at + stream.reordering.allowed() + ONE_FRAME).filter(|at| *at > now);
             let wake = stream.receiver.poll_timeout().into_iter().chain(overdue).map(|at| at.max(now + SHORTEST_WAIT));
             self.next_repair = self.next_repair.into_iter().chain(wake).min();
         }
@@ -546,7 +546,7 @@ impl NodeSession {
         self.streams.clear();
         self.plays.clear();
         self.next_repair = None;
-        self.learned = self.clock.take().map(Follower::into_estimator).or(self.learned.take());
+        self.learned = self.clock.take().map(ClockClient::into_estimator).or(self.learned.take());
         self.actions.push_back(NodeAction::Close(refuse));
     }
 }

@@ -17,7 +17,7 @@ const LONGEST_LEAST_INTERVAL: Nanos = Nanos::from_millis(250);
 /// Stamps probes and answers them with reports. Call [`Self::poll_transmit`] after each, and when [`Self::poll_timeout`]
 /// has come.
 #[derive(Debug)]
-pub struct Leader {
+pub struct ClockServer {
     tag: ClockTag,
     replay: ReplayWindow,
     echoes: VecDeque<Echo>,
@@ -28,7 +28,7 @@ pub struct Leader {
     not_before: Timestamp<HubClock>,
 }
 
-impl Leader {
+impl ClockServer {
     /// For a connection named by `tag`.
     pub fn new(tag: ClockTag) -> Self {
         Self {

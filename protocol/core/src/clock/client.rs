@@ -27,7 +27,7 @@ const QUEUED: Nanos = Nanos::from_millis(60);
 /// Sends probes, pairs the stamps, feeds the estimator. Call [`Self::poll_transmit`] whenever the node is awake, and when
 /// [`Self::poll_timeout`] has come.
 #[derive(Debug)]
-pub struct Follower {
+pub struct ClockClient {
     tag: ClockTag,
     random: fastrand::Rng,
     replay: ReplayWindow,
@@ -42,7 +42,7 @@ pub struct Follower {
     due: [Timestamp<NodeClock>; 2],
 }
 
-impl Follower {
+impl ClockClient {
     /// For a connection named by `tag`, from `now` on; `seed` draws the phases.
     pub fn new(tag: ClockTag, now: Timestamp<NodeClock>, estimator: Estimator, seed: u64) -> Self {
         let none = (0, Timestamp::from_nanos(0));

@@ -5,9 +5,9 @@ use crate::time::Nanos;
 /// How much later than half a round trip after it left the hub a packet may be before it counts as missing. Follows
 /// what this link does: on a quiet one a loss is noticed within milliseconds, on a busy one few requests are in vain.
 #[derive(Debug)]
-pub struct Punctuality(Nanos);
+pub struct ReorderingWindow(Nanos);
 
-impl Punctuality {
+impl ReorderingWindow {
     /// For a link of which nothing is known.
     pub const fn new() -> Self {
         Self(START)
@@ -24,12 +24,12 @@ impl Punctuality {
     }
 
     /// How late a packet may be.
-    pub const fn allowance(&self) -> Nanos {
+    pub const fn allowed(&self) -> Nanos {
         self.0
     }
 }
 
-impl Default for Punctuality {
+impl Default for ReorderingWindow {
     fn default() -> Self {
         Self::new()
     }
@@ -56,23 +56,23 @@ mod tests {
     fn few_packets_of_a_link_are_later_than_the_allowance_and_it_is_not_much_longer_than_that_takes() {
         for (usual, spread) in [(1, 4), (10, 40)] {
             let mut random = fastrand::Rng::with_seed(7);
-            let mut punctuality = Punctuality::new();
+            let mut reordering = ReorderingWindow::new();
             let mut late = 0;
             for packet in 0..6_000 {
                 // Evenly from `usual` to `usual + spread`.
                 let lateness = Nanos::from_millis(usual) + Nanos::from_micros(random.i64(0..spread * 1_000));
-                late += i32::from(packet >= 3_000 && lateness > punctuality.allowance());
-                punctuality.observe(lateness);
+                late += i32::from(packet >= 3_000 && lateness > reordering.allowed());
+                reordering.observe(lateness);
             }
-            println!("{late} of 3000 late, allowance {:?}", punctuality.allowance());
+            println!("{late} of 3000 late, allowance {:?}", reordering.allowed());
             assert!((50..200).contains(&late));
         }
     }
 
     #[test]
     fn what_a_joiner_gets_belatedly_does_not_count() {
-        let mut punctuality = Punctuality::new();
-        (0..50).for_each(|_| punctuality.observe(Nanos::from_millis(700)));
-        assert_eq!(punctuality.allowance(), START);
+        let mut reordering = ReorderingWindow::new();
+        (0..50).for_each(|_| reordering.observe(Nanos::from_millis(700)));
+        assert_eq!(reordering.allowed(), START);
     }
 }
