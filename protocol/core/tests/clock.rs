@@ -26,17 +26,21 @@ struct Run {
     estimator: Estimator,
     random: fastrand::Rng,
     ppm: f64,
+    /// How fast that changes, in ppm a minute.
+    ppm_a_minute: f64,
     offset: f64,
     now: f64,
 }
 
 impl Run {
     fn new(ppm: f64, offset: f64, seed: u64) -> Self {
-        Self { estimator: Estimator::new(), random: fastrand::Rng::with_seed(seed), ppm, offset, now: 0.0 }
+        let random = fastrand::Rng::with_seed(seed);
+        Self { estimator: Estimator::new(), random, ppm, ppm_a_minute: 0.0, offset, now: 0.0 }
     }
 
     fn node(&self, t: f64) -> Timestamp<NodeClock> {
-        Timestamp::from_nanos(0) + Nanos::from_secs_f64(t * (1.0 + self.ppm * 1e-6) + self.offset)
+        let ppm = self.ppm + self.ppm_a_minute * t / 120.0;
+        Timestamp::from_nanos(0) + Nanos::from_secs_f64(t * (1.0 + ppm * 1e-6) + self.offset)
     }
 
     fn hub(t: f64) -> Timestamp<HubClock> {
@@ -96,6 +100,22 @@ fn a_minute_finds_the_offset_to_tens_of_microseconds() {
     errors.sort_by(f64::total_cmp);
     println!("median {:.1} µs, worst {:.1} µs", errors[20], errors[39]);
     assert!(errors[20] < 15.0 && errors[39] < 60.0);
+}
+
+#[test]
+fn a_crystal_that_warms_up_is_not_lagged_behind() {
+    let mean = |ppm_a_minute: f64| {
+        let errors = (0..20_u8).map(|seed| {
+            let mut run = Run { ppm_a_minute, ..Run::new(20.0, 5_000.0, seed.into()) };
+            run.until(480.0, 25.0);
+            run.error().0 * 1e6
+        });
+        errors.sum::<f64>() / 20.0
+    };
+    let (steady, warming) = (mean(0.0), mean(0.1));
+    println!("{steady:.1} µs off at a steady rate, {warming:.1} µs off while it changes by 0.1 ppm a minute");
+    // A straight line through 240 s would be 8 µs late.
+    assert!((warming - steady).abs() < 3.0);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //!
 //! Windows of several lengths are fitted side by side. The longest leaves the least noise and is taken, unless a shorter
 //! one has foretold the stamps that came next better (as linuxptp's `linreg` servo does): then a crystal is warming up.
+//! A steady change of the slope, which minutes of stamps show, is taken out of each window: see [`super::line`].
 
 use super::{
     history::{History, Point, Way},
@@ -25,7 +26,7 @@ const MAX_DRIFT: f64 = 300e-6;
 const USUAL_DRIFT: f64 = 50e-6;
 
 /// The windows, in seconds, shortest first.
-const WINDOWS: [f64; 3] = [60.0, 120.0, 240.0];
+const WINDOWS: [f64; 4] = [60.0, 120.0, 240.0, 360.0];
 
 /// A window's line is judged by the stamps of the next so many seconds.
 const BLOCK: f64 = 10.0;
@@ -37,9 +38,9 @@ const JUDGEMENT: f64 = 1.0 / 30.0;
 /// there is to be foretold is chance, the same for all.
 const WORSE: f64 = 1.3;
 
-/// Estimates are renewed so often: in the first seconds, in the first minute, later.
-const UPDATE_INTERVALS: [(f64, f64); 2] = [(5.0, 0.1), (60.0, 0.5)];
-const UPDATE_INTERVAL: f64 = 1.0;
+/// Estimates are renewed so often: in the first seconds, in the first minute, in the first three, later.
+const UPDATE_INTERVALS: [(f64, f64); 3] = [(5.0, 0.1), (60.0, 0.5), (180.0, 1.0)];
+const UPDATE_INTERVAL: f64 = 4.0;
 
 /// The edges may cross by so much before the clocks are taken to have been stepped, and so many stamps in a row lie
 /// beyond the other edge: one may be wrong.

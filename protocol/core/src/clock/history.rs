@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 /// Seconds in a bucket.
 pub(super) const BUCKET: f64 = 0.5;
 
-/// Buckets kept: 240 s. Over longer a crystal wanders more than the stamps leave open.
-const BUCKETS: usize = 480;
+/// Buckets kept: 360 s.
+const BUCKETS: usize = 720;
 
 /// Best points kept of each direction in each bucket: a quarter of them at 50 a second. What lies higher weighs next to
 /// nothing in an edge.

@@ -17,6 +17,11 @@ const MAX_WIDTH: f64 = 120e-6;
 /// divided by how many there were, times this.
 const GAP: f64 = 3.0;
 
+/// How fast a slope usually changes, in 1/s: the standard deviation of what is believed of a bend. It is 0.06 ppm a
+/// minute, what a crystal does whose room is heated and cools down once an hour by a degree or two. Without a bend, a
+/// line through 240 s lags such a crystal by 5 µs.
+const BEND: f64 = 1e-9;
+
 /// What is believed of the slope before the first stamp: a value and its standard deviation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Belief {
@@ -56,47 +61,117 @@ impl Line {
         belief: Belief,
         limit: f64,
     ) -> Option<Self> {
-        let (down, up) = (history.within(Way::Down, window), history.within(Way::Up, window));
-        if down.1 < MIN_POINTS || up.1 < MIN_POINTS {
-            return None;
-        }
-        let width = (WIDTH_SHARE * waiting).clamp(MIN_WIDTH, MAX_WIDTH);
-        let at = history.newest();
-        let edges = |slope: f64| -> Option<(Edge, Edge)> {
-            let heights = |way: Way| {
-                move |point: super::history::Point| {
-                    (point.at - at, way.sign() * (point.offset - slope * (point.at - at)))
-                }
-            };
-            let low = edge(down.0.clone().map(heights(Way::Down)), f64::from(down.1), width)?;
-            let high = edge(up.0.clone().map(heights(Way::Up)), f64::from(up.1), width)?;
-            Some((low, high))
-        };
-        // The slope at which the edges stand furthest apart: there the points that make them are of the same age.
-        let curvature = |low: &Edge, high: &Edge| ((low.at_variance + high.at_variance) / width).max(1e-12);
-        let measured = zero(near, (-limit, limit), SLOPE_TOLERANCE, |slope| {
-            edges(slope).map_or((0.0, 1.0), |(low, high)| (high.at - low.at, curvature(&low, &high)))
-        });
-        let (low, high) = edges(measured)?;
-        let gap = GAP * waiting / f64::from(down.1.min(up.1));
-        let span = (-12.0 * low.at.min(high.at)).max(1e-3) / 6.0;
-        let slope_variance = (low.at_chance + high.at_chance) / curvature(&low, &high).powi(2) + (gap / span).powi(2);
-        // Bayes' rule for what was believed before.
-        let (known, believed) = (1.0 / slope_variance.max(1e-24), 1.0 / belief.deviation.powi(2));
-        let slope = ((known * measured + believed * belief.slope) / (known + believed)).clamp(-limit, limit);
-        let (low, high) = edges(slope)?;
-        let slope_deviation = (1.0 / (known + believed)).sqrt();
-        let age = 0.5 * (low.at + high.at);
-        let offset_variance = 0.25 * (low.variance + high.variance) + gap * gap + (age * slope_deviation).powi(2);
+        let window = Window::new(history, window, waiting)?;
+        let straight = window.best_slope(0.0, near, limit);
+        let (bend, bend_variance) = window.bend(straight)?;
+        let measured = window.best_slope(bend, straight, limit);
+        let Edges { low, high } = window.edges(measured, bend)?;
+        let gap = GAP * waiting / f64::from(window.counts.0.min(window.counts.1));
+        let length = (-12.0 * low.at.min(high.at)).max(1e-3) / 6.0;
+        let slope_variance = window.chance(&Edges { low, high }) + (gap / length).powi(2);
+        let (slope, slope_variance) = update((belief.slope, belief.deviation.powi(2)), (measured, slope_variance));
+        let slope = slope.clamp(-limit, limit);
+        let Edges { low, high } = window.edges(slope, bend)?;
+        let age = f64::midpoint(low.at, high.at);
+        let offset_variance = 0.25 * (low.variance + high.variance)
+            + gap * gap
+            + age * age * slope_variance
+            + window.bow(age).powi(2) * bend_variance;
         Some(Self {
-            slope,
-            at,
+            slope: slope + 0.5 * window.span * bend,
+            at: window.at,
             offset: 0.5 * (low.level - high.level),
             rtt: low.floor + high.floor,
             offset_deviation: offset_variance.sqrt(),
-            slope_deviation,
+            slope_deviation: (slope_variance + 0.25 * window.span.powi(2) * bend_variance).sqrt(),
         })
     }
+}
+
+/// The edges of both directions once slope and bend are taken out, as heights: of reports upwards, of probes downwards.
+struct Edges {
+    low: Edge,
+    high: Edge,
+}
+
+/// The stamps that one line is drawn through.
+struct Window<'a> {
+    history: &'a History,
+    length: f64,
+    /// Stamps down and up.
+    counts: (u32, u32),
+    /// The newest instant, and how long before it the oldest stamp is.
+    at: f64,
+    span: f64,
+    /// How soft the edges are.
+    width: f64,
+}
+
+impl<'a> Window<'a> {
+    /// The newest `length` seconds; `None` while they hold too few stamps.
+    fn new(history: &'a History, length: f64, waiting: f64) -> Option<Self> {
+        let (down, up) = (history.within(Way::Down, length), history.within(Way::Up, length));
+        let at = history.newest();
+        let span = down.0.chain(up.0).map(|point| at - point.at).fold(1e-3, f64::max);
+        let width = (WIDTH_SHARE * waiting).clamp(MIN_WIDTH, MAX_WIDTH);
+        let enough = down.1 >= MIN_POINTS && up.1 >= MIN_POINTS;
+        enough.then_some(Self { history, length, counts: (down.1, up.1), at, span, width })
+    }
+
+    /// What a bend of 1 adds to the offset at an `age` (0 for the newest stamp, less for older ones): nothing at both
+    /// ends of the window, so that slope and bend have next to nothing to do with each other.
+    fn bow(&self, age: f64) -> f64 {
+        0.5 * age * (age + self.span)
+    }
+
+    /// The stamps of one direction as ages and heights.
+    fn heights(&self, way: Way, slope: f64, bend: f64) -> impl Iterator<Item = (f64, f64)> + Clone + '_ {
+        self.history.within(way, self.length).0.map(move |point| {
+            let age = point.at - self.at;
+            (age, way.sign() * (point.offset - slope * age - bend * self.bow(age)))
+        })
+    }
+
+    fn edges(&self, slope: f64, bend: f64) -> Option<Edges> {
+        let low = edge(self.heights(Way::Down, slope, bend), self.counts.0.into(), self.width)?;
+        let high = edge(self.heights(Way::Up, slope, bend), self.counts.1.into(), self.width)?;
+        Some(Edges { low, high })
+    }
+
+    /// How fast the ages of the points that make the edges move against each other when the slope changes.
+    fn steepness(&self, edges: &Edges) -> f64 {
+        ((edges.low.at_variance + edges.high.at_variance) / self.width).max(1e-12)
+    }
+
+    /// The variance that chance gives to the best slope.
+    fn chance(&self, edges: &Edges) -> f64 {
+        (edges.low.at_chance + edges.high.at_chance) / self.steepness(edges).powi(2)
+    }
+
+    /// The slope at which the edges stand furthest apart: there the points that make them are of the same age.
+    fn best_slope(&self, bend: f64, near: f64, limit: f64) -> f64 {
+        zero(near, (-limit, limit), SLOPE_TOLERANCE, |slope| {
+            let edges = self.edges(slope, bend);
+            edges.map_or((0.0, 1.0), |edges| (edges.high.at - edges.low.at, self.steepness(&edges)))
+        })
+    }
+
+    /// The bend, found as the slope is (one step of Newton's method is enough), and its variance.
+    fn bend(&self, slope: f64) -> Option<(f64, f64)> {
+        let bowed = |(age, height)| (self.bow(age), height);
+        let low = edge(self.heights(Way::Down, slope, 0.0).map(bowed), self.counts.0.into(), self.width)?;
+        let high = edge(self.heights(Way::Up, slope, 0.0).map(bowed), self.counts.1.into(), self.width)?;
+        let edges = Edges { low, high };
+        let measured = (edges.high.at - edges.low.at) / self.steepness(&edges);
+        Some(update((0.0, BEND.powi(2)), (measured, self.chance(&edges))))
+    }
+}
+
+/// Bayes' rule: what is known, as value and variance, of what was believed and what was measured.
+fn update(believed: (f64, f64), measured: (f64, f64)) -> (f64, f64) {
+    let (belief, weight) = (1.0 / believed.1, 1.0 / measured.1.max(1e-30));
+    let variance = 1.0 / (belief + weight);
+    ((belief * believed.0 + weight * measured.0) * variance, variance)
 }
 
 /// Half a part in a thousand million: 0.1 µs over the longest window.
