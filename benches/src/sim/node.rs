@@ -196,8 +196,8 @@ impl Node {
         }
     }
 
-    pub(super) fn handle_clock(&mut self, now: i64, packet: &[u8]) {
-        let at = self.clock(now);
+    /// A clock packet that arrived at an instant of the node's.
+    pub(super) fn handle_clock(&mut self, at: Timestamp<NodeClock>, packet: &[u8]) {
         if let (Some(session), Ok(report)) = (&mut self.session, unisono_core::wire::clock::Report::parse(packet)) {
             session.handle_clock(&report, at);
         }
@@ -227,6 +227,12 @@ impl Node {
             }
         }
         outputs
+    }
+
+    /// For how long what arrives waits to be taken together, in nanoseconds; `None` while it does not.
+    pub(super) fn receive_interval(&mut self, now: i64) -> Option<i64> {
+        let at = self.clock(now);
+        self.session.as_ref()?.receive_interval(at).map(Nanos::as_nanos)
     }
 
     pub(super) fn timeout(&mut self, now: i64) -> Option<i64> {

@@ -6,9 +6,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use unisono_core::wire::{
-    frame::{Frame, FrameReader},
-    media::MediaHeader,
+use unisono_core::{
+    time::{HubClock, NodeClock, Timestamp},
+    wire::{
+        frame::{Frame, FrameReader},
+        media::MediaHeader,
+    },
 };
 use unisono_household::config::Command;
 use unisono_hub::house::{ConnectionId, GroupId, House, RoomId, StreamSettings};
@@ -152,6 +155,14 @@ struct Connection {
     heard: i64,
 }
 
+/// What has arrived at a node and was not taken yet, each with the instant of its arrival.
+#[derive(Default)]
+struct Inbox {
+    waiting: Vec<(Timestamp<NodeClock>, u64, Payload)>,
+    /// When the node last took what there was.
+    turned: i64,
+}
+
 /// A house, its links and its time.
 pub struct World {
     setup: Setup,
@@ -167,6 +178,7 @@ pub struct World {
     connections: BTreeMap<usize, Connection>,
     next_connection: u64,
     timers: (Option<i64>, Vec<Option<i64>>),
+    inboxes: Vec<Inbox>,
     random: fastrand::Rng,
     captured: Vec<(usize, Payload)>,
     traffic: Vec<Traffic>,
@@ -194,6 +206,7 @@ impl World {
             connections: BTreeMap::new(),
             next_connection: 1,
             timers: (None, vec![None; setup.nodes.len()]),
+            inboxes: setup.nodes.iter().map(|_| Inbox::default()).collect(),
             random: fastrand::Rng::with_seed(seed ^ 0xef),
             captured: Vec::new(),
             traffic: vec![Traffic::default(); setup.nodes.len()],
@@ -231,10 +244,7 @@ impl World {
     }
 
     /// The hub, to be commanded; its outputs go out with the next event.
-    pub fn house<T>(
-        &mut self,
-        command: impl FnOnce(&mut House, unisono_core::time::Timestamp<unisono_core::time::HubClock>) -> T,
-    ) -> T {
+    pub fn house<T>(&mut self, command: impl FnOnce(&mut House, Timestamp<HubClock>) -> T) -> T {
         let at = self.hub.clock(self.now);
         let result = command(&mut self.hub.house, at);
         self.drive_hub();
@@ -367,7 +377,7 @@ impl World {
             // A timer that was armed anew since is left alone.
             Event::NodeTimer(i) if self.timers.1[i] == Some(self.now) => {
                 self.timers.1[i] = None;
-                self.drive_node(i);
+                self.wake_node(i);
             }
             Event::HubTimer if self.timers.0 == Some(self.now) => {
                 self.timers.0 = None;
@@ -434,15 +444,35 @@ impl World {
     fn deliver_to_node(&mut self, i: usize, id: u64, payload: Payload) {
         let Some(connection) = self.connections.get_mut(&i).filter(|connection| connection.id.0 == id) else { return };
         connection.heard = self.now;
-        match payload {
-            Payload::Control(bytes) => {
-                connection.readers.0.push(&bytes);
-                while let Ok(Some(frame)) = connection.readers.0.next_frame() {
-                    self.nodes[i].handle_control(self.now, &frame);
+        let at = self.nodes[i].clock(self.now);
+        self.inboxes[i].waiting.push((at, id, payload));
+        self.wake_node(i);
+    }
+
+    /// Has a node take what has arrived, and do what is due, unless both wait for its next turn.
+    fn wake_node(&mut self, i: usize) {
+        let inbox = &mut self.inboxes[i];
+        if let Some(interval) = self.nodes[i].receive_interval(self.now)
+            && self.now < inbox.turned + interval
+        {
+            let turn = inbox.turned + interval;
+            return self.arm_node(i, turn);
+        }
+        inbox.turned = self.now;
+        for (at, id, payload) in core::mem::take(&mut inbox.waiting) {
+            let Some(connection) = self.connections.get_mut(&i).filter(|connection| connection.id.0 == id) else {
+                continue;
+            };
+            match payload {
+                Payload::Control(bytes) => {
+                    connection.readers.0.push(&bytes);
+                    while let Ok(Some(frame)) = connection.readers.0.next_frame() {
+                        self.nodes[i].handle_control(self.now, &frame);
+                    }
                 }
+                Payload::Datagram(bytes) => self.nodes[i].handle_datagram(self.now, &bytes),
+                Payload::Clock(bytes) => self.nodes[i].handle_clock(at, &bytes),
             }
-            Payload::Datagram(bytes) => self.nodes[i].handle_datagram(self.now, &bytes),
-            Payload::Clock(bytes) => self.nodes[i].handle_clock(self.now, &bytes),
         }
         self.drive_node(i);
     }
@@ -473,10 +503,13 @@ impl World {
     fn drive_node(&mut self, i: usize) {
         let outputs = self.nodes[i].drive(self.now);
         self.send_from_node(i, outputs);
-        let timeout = self.nodes[i].timeout(self.now);
-        if let Some(at) = timeout
-            && self.timers.1[i].is_none_or(|armed| at < armed)
-        {
+        if let Some(at) = self.nodes[i].timeout(self.now) {
+            self.arm_node(i, at);
+        }
+    }
+
+    fn arm_node(&mut self, i: usize, at: i64) {
+        if self.timers.1[i].is_none_or(|armed| at < armed) {
             self.timers.1[i] = Some(at);
             self.at(at, Event::NodeTimer(i));
         }

@@ -376,6 +376,27 @@ fn a_lost_packet_is_asked_for_while_there_is_time_and_no_longer() {
 }
 
 #[test]
+fn packets_may_wait_for_each_other_only_while_the_clock_is_known_and_nothing_is_missing() {
+    let mut node = Node::welcomed();
+    let anchors = vec![anchor(1, 61_000, Some((1, 0)))];
+    node.say(StreamStart { anchors: anchors.clone(), ..start(1, 0, 1) });
+    assert_eq!(node.session.receive_interval(node.now()), None, "the clock is unknown");
+    node.until(60_600);
+    // A tenth of the 350 ms that a packet has.
+    let together = Some(Nanos::from_millis(35));
+    for (millis, packet, wait) in [(0, 0, together), (20, 1, together), (60, 3, None), (70, 2, together)] {
+        node.until(60_600 + millis);
+        node.packet(1, packet);
+        assert_eq!(node.session.receive_interval(node.now()), wait, "packet {packet}");
+    }
+    let lead = Nanos::from_millis(150);
+    node.say(StreamStart { anchors, lead, ..start(2, 0, 2) });
+    assert_eq!(node.session.receive_interval(node.now()), None, "there is no time");
+    node.say(StreamStop { room: RoomIndex(0), stream: StreamId(2) });
+    assert_eq!(node.session.receive_interval(node.now()), None, "nothing plays");
+}
+
+#[test]
 fn the_first_packet_after_a_seek_is_asked_for_like_any_other() {
     let mut node = Node::settled();
     node.say(start(1, 0, 1));

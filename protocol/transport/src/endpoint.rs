@@ -23,7 +23,7 @@ use crate::{
     error,
     parameters::transport,
     restart,
-    socket::SharedSocket,
+    socket::{Held, SharedSocket},
     tls::{self, Connector, SERVER_NAME},
 };
 
@@ -135,6 +135,13 @@ impl Endpoint {
             }),
             Err(_) => Err(Error::TimedOut { address: to, after }),
         }
+    }
+
+    /// From now on what arrives waits until [`Held::receive`] is called, and is handed on together: a node that plays
+    /// from a buffer need not wake up for each packet. Clock packets keep the instants at which they arrived; where the
+    /// system does not stamp them, nothing is held, and this is `None`.
+    pub fn hold(&self) -> Option<Held> {
+        self.socket.hold()
     }
 
     /// Clock packets that were not delivered.

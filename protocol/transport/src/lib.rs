@@ -36,4 +36,5 @@ pub use endpoint::{Endpoint, Options};
 pub use error::{Closed, Error};
 pub use identity::Identity;
 pub use registry::ClockCounters;
+pub use socket::Held;
 pub use verifier::Expect;

@@ -65,6 +65,8 @@ pub(crate) struct SharedSocket {
     receive_segments: usize,
     moments: Moments,
     registry: Registry,
+    /// Whether the kernel stamps what arrives.
+    stamps: bool,
 }
 
 impl SharedSocket {
@@ -81,18 +83,27 @@ impl SharedSocket {
         let state = UdpSocketState::new((&socket).into())?;
         let receive_segments = if disable_receive_offload(&socket) { 1 } else { state.gro_segments() };
         #[cfg(target_os = "linux")]
-        {
-            receive::enable_stamps(&socket);
-            send::prioritise(&socket);
-        }
+        let stamps = receive::enable_stamps(&socket);
+        #[cfg(not(target_os = "linux"))]
+        let stamps = false;
+        #[cfg(target_os = "linux")]
+        send::prioritise(&socket);
         let (moments, registry) = (Moments::default(), Registry::default());
         let io = Readiness::new(socket.into())?;
-        Ok(Self { io, state, full: AtomicBool::new(false), receive_segments, moments, registry })
+        Ok(Self { io, state, full: AtomicBool::new(false), receive_segments, moments, registry, stamps })
     }
 
     /// Who waits for clock packets.
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// See [`Endpoint::hold`](crate::Endpoint::hold).
+    pub(crate) fn hold(self: &Arc<Self>) -> Option<Held> {
+        self.stamps.then(|| {
+            self.io.hold();
+            Held(Arc::clone(self))
+        })
     }
 
     /// Sends a clock packet at once or not at all; gives the instant of the send call.
@@ -157,6 +168,23 @@ impl SharedSocket {
             let moment: &Moment = moment.get_or_init(|| self.moments.read());
             self.registry.deliver(path, moment.arrival(arrivals.stamps.get(index).copied().flatten()), datagram);
         }))
+    }
+}
+
+/// What arrives at a port waits until it is asked for; dropping this ends that.
+#[derive(Debug)]
+pub struct Held(Arc<SharedSocket>);
+
+impl Held {
+    /// Has what has arrived by now read and handed on, which happens while this task yields.
+    pub fn receive(&self) {
+        self.0.io.hold();
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.io.release();
     }
 }
 

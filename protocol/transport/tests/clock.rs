@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::{LOOPBACK, Pair, Relay, hub, hub_options, identity, until, within};
-use tokio::net::UdpSocket;
+use tokio::{net::UdpSocket, time::timeout};
 use unisono_core::{
     clock::{ClockClient, ClockServer, Estimator},
     time::{HubClock, Nanos, NodeClock},
@@ -63,6 +63,30 @@ async fn clock_packets_pass_both_ways_beside_quic() {
     }
     assert_eq!(pair.hub.clock_counters(), ClockCounters::default());
     assert_eq!(pair.node.clock_counters(), ClockCounters::default());
+}
+
+#[tokio::test]
+async fn what_waits_at_a_held_port_comes_when_asked_for_and_keeps_the_instant_of_its_arrival() {
+    let Exchange { pair, relay: _relay, at_hub, mut at_node } = exchange().await;
+    // Nothing is held where nothing is stamped.
+    let Some(held) = pair.node.hold() else { return };
+    // What has come before is read first.
+    tokio::task::yield_now().await;
+    for round in 1..=20 {
+        let sent = at_hub.send(&report(round).encode()).unwrap();
+        pair.at_hub.send_datagram(Bytes::from_static(b"sound")).unwrap();
+        let waited = Duration::from_millis(30);
+        assert!(timeout(waited, at_node.recv()).await.is_err(), "it did not wait");
+        held.receive();
+        let received = within(at_node.recv()).await.unwrap();
+        assert_eq!(Report::parse(&received.fields).unwrap(), report(round));
+        let way = Nanos::new(received.at.as_nanos() - sent.as_nanos());
+        assert!(way > Nanos::ZERO && way.to_duration() < waited, "{way}");
+        assert_eq!(&within(pair.at_node.read_datagram()).await.unwrap()[..], b"sound");
+    }
+    drop(held);
+    at_hub.send(&report(21).encode()).unwrap();
+    assert_eq!(Report::parse(&within(at_node.recv()).await.unwrap().fields).unwrap(), report(21));
 }
 
 #[tokio::test]
@@ -211,7 +235,7 @@ async fn garbage_on_the_port_stops_neither_quic_nor_the_clock() {
     within(async {
         for sequence in 1.. {
             at_node.send(&probe(sequence).encode()).unwrap();
-            match tokio::time::timeout(Duration::from_millis(100), at_hub.recv()).await {
+            match timeout(Duration::from_millis(100), at_hub.recv()).await {
                 Ok(received) => return received.unwrap(),
                 Err(_) => continue,
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, interval, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 use unisono_core::{
     clock::CLOCK_STEP,
@@ -18,17 +18,15 @@ use unisono_core::{
 use unisono_household::members::{Pinned, Role, SignedMembers};
 use unisono_transport::{ClockChannel, Closed, Connection, ControlSender, Error, clock};
 
-use super::{GREETING_LIMIT, Node};
+use super::{GREETING_LIMIT, Node, pace::Pace};
 use crate::{output::PositionSource, room::RoomCommand};
 
 /// The hub is told how the rooms are doing so often at least.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// It is told at once, within this, when a room does something else than before.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
-
-/// With nothing due the session looks around so often.
-const IDLE: Duration = Duration::from_secs(1);
+/// It is told at once, within the second of these, when a room does something else than before. The session looks when
+/// it is awake anyway after the first, and wakes up for it at the second.
+const LOOK_INTERVALS: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(130)];
 
 /// How a connection came to its end.
 #[derive(Debug)]
@@ -83,21 +81,16 @@ impl Node {
         };
         let streams = vec![Vec::new(); self.rooms.len()];
         let mut link = Link { connection, hub: connection.peer(), control, clock: None, streams, told: None };
-        let (mut looks, mut reported, mut told) = (interval(LOOK_INTERVAL), Instant::now(), Vec::new());
         let greeted = Instant::now();
-        let (timer, mut armed) = (sleep(Duration::ZERO), None);
-        tokio::pin!(timer);
+        let (mut looked, mut reported, mut told) = (greeted, greeted, Vec::new());
+        let mut pace = Pace::new();
         loop {
             if let Err(ended) = self.act(session, &mut link) {
                 return ended;
             }
-            let due = session.poll_timeout();
-            if timer.is_elapsed() || due != armed {
-                armed = due;
-                let left = due.map_or(IDLE, |at| (at - clock::now()).to_duration());
-                timer.as_mut().reset(Instant::now() + left.min(IDLE));
-            }
+            pace.rest(&self.endpoint, session, looked + LOOK_INTERVALS[1]);
             tokio::select! {
+                biased;
                 message = messages.recv() => match message {
                     Ok(Some(frame)) => session.handle_frame(clock::now(), &frame, &mut self.judges),
                     Ok(None) => return Ended::Closed(connection.closed().await),
@@ -114,19 +107,24 @@ impl Node {
                     },
                     Err(error) => return error.into(),
                 },
-                _ = looks.tick() => {
-                    if link.clock.is_none() && greeted.elapsed() > GREETING_LIMIT {
-                        return Ended::Closed(Closed::Silent);
-                    }
-                    let reports = self.reports(session, &link);
-                    let states: Vec<RoomState> = reports.iter().map(|report| report.state).collect();
-                    let due = states != told || reported.elapsed() >= REPORT_INTERVAL;
-                    if due && link.clock.is_some() {
-                        (reported, told) = (Instant::now(), states);
-                        session.report(clock::now(), reports);
-                    }
+                () = pace.due() => {}
+            }
+            // What came along with the packet in hand is taken before anything is missed.
+            if pace.is_receiving() {
+                continue;
+            }
+            if looked.elapsed() >= LOOK_INTERVALS[0] {
+                looked = Instant::now();
+                if link.clock.is_none() && greeted.elapsed() > GREETING_LIMIT {
+                    return Ended::Closed(Closed::Silent);
                 }
-                () = &mut timer => {}
+                let reports = self.reports(session, &link);
+                let states: Vec<RoomState> = reports.iter().map(|report| report.state).collect();
+                let due = states != told || reported.elapsed() >= REPORT_INTERVAL;
+                if due && link.clock.is_some() {
+                    (reported, told) = (Instant::now(), states);
+                    session.report(clock::now(), reports);
+                }
             }
             session.handle_timeout(clock::now());
         }

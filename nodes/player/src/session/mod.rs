@@ -2,6 +2,7 @@
 
 mod hubs;
 mod link;
+mod pace;
 mod race;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};

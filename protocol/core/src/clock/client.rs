@@ -126,6 +126,11 @@ impl ClockClient {
         self.estimator
     }
 
+    /// How often probes go out as things stand.
+    pub fn interval(&self, now: Timestamp<NodeClock>) -> Nanos {
+        Nanos::from_millis(self.interval_ms(now).into())
+    }
+
     fn interval_ms(&self, now: Timestamp<NodeClock>) -> u8 {
         let Some(estimate) = self.estimator.estimate(now) else { return INTERVALS[0].1 };
         if estimate.usual_rtt - estimate.rtt > QUEUED {

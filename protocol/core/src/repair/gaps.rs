@@ -76,7 +76,7 @@ impl Gaps {
                 gap.ask_at = gap.ask_at.min(now + AFTER_SILENCE);
             }
         }
-        self.heard_at = Some(now);
+        self.heard_at = self.heard_at.max(Some(now));
     }
 
     /// Takes what is to be asked for now, at most `limit` packets. `answer` is how long an answer usually takes;

@@ -2,7 +2,7 @@
 
 mod step;
 
-use core::ops::Add;
+use core::ops::{Add, Range};
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
@@ -35,6 +35,9 @@ const ONE_FRAME: Nanos = Nanos::from_micros(100);
 
 /// Gaps are not looked for again sooner.
 const SHORTEST_WAIT: Nanos = Nanos::from_millis(1);
+
+/// What arrives is taken together after so long: no more than two packets of sound, and less is not worth it.
+const RECEIVE_INTERVALS: Range<Nanos> = Nanos::from_millis(15)..Nanos::from_millis(40);
 
 /// Sound is not played by an estimate worse than this: it would have to jump later.
 const LOCK_LIMIT: Nanos = Nanos::from_micros(500);
@@ -265,8 +268,7 @@ impl NodeSession {
             }
             self.actions.push_back(NodeAction::Packet { stream: header.stream, position, payload });
         }
-        let ask_at = stream.receiver.poll_timeout();
-        self.next_repair = self.next_repair.into_iter().chain(ask_at).min();
+        self.next_repair = self.repair_due(now, estimate.as_ref());
     }
 
     /// Takes a clock report whose tag was checked, with the instant of its arrival.
@@ -303,6 +305,19 @@ impl NodeSession {
     /// When [`Self::handle_timeout`] is to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp<NodeClock>> {
         self.clock.as_ref().map(ClockClient::poll_timeout).into_iter().chain(self.next_repair).min()
+    }
+
+    /// For how long what arrives may wait to be taken together, as long as clock packets keep the instants of their
+    /// arrival: a tenth of the time that a packet has to come, and no longer than until the next probe. `None` when
+    /// everything is to be taken at once, as it is while nothing plays, something is missing or the clock is young.
+    pub fn receive_interval(&self, now: Timestamp<NodeClock>) -> Option<Nanos> {
+        if self.streams.values().any(|stream| stream.receiver.poll_timeout().is_some()) {
+            return None;
+        }
+        let lead = self.streams.values().map(|stream| stream.lead).min()?;
+        let probes = self.clock.as_ref()?.interval(now);
+        let interval = RECEIVE_INTERVALS.end.min(probes).min((lead - self.give_up) / 10);
+        (interval >= RECEIVE_INTERVALS.start).then_some(interval)
     }
 
     /// What to do next.
@@ -449,6 +464,7 @@ impl NodeSession {
             }
         }
         self.actions.push_back(NodeAction::Timeline { stream: anchors.stream, timeline: stream.timeline });
+        self.next_repair = Some(now);
     }
 
     fn stop(&mut self, stop: &StreamStop) {
@@ -492,7 +508,7 @@ impl NodeSession {
     }
 
     fn repair(&mut self, now: Timestamp<NodeClock>) {
-        self.next_repair = (!self.streams.is_empty()).then_some(now + REPAIR_INTERVAL);
+        self.next_repair = self.repair_due(now, None);
         let Some(estimate) = self.estimate(now) else { return };
         let (clock, rtt, give_up) = (estimate.mapping, estimate.usual_rtt, self.give_up);
         for stream in self.streams.values_mut() {
@@ -518,12 +534,22 @@ impl NodeSession {
             if let Some(nack) = stream.receiver.poll_nack(now, rtt, deadline) {
                 self.actions.push_back(NodeAction::Datagram(nack.encode().into()));
             }
-            let next = stream.receiver.next().and_then(|position| stream.leaves_at(position, &estimate));
-            // A little later than that: positions are whole frames.
-            let overdue = next.map(|at| at + stream.reordering.allowed() + ONE_FRAME).filter(|at| *at > now);
-            let wake = stream.receiver.poll_timeout().into_iter().chain(overdue).map(|at| at.max(now + SHORTEST_WAIT));
-            self.next_repair = self.next_repair.into_iter().chain(wake).min();
         }
+        self.next_repair = self.repair_due(now, Some(&estimate)).map(|at| at.max(now + SHORTEST_WAIT));
+    }
+
+    /// When gaps are to be looked at next: one is to be asked for, or the next packet is overdue. While packets come in
+    /// time, each puts it off.
+    fn repair_due(&self, now: Timestamp<NodeClock>, estimate: Option<&Estimate>) -> Option<Timestamp<NodeClock>> {
+        let due = |stream: &Stream| {
+            let next = stream.receiver.next().zip(estimate);
+            let leaves = next.and_then(|(position, estimate)| stream.leaves_at(position, estimate));
+            // A little later than that: positions are whole frames.
+            let overdue = leaves.map(|at| at + stream.reordering.allowed() + ONE_FRAME).filter(|at| *at > now);
+            let look = overdue.unwrap_or(now + REPAIR_INTERVAL);
+            stream.receiver.poll_timeout().map_or(look, |ask| ask.min(look))
+        };
+        self.streams.values().map(due).min()
     }
 
     fn counts_of(&self, room: RoomIndex) -> ReceiverCounts {

@@ -2,71 +2,176 @@
 //!
 //! Only for what arrives: a socket that is watched for room to send as well says after each datagram that there is some
 //! again, and the runtime wakes for nothing as often as it sends. A socket that is full is looked at again a little later.
+//!
+//! Where arrivals are stamped by the kernel nothing is lost when they are read later, and together: a socket can be held,
+//! as network cards hold their interrupts.
 
 use std::{
     future::Future,
-    io,
-    net::{SocketAddr, UdpSocket},
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::{
-    io::Interest,
-    time::{Sleep, sleep},
-};
+use tokio::time::{Sleep, sleep};
 
-/// What the runtime watches the socket with.
-#[cfg(unix)]
-type Watched = tokio::io::unix::AsyncFd<UdpSocket>;
 #[cfg(not(unix))]
-type Watched = tokio::net::UdpSocket;
+pub(super) use portable::Readiness;
+#[cfg(unix)]
+pub(super) use unix::Readiness;
 
-/// A socket and its place in the runtime.
-#[derive(Debug)]
-pub(super) struct Readiness(Watched);
+#[cfg(unix)]
+mod unix {
+    use std::{
+        io,
+        net::{SocketAddr, UdpSocket},
+        sync::{Arc, Mutex, MutexGuard, PoisonError},
+        task::{Context, Poll, Waker, ready},
+    };
 
-impl Readiness {
-    /// Watches a socket that does not block. Must be called within a tokio runtime.
-    pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
-        #[cfg(unix)]
+    use tokio::{
+        io::{Interest, unix::AsyncFd},
+        runtime::Handle,
+    };
+
+    /// A socket and its place in the runtime.
+    #[derive(Debug)]
+    pub(in crate::socket) struct Readiness {
+        socket: Arc<UdpSocket>,
+        runtime: Handle,
+        state: Mutex<State>,
+    }
+
+    #[derive(Debug)]
+    struct State {
+        watch: Watch,
+        /// Who reads, while there was nothing to be read.
+        reader: Option<Waker>,
+    }
+
+    #[derive(Debug)]
+    enum Watch {
+        /// By the runtime, which wakes for each datagram.
+        Runtime(AsyncFd<Arc<UdpSocket>>),
+        /// By nobody: it is read when somebody asks for it.
+        Held {
+            /// Somebody has, and not all is read yet.
+            asked: bool,
+        },
+    }
+
+    impl Readiness {
+        /// Watches a socket that does not block. Must be called within a tokio runtime.
+        pub(in crate::socket) fn new(socket: UdpSocket) -> io::Result<Self> {
+            let socket = Arc::new(socket);
+            let watch = Watch::Runtime(watch(&socket)?);
+            Ok(Self { socket, runtime: Handle::current(), state: Mutex::new(State { watch, reader: None }) })
+        }
+
+        /// Waits until there may be something to receive.
+        pub(in crate::socket) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            let state = &mut *self.state();
+            state.reader.get_or_insert_with(|| context.waker().clone()).clone_from(context.waker());
+            match &state.watch {
+                Watch::Runtime(watched) => ready!(watched.poll_read_ready(context))?.retain_ready(),
+                Watch::Held { asked: false } => return Poll::Pending,
+                Watch::Held { asked: true } => {}
+            }
+            Poll::Ready(Ok(()))
+        }
+
+        /// Receives; [`Self::poll_readable`] waits again once that would block.
+        pub(in crate::socket) fn try_receive<T>(&self, receive: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+            match &mut self.state().watch {
+                Watch::Runtime(watched) => watched.try_io(Interest::READABLE, |_| receive()),
+                Watch::Held { asked } => {
+                    let received = receive();
+                    *asked &= !received.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+                    received
+                }
+            }
+        }
+
+        /// Reads what has come, and from now on whenever this is called alone.
+        pub(in crate::socket) fn hold(&self) {
+            let state = &mut *self.state();
+            state.watch = Watch::Held { asked: true };
+            state.reader.iter().for_each(Waker::wake_by_ref);
+        }
+
+        /// Lets the runtime watch again.
+        pub(in crate::socket) fn release(&self) {
+            let _runtime = self.runtime.enter();
+            let state = &mut *self.state();
+            // It has watched this socket before; should it refuse now, all is read that has come so far.
+            state.watch = watch(&self.socket).map_or(Watch::Held { asked: true }, Watch::Runtime);
+            state.reader.iter().for_each(Waker::wake_by_ref);
+        }
+
+        /// The socket itself.
+        pub(in crate::socket) fn socket(&self) -> &UdpSocket {
+            &self.socket
+        }
+
+        pub(in crate::socket) fn local_addr(&self) -> io::Result<SocketAddr> {
+            self.socket.local_addr()
+        }
+
+        fn state(&self) -> MutexGuard<'_, State> {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    fn watch(socket: &Arc<UdpSocket>) -> io::Result<AsyncFd<Arc<UdpSocket>>> {
         #[expect(deprecated, reason = "unsound for types that change their descriptor, which this one does not")]
-        return Watched::with_interest(socket, Interest::READABLE).map(Self);
-        #[cfg(not(unix))]
-        return Watched::from_std(socket).map(Self);
+        AsyncFd::with_interest(Arc::clone(socket), Interest::READABLE)
     }
+}
 
-    /// Waits until there may be something to receive.
-    pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        #[cfg(unix)]
-        ready!(self.0.poll_read_ready(context))?.retain_ready();
-        #[cfg(not(unix))]
-        ready!(self.0.poll_recv_ready(context))?;
-        Poll::Ready(Ok(()))
-    }
+#[cfg(not(unix))]
+mod portable {
+    use std::{
+        io,
+        net::{SocketAddr, UdpSocket},
+        task::{Context, Poll},
+    };
 
-    /// Receives; [`Self::poll_readable`] waits again once that would block.
-    pub(super) fn try_receive<T>(&self, receive: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        #[cfg(unix)]
-        return self.0.try_io(Interest::READABLE, |_| receive());
-        #[cfg(not(unix))]
-        return self.0.try_io(Interest::READABLE, receive);
-    }
+    use tokio::io::Interest;
 
-    /// The socket itself.
-    #[cfg(unix)]
-    pub(super) fn socket(&self) -> &UdpSocket {
-        self.0.get_ref()
-    }
+    /// A socket and its place in the runtime.
+    #[derive(Debug)]
+    pub(in crate::socket) struct Readiness(tokio::net::UdpSocket);
 
-    #[cfg(not(unix))]
-    pub(super) fn socket(&self) -> &tokio::net::UdpSocket {
-        &self.0
-    }
+    impl Readiness {
+        /// Watches a socket that does not block. Must be called within a tokio runtime.
+        pub(in crate::socket) fn new(socket: UdpSocket) -> io::Result<Self> {
+            tokio::net::UdpSocket::from_std(socket).map(Self)
+        }
 
-    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().local_addr()
+        /// Waits until there may be something to receive.
+        pub(in crate::socket) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.0.poll_recv_ready(context)
+        }
+
+        /// Receives; [`Self::poll_readable`] waits again once that would block.
+        pub(in crate::socket) fn try_receive<T>(&self, receive: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+            self.0.try_io(Interest::READABLE, receive)
+        }
+
+        /// Nothing is held here: nothing is stamped.
+        pub(in crate::socket) fn hold(&self) {}
+
+        /// Nothing was held.
+        pub(in crate::socket) fn release(&self) {}
+
+        /// The socket itself.
+        pub(in crate::socket) fn socket(&self) -> &tokio::net::UdpSocket {
+            &self.0
+        }
+
+        pub(in crate::socket) fn local_addr(&self) -> io::Result<SocketAddr> {
+            self.0.local_addr()
+        }
     }
 }
 

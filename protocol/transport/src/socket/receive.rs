@@ -18,9 +18,9 @@ use quinn_udp::{EcnCodepoint, RecvMeta};
 use socket2::Socket;
 use unisono_core::time::Nanos;
 
-/// Asks for stamps. A system that has none only makes arrivals less exact.
-pub(super) fn enable_stamps(socket: &Socket) {
-    let _ = setsockopt(socket, ReceiveTimestampns, &true);
+/// Asks for stamps; whether there are some. A system that has none only makes arrivals less exact.
+pub(super) fn enable_stamps(socket: &Socket) -> bool {
+    setsockopt(socket, ReceiveTimestampns, &true).is_ok()
 }
 
 /// The next datagram, and when the wall clock says that it arrived.
