@@ -4,23 +4,10 @@
 //! Every test prints its seed; `UNISONO_SEED=… cargo test …` runs it again. A whole day takes minutes:
 //! `simulate 2 good --hours 24 --jumping-floors --swing-ppm 2`.
 
-use unisono_benches::sim::{LinkProfile, Report, Setup, World};
+mod common;
 
-/// A seed for one test: fixed unless the environment says otherwise, so that a red test stays red.
-fn seed(of: u64) -> u64 {
-    let seed = std::env::var("UNISONO_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(of);
-    println!("seed {seed}");
-    seed
-}
-
-/// Rooms that play from the second second on.
-fn playing(setup: Setup) -> World {
-    let rooms: Vec<usize> = (0..setup.nodes.len()).collect();
-    let mut world = World::new(setup);
-    world.run_until(2.0);
-    world.play_in(&rooms);
-    world
-}
+use common::{playing, seed};
+use unisono_benches::sim::{LinkProfile, Report, Setup};
 
 /// The error between two rooms that 99 of 100 samples stay below, in seconds.
 fn p99(report: &Report, from: f64, to: f64) -> f64 {

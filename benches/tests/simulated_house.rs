@@ -2,28 +2,15 @@
 //!
 //! Every test prints its seed; `UNISONO_SEED=… cargo test …` runs it again.
 
+mod common;
+
+use common::{playing, seed};
 use unisono_benches::sim::{LinkProfile, Outage, Report, Setup, World};
 use unisono_core::time::Nanos;
 use unisono_household::config::Command;
 use unisono_hub::house::StreamSettings;
 
-/// A seed for one test: fixed unless the environment says otherwise, so that a red test stays red.
-fn seed(of: u64) -> u64 {
-    let seed = std::env::var("UNISONO_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(of);
-    println!("seed {seed}");
-    seed
-}
-
 const SECOND: i64 = 1_000_000_000;
-
-/// All rooms, two seconds to find their clocks, then music.
-fn playing(setup: Setup) -> World {
-    let rooms: Vec<usize> = (0..setup.nodes.len()).collect();
-    let mut world = World::new(setup);
-    world.run_until(2.0);
-    world.play_in(&rooms);
-    world
-}
 
 /// What the ten-minute runs must show; the reason when they do not.
 fn check_in_time(report: &Report, from: f64, to: f64) -> Result<(), String> {

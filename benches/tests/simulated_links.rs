@@ -2,16 +2,13 @@
 //!
 //! Every test prints its seed; `UNISONO_SEED=… cargo test …` runs it again.
 
+mod common;
+
+use common::seed;
 use unisono_benches::sim::{LinkProfile, Outage, Report, Setup, World};
 use unisono_core::{time::Nanos, wire::control::Codec};
 
 const SECOND: i64 = 1_000_000_000;
-
-fn seed(of: u64) -> u64 {
-    let seed = std::env::var("UNISONO_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(of);
-    println!("seed {seed}");
-    seed
-}
 
 /// All rooms, three seconds to find their clocks, then music.
 fn played(setup: Setup, seconds: f64) -> (World, Report) {

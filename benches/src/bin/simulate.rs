@@ -171,24 +171,26 @@ fn simulate(arguments: &Arguments) {
     let mut world = play(arguments, seed);
     let report = world.report();
     for (i, room) in report.rooms.iter().enumerate() {
-        let clock = world.clock_error(i);
+        let plays =
+            report.playing_span(i).map_or("never plays".into(), |(from, to)| format!("plays {from:.1} to {to:.1} s"));
+        let clock = world.clock_error(i).map_or("clock unknown".into(), |(error, uncertainty)| {
+            format!("clock off by {:+.1} µs (said: {:.1} at most)", error * 1e6, uncertainty * 1e6)
+        });
         println!(
-            "room {i}: plays {:?} silent {:.4} resyncs {} starved {} concealed {} clock error/uncertainty µs {:?} {:?}",
-            report.playing_span(i),
-            report.silent_share(i, 4.0, seconds),
+            "room {i}: {plays}; silent {:.2} % after 4 s; jumped {} times, starved {} times, {} frames concealed; {clock}{}",
+            report.silent_share(i, 4.0, seconds) * 100.0,
             room.resyncs,
             room.starved,
             room.concealed_frames,
-            clock.map(|(error, sigma)| (error * 1e6, sigma * 1e6)),
-            room.closed,
+            room.closed.as_ref().map_or_else(String::new, |reason| format!("; turned away: {reason}")),
         );
     }
     Costs::new(&report, seconds).print("repair");
-    for (from, to) in [(4.0, 10.0), (10.0, 60.0), (60.0, 180.0), (180.0, 1e6)] {
+    for (from, to) in [(4.0, 10.0), (10.0, 60.0), (60.0, 180.0), (180.0, seconds)] {
         let mut errors: Vec<f64> = Vec::new();
         for a in 0..report.rooms.len() {
             for b in a + 1..report.rooms.len() {
-                errors.extend(report.errors_between(a, b, from, f64::min(to, seconds)).iter().map(|e| e.abs() * 1e6));
+                errors.extend(report.errors_between(a, b, from, to.min(seconds)).iter().map(|e| e.abs() * 1e6));
             }
         }
         errors.sort_by(f64::total_cmp);

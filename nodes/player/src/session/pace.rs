@@ -21,19 +21,19 @@ pub(super) struct Pace {
     held: Option<Held>,
     /// When the last turn began.
     turned: Instant,
-    /// What a turn has brought is being taken.
-    receiving: bool,
+    /// How often others still go first at the turn that is under way.
+    rounds: u8,
 }
 
 impl Pace {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Self { timer: Box::pin(sleep_until(now)), armed: now, held: None, turned: now, receiving: false }
+        Self { timer: Box::pin(sleep_until(now)), armed: now, held: None, turned: now, rounds: 0 }
     }
 
     /// Settles when to wake up next: for the next turn, or for what the session wants and at `look` at the latest.
     pub(super) fn rest(&mut self, endpoint: &Endpoint, session: &NodeSession, look: Instant) {
-        if self.receiving {
+        if self.is_receiving() {
             return;
         }
         let now = clock::now();
@@ -52,39 +52,33 @@ impl Pace {
         }
     }
 
-    /// Waits until something is to be done; at a turn, until all that has arrived was taken. Loses nothing when it is
-    /// cancelled.
+    /// Waits until something is to be done; at a turn, until the port was read and nobody has anything of it left to
+    /// hand on. To be polled after all that might. Loses nothing when it is cancelled.
     pub(super) async fn due(&mut self) {
-        if self.receiving {
-            self.receiving = false;
-            return;
-        }
-        self.timer.as_mut().await;
-        if let Some(held) = &self.held {
+        if !self.is_receiving() {
+            self.timer.as_mut().await;
+            let Some(held) = &self.held else { return };
             self.turned = Instant::now();
-            self.receiving = true;
+            self.rounds = ROUNDS;
             held.receive();
-            yield_to_drivers().await;
         }
+        poll_fn(|context: &mut Context<'_>| {
+            if self.rounds == 0 {
+                return Poll::Ready(());
+            }
+            self.rounds -= 1;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Whether more may have arrived along with what was taken just now.
     pub(super) const fn is_receiving(&self) -> bool {
-        self.receiving
+        self.rounds > 0
     }
 }
 
-/// Lets the tasks go first that read the port and then take the packets apart, and what those wake in turn. (The
-/// runtime's own way to yield asks the system for events as well, each time.)
-async fn yield_to_drivers() {
-    let mut rounds = 3;
-    poll_fn(|context: &mut Context<'_>| {
-        if rounds == 0 {
-            return Poll::Ready(());
-        }
-        rounds -= 1;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
+/// How often others go first at a turn: the task that reads the port, the one that takes packets apart, and what that
+/// wakes in turn. (The runtime's own way to yield asks the system for events as well, each time.)
+const ROUNDS: u8 = 3;
