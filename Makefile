@@ -14,11 +14,11 @@ PREFIX ?= /usr/local
 PACKAGES = build-essential cmake pkg-config libasound2-dev
 
 # As it was typed: make would expand a $ in it.
-export FILE := $(value FILE)
+override export FILE := $(value FILE)
 
 play: packages
 	cargo build --release --locked
-	@trap '' INT; target/release/unisono demo $${FILE:+"$$FILE"}
+	@trap '' INT; target/release/unisono demo -- $${FILE:+"$$FILE"}
 
 test: packages
 	cargo fmt --all --check

@@ -5,11 +5,7 @@ mod demo;
 mod show;
 mod table;
 
-use std::{
-    io::{ErrorKind, Write, stdout},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
@@ -233,9 +229,9 @@ const WRONG_USAGE: u8 = 2;
 /// Says on standard error what went wrong: standard output holds an answer or nothing.
 fn complain(error: &str, json: bool) {
     if json {
-        eprintln!("{}", serde_json::json!(ErrorView { error: error.into() }));
+        unisono_settings::complain(serde_json::json!(ErrorView { error: error.into() }));
     } else {
-        eprintln!("unisono: {error}");
+        unisono_settings::complain(format_args!("unisono: {error}"));
     }
 }
 
@@ -273,11 +269,7 @@ struct Cli {
 impl Cli {
     fn print<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
         let text = if self.json { serde_json::to_string_pretty(value)? } else { text(value) };
-        match writeln!(stdout(), "{}", text.trim_end()) {
-            // Whoever read this has seen enough.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            written => written.context("standard output"),
-        }
+        Ok(unisono_settings::print(text.trim_end())?)
     }
 
     fn status(&self) -> anyhow::Result<()> {

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("unisono-hub: {error:#}");
+            unisono_settings::complain(format_args!("unisono-hub: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -32,16 +32,12 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (recovery_code, recover) = (arguments.recovery_code, arguments.recover);
     let settings = arguments.settings()?;
     if check {
-        println!(
-            "the settings are fine: nodes at {}, state in {}",
-            settings.engine.listen,
-            settings.engine.state.display()
-        );
-        return Ok(());
+        let (listen, state) = (settings.engine.listen, settings.engine.state.display());
+        let fine = format_args!("the settings are fine: nodes at {listen}, state in {state}").to_string();
+        return Ok(unisono_settings::print(fine)?);
     }
     if recovery_code {
-        println!("{}", engine::recovery_code(&settings.engine)?);
-        return Ok(());
+        return Ok(unisono_settings::print(engine::recovery_code(&settings.engine)?)?);
     }
     if recover {
         let mut code = String::new();
@@ -69,6 +65,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// Completes when the program is asked to end.
 fn stopped(with_parent: bool) -> std::io::Result<watch::Receiver<bool>> {
+    let mut hangup = unisono_settings::hangup_ends().then(|| signal(SignalKind::hangup())).transpose()?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let (stop, stopped) = watch::channel(false);
     if with_parent {
@@ -81,6 +78,7 @@ fn stopped(with_parent: bool) -> std::io::Result<watch::Receiver<bool>> {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            Some(_) = async { hangup.as_mut()?.recv().await } => {}
         }
         stop.send_replace(true);
     });

@@ -117,6 +117,11 @@ fn tags_and_names_make_titles() {
     assert_eq!(open(&fixture("oggenc.ogg"), RATE).description().title, "A title, from tags");
     assert_eq!(open(&fixture("lame-cbr.mp3"), RATE).description().title, "Title in ID3");
     assert_eq!(open(&fixture("no-tag.mp3"), RATE).description().title, "no-tag");
+    // They reach terminals and are kept: one line, and not a long one.
+    let path = folder("names").join(format!("two\nlines\x1b[31m{}.mp3", "a".repeat(200)));
+    std::fs::copy(fixture("no-tag.mp3"), &path).unwrap();
+    let title = open(&path, RATE).description().title.clone();
+    assert_eq!(title, format!("twolines[31m{}", "a".repeat(200)));
 }
 
 #[test]

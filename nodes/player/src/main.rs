@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("unisono-node: {error:#}");
+            unisono_settings::complain(format_args!("unisono-node: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -25,19 +25,19 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     if arguments.list {
         for device in output::list() {
             let state = if device.available { "" } else { "  (not available now)" };
-            println!("{:<40} {}{state}", device.id, device.description);
+            unisono_settings::print(format_args!("{:<40} {}{state}", device.id, device.description))?;
         }
         return Ok(());
     }
     let (check, test_tone, with_parent) = (arguments.check_config, arguments.test_tone, arguments.with_parent);
     let settings = arguments.settings()?;
     if check {
-        println!("the settings are fine: {} room(s), state in {}", settings.rooms.len(), settings.state.display());
-        return Ok(());
+        let (rooms, state) = (settings.rooms.len(), settings.state.display());
+        return Ok(unisono_settings::print(format_args!("the settings are fine: {rooms} room(s), state in {state}"))?);
     }
     if test_tone {
         for room in &settings.rooms {
-            println!("{}: a test tone on {}", room.name, room.output);
+            unisono_settings::print(format_args!("{}: a test tone on {}", room.name, room.output))?;
             output::test_tone(&room.output, TEST_TONE)?;
         }
         return Ok(());
@@ -53,6 +53,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// Completes when the program is asked to end.
 fn stopped(with_parent: bool) -> std::io::Result<impl Future<Output = ()>> {
+    let mut hangup = unisono_settings::hangup_ends().then(|| signal(SignalKind::hangup())).transpose()?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let (orphaned, mut orphan) = watch::channel(false);
     if with_parent {
@@ -67,6 +68,7 @@ fn stopped(with_parent: bool) -> std::io::Result<impl Future<Output = ()>> {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            Some(_) = async { hangup.as_mut()?.recv().await } => {}
             _ = orphan.wait_for(|orphan| *orphan) => {}
         }
     })

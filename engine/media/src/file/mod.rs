@@ -7,7 +7,7 @@ mod open;
 
 use std::path::Path;
 
-use unisono_core::units::SampleRate;
+use unisono_core::{units::SampleRate, wire::control::sentence};
 
 use self::decode::Decoder;
 use crate::{Damage, Description, Error, Source, convert::Converter, downmix::Downmix};
@@ -50,7 +50,7 @@ impl FileSource {
             Some(converter) => converter.output_frames(frames),
             None => frames,
         });
-        let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let stem = path.file_stem().map_or_else(String::new, |stem| sentence(&stem.to_string_lossy()));
         let description = Description {
             title: layout.title.clone().unwrap_or(stem),
             frames,

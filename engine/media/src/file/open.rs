@@ -28,6 +28,8 @@ use symphonia::{
     default::{get_codecs, get_probe},
 };
 
+use unisono_core::wire::control::sentence;
+
 use crate::Error;
 
 /// Rates that are played.
@@ -136,7 +138,7 @@ fn title_of(reader: &mut dyn FormatReader) -> Option<String> {
     let newest = metadata.skip_to_latest()?;
     let tags = newest.media.tags.iter().chain(newest.per_track.iter().flat_map(|track| &track.metadata.tags));
     let title = tags.filter_map(|tag| tag.std.as_ref()).find_map(|tag| match tag {
-        StandardTag::TrackTitle(title) => Some(title.trim().to_owned()),
+        StandardTag::TrackTitle(title) => Some(sentence(title)),
         _ => None,
     });
     title.filter(|title| !title.is_empty())

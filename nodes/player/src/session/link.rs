@@ -255,6 +255,7 @@ impl Node {
                     (false, ..) => RoomState::NoOutput,
                     (true, true, _) => RoomState::Playing,
                     (true, false, None) => RoomState::Idle,
+                    (true, false, Some(stream)) if session.is_paused(clock::now(), stream) => RoomState::Idle,
                     (true, false, Some(_)) if link.told.is_none() => RoomState::NoClock,
                     (true, false, Some(_)) => RoomState::Starting,
                 };

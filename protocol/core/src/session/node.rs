@@ -354,6 +354,13 @@ impl NodeSession {
         self.estimate(now).is_some_and(|estimate| estimate.uncertainty < LOCK_LIMIT)
     }
 
+    /// Whether what a stream's timeline says of now is that nothing is heard: it is paused, or over.
+    pub fn is_paused(&self, now: Timestamp<NodeClock>, stream: StreamId) -> bool {
+        let Some((stream, estimate)) = self.streams.get(&stream).zip(self.estimate(now)) else { return false };
+        let governing = stream.timeline.segment_at(estimate.mapping.forward(now));
+        governing.is_some_and(|segment| segment.anchor.play.is_none())
+    }
+
     /// Datagrams that were no packets of sound.
     pub const fn bad_datagrams(&self) -> u64 {
         self.bad_datagrams
