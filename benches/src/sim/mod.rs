@@ -12,6 +12,7 @@ mod link;
 mod node;
 mod recording;
 mod report;
+mod setup;
 mod world;
 
 pub use self::{
@@ -20,5 +21,6 @@ pub use self::{
     node::{NodeSetup, PlayedSample},
     recording::Recording,
     report::{Report, RoomFigures},
-    world::{Setup, Traffic, World},
+    setup::Setup,
+    world::{Traffic, World},
 };

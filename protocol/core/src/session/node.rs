@@ -1,49 +1,35 @@
 //! A hub, as its node sees it.
 
+mod repair;
 mod step;
+mod streams;
 
-use core::ops::{Add, Range};
+use core::ops::Add;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
 use crate::{
     clock::{ClockClient, Estimate, Estimator, SendToken},
-    leadership::{Judge, Verdict},
+    leadership::Judge,
     repair::{Receiver, ReceiverCounts, ReorderingWindow},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
-    timeline::{Phase, Timeline},
+    timeline::Timeline,
     units::{FramePosition, Gain},
     wire::{
         VERSION, Version,
         clock::{Probe, Report as ClockPacket},
         control::{
-            Anchors, ClockReport, Codec, Format, Hello, Message, Outranked, Refuse, RefuseReason, Report, Room,
-            RoomReport, StreamStart, StreamStop, Welcome, sentence,
+            ClockReport, Codec, Format, Hello, Message, Refuse, RefuseReason, Report, Room, RoomReport, Welcome,
+            sentence,
         },
         frame::Frame,
         ids::{HouseholdId, RoomIndex, StreamId},
-        media::MediaHeader,
     },
 };
 
-/// While nothing says when the next packet is to come, gaps are looked for so often.
-const REPAIR_INTERVAL: Nanos = Nanos::from_millis(20);
-
-/// No frame is longer: a hundredth of the shortest packet.
-const ONE_FRAME: Nanos = Nanos::from_micros(100);
-
-/// Gaps are not looked for again sooner.
-const SHORTEST_WAIT: Nanos = Nanos::from_millis(1);
-
-/// What arrives is taken together after so long: no more than two packets of sound, and less is not worth it.
-const RECEIVE_INTERVALS: Range<Nanos> = Nanos::from_millis(15)..Nanos::from_millis(40);
-
 /// Sound is not played by an estimate worse than this: it would have to jump later.
 const LOCK_LIMIT: Nanos = Nanos::from_micros(500);
-
-/// Streams that one hub may have open at one node.
-const MAX_STREAMS: usize = 32;
 
 /// Who the node is and what it drives.
 #[derive(Clone, Debug)]
@@ -151,14 +137,6 @@ struct Stream {
     rooms: BTreeMap<RoomIndex, ReceiverCounts>,
 }
 
-impl Stream {
-    /// When a packet was or is to leave the hub, and half a round trip later; in the node's time.
-    fn leaves_at(&self, position: FramePosition, estimate: &Estimate) -> Option<Timestamp<NodeClock>> {
-        let heard = self.timeline.instant_of(position)?;
-        Some(estimate.mapping.backward(heard - self.lead) + estimate.usual_rtt / 2)
-    }
-}
-
 /// The node's side of one connection.
 #[derive(Debug)]
 pub struct NodeSession {
@@ -249,28 +227,6 @@ impl NodeSession {
         }
     }
 
-    /// Takes a QUIC datagram: a packet of sound or a part of one. Anything else is counted and changes nothing.
-    pub fn handle_datagram(&mut self, now: Timestamp<NodeClock>, datagram: &Bytes) {
-        let parsed = MediaHeader::parse(datagram).map(|(header, payload)| (header, datagram.slice_ref(payload)));
-        let Ok((header, payload)) = parsed else {
-            self.bad_datagrams += 1;
-            return;
-        };
-        let estimate = self.estimate(now);
-        let Some(stream) = self.streams.get_mut(&header.stream) else { return };
-        for arrived in stream.receiver.handle(now, &header, &payload) {
-            let (position, payload) = (arrived.position, arrived.payload);
-            if !header.repair
-                && position == header.position
-                && let Some(left) = estimate.as_ref().and_then(|estimate| stream.leaves_at(position, estimate))
-            {
-                stream.reordering.observe(now - left);
-            }
-            self.actions.push_back(NodeAction::Packet { stream: header.stream, position, payload });
-        }
-        self.next_repair = self.repair_due(now, estimate.as_ref());
-    }
-
     /// Takes a clock report whose tag was checked, with the instant of its arrival.
     pub fn handle_clock(&mut self, report: &ClockPacket, received: Timestamp<NodeClock>) {
         let Some(clock) = &mut self.clock else { return };
@@ -305,19 +261,6 @@ impl NodeSession {
     /// When [`Self::handle_timeout`] is to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp<NodeClock>> {
         self.clock.as_ref().map(ClockClient::poll_timeout).into_iter().chain(self.next_repair).min()
-    }
-
-    /// For how long what arrives may wait to be taken together, as long as clock packets keep the instants of their
-    /// arrival: a tenth of the time that a packet has to come, and no longer than until the next probe. `None` when
-    /// everything is to be taken at once, as it is while nothing plays, something is missing or the clock is young.
-    pub fn receive_interval(&self, now: Timestamp<NodeClock>) -> Option<Nanos> {
-        if self.streams.values().any(|stream| stream.receiver.poll_timeout().is_some()) {
-            return None;
-        }
-        let lead = self.streams.values().map(|stream| stream.lead).min()?;
-        let probes = self.clock.as_ref()?.interval(now);
-        let interval = RECEIVE_INTERVALS.end.min(probes).min((lead - self.give_up) / 10);
-        (interval >= RECEIVE_INTERVALS.start).then_some(interval)
     }
 
     /// What to do next.
@@ -384,179 +327,6 @@ impl NodeSession {
         self.mapping = clock.estimate(now).map(|estimate| estimate.mapping);
         self.clock = Some(clock);
         self.actions.push_back(NodeAction::Welcomed(welcome));
-    }
-
-    fn start(&mut self, now: Timestamp<NodeClock>, start: StreamStart, judges: &mut [Judge]) {
-        let Some(judge) = judges.get_mut(usize::from(start.room.0)).filter(|_| self.has_room(start.room)) else {
-            return;
-        };
-        if let Verdict::Outranked(term) = judge.consider(start.term) {
-            let told = Message::from(Outranked { room: start.room, term });
-            self.actions.push_back(NodeAction::Control(told.encode()));
-            return;
-        }
-        let Ok(rate) = start.format.validate() else {
-            return self.close(RefuseReason::Protocol, "the hub started a stream of an impossible format".into());
-        };
-        if start.anchors.iter().any(|anchor| anchor.validate().is_err()) {
-            return self.close(RefuseReason::Protocol, "the hub started a stream with an impossible anchor".into());
-        }
-        let continues = start.continues.0.filter(|_| self.may_continue(&start));
-        if continues.is_none() {
-            self.leave(start.room);
-        }
-        let mut timeline = Timeline::new(rate);
-        start.anchors.iter().for_each(|anchor| timeline.insert(*anchor));
-        let lead = start.lead.clamp(Nanos::ZERO, Nanos::from_secs(10));
-        self.open(now, start.room, start.stream, start.format, timeline, lead, continues);
-    }
-
-    /// Has a room play a stream whose format was validated.
-    #[expect(clippy::too_many_arguments, reason = "what a stream is made of")]
-    fn open(
-        &mut self,
-        now: Timestamp<NodeClock>,
-        room: RoomIndex,
-        stream: StreamId,
-        format: Format,
-        mut timeline: Timeline,
-        lead: Nanos,
-        continues: Option<FramePosition>,
-    ) {
-        // What comes before the first packet to be heard is of use, and not worth asking for.
-        let from = continues.unwrap_or_else(|| self.wanted_from(now, &timeline, &format));
-        if let Some(known) = self.streams.get_mut(&stream) {
-            known.rooms.insert(room, known.receiver.counts());
-            timeline = known.timeline;
-        } else if self.streams.len() < MAX_STREAMS {
-            let receiver = Receiver::new(stream, format.packet_frames, from);
-            let reordering = ReorderingWindow::new();
-            let rooms = BTreeMap::from([(room, ReceiverCounts::default())]);
-            let (format, aligned) = (format.clone(), continues.is_some());
-            self.streams.insert(stream, Stream { receiver, reordering, timeline, lead, format, aligned, rooms });
-        } else {
-            return;
-        }
-        let repair = now + REPAIR_INTERVAL;
-        self.next_repair = Some(self.next_repair.map_or(repair, |at| at.min(repair)));
-        self.plays.insert(room, stream);
-        self.actions.push_back(NodeAction::Start { room, stream, format, timeline, continues });
-    }
-
-    /// Whether a stream can go on with what its room plays: it plays one, at the same rate, and is not going over to
-    /// another already.
-    fn may_continue(&self, start: &StreamStart) -> bool {
-        let mut playing = self.streams.iter().filter(|(_, stream)| stream.rooms.contains_key(&start.room));
-        match (playing.next(), playing.next()) {
-            (Some((id, old)), None) => *id != start.stream && old.timeline.rate().hertz() == start.format.rate,
-            _ => false,
-        }
-    }
-
-    fn anchors(&mut self, now: Timestamp<NodeClock>, anchors: &Anchors) {
-        if anchors.anchors.iter().any(|anchor| anchor.validate().is_err()) {
-            return self.close(RefuseReason::Protocol, "the hub sent an impossible anchor".into());
-        }
-        let estimate = self.estimate(now);
-        let Some(stream) = self.streams.get_mut(&anchors.stream) else { return };
-        anchors.anchors.iter().for_each(|anchor| stream.timeline.insert(*anchor));
-        // What a jump passes over is not missed.
-        if let Some(estimate) = estimate {
-            let hub_now = estimate.mapping.forward(now);
-            let governing = stream.timeline.segment_at(hub_now);
-            if governing.is_none_or(|segment| segment.anchor.play.is_none())
-                && let Some(next) = stream.timeline.next_after(hub_now).and_then(|anchor| anchor.play)
-            {
-                stream.receiver.forget_before(next.position);
-            }
-        }
-        self.actions.push_back(NodeAction::Timeline { stream: anchors.stream, timeline: stream.timeline });
-        self.next_repair = Some(now);
-    }
-
-    fn stop(&mut self, stop: &StreamStop) {
-        let (room, stream) = (stop.room, stop.stream);
-        let plays = self.streams.get(&stream).is_some_and(|stream| stream.rooms.contains_key(&room));
-        if plays && self.plays.get(&room).is_some_and(|current| *current != stream) {
-            self.leave_stream(room, stream);
-            self.actions.push_back(NodeAction::Left { room, stream });
-        } else if plays {
-            self.leave(room);
-            self.actions.push_back(NodeAction::Stop { room });
-        }
-    }
-
-    /// Takes a room off whatever it plays.
-    fn leave(&mut self, room: RoomIndex) {
-        self.plays.remove(&room);
-        let streams: Vec<StreamId> = self.streams.keys().copied().collect();
-        streams.into_iter().for_each(|stream| self.leave_stream(room, stream));
-    }
-
-    /// Takes a room off a stream; one that no room plays is closed.
-    fn leave_stream(&mut self, room: RoomIndex, id: StreamId) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
-        if let Some(before) = stream.rooms.remove(&room) {
-            let ended = self.ended.entry(room).or_default();
-            *ended = *ended + stream.receiver.counts().since(before);
-        }
-        if stream.rooms.is_empty() {
-            self.streams.remove(&id);
-        }
-    }
-
-    /// The first position whose sound can still be in time.
-    fn wanted_from(&self, now: Timestamp<NodeClock>, timeline: &Timeline, format: &Format) -> FramePosition {
-        let soon = self.estimate(now).map(|estimate| estimate.mapping.forward(now + self.give_up));
-        let phase = soon.and_then(|soon| timeline.phase_at(soon)).map(Phase::frame);
-        let first = timeline.iter().find_map(|anchor| anchor.play).map(|play| play.position);
-        let from = phase.or(first).unwrap_or_default();
-        from + crate::units::FrameCount(u64::from(format.lookahead))
-    }
-
-    fn repair(&mut self, now: Timestamp<NodeClock>) {
-        self.next_repair = self.repair_due(now, None);
-        let Some(estimate) = self.estimate(now) else { return };
-        let (clock, rtt, give_up) = (estimate.mapping, estimate.usual_rtt, self.give_up);
-        for stream in self.streams.values_mut() {
-            let timeline = stream.timeline;
-            if !stream.aligned {
-                stream.aligned = true;
-                if let Some(phase) = timeline.phase_at(clock.forward(now + give_up)) {
-                    stream.receiver.forget_before(phase.frame().offset_by(i64::from(stream.format.lookahead)));
-                }
-            }
-            // Heard one lead from now is what the hub sends now.
-            let sent = clock.forward(now - rtt / 2 - stream.reordering.allowed()) + stream.lead;
-            if let Some(phase) = timeline.phase_at(sent) {
-                stream.receiver.expect(now, phase.frame());
-            }
-            let lookahead = i64::from(stream.format.lookahead);
-            let deadline = |position: FramePosition| {
-                // What the first packet of a run puts out before its position belongs to no run.
-                let first = position.offset_by(-lookahead);
-                let heard = timeline.instant_of(first).or_else(|| timeline.instant_of(position))?;
-                Some(clock.backward(heard) - give_up)
-            };
-            if let Some(nack) = stream.receiver.poll_nack(now, rtt, deadline) {
-                self.actions.push_back(NodeAction::Datagram(nack.encode().into()));
-            }
-        }
-        self.next_repair = self.repair_due(now, Some(&estimate)).map(|at| at.max(now + SHORTEST_WAIT));
-    }
-
-    /// When gaps are to be looked at next: one is to be asked for, or the next packet is overdue. While packets come in
-    /// time, each puts it off.
-    fn repair_due(&self, now: Timestamp<NodeClock>, estimate: Option<&Estimate>) -> Option<Timestamp<NodeClock>> {
-        let due = |stream: &Stream| {
-            let next = stream.receiver.next().zip(estimate);
-            let leaves = next.and_then(|(position, estimate)| stream.leaves_at(position, estimate));
-            // A little later than that: positions are whole frames.
-            let overdue = leaves.map(|at| at + stream.reordering.allowed() + ONE_FRAME).filter(|at| *at > now);
-            let look = overdue.unwrap_or(now + REPAIR_INTERVAL);
-            stream.receiver.poll_timeout().map_or(look, |ask| ask.min(look))
-        };
-        self.streams.values().map(due).min()
     }
 
     fn counts_of(&self, room: RoomIndex) -> ReceiverCounts {
