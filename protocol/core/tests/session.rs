@@ -376,6 +376,25 @@ fn a_lost_packet_is_asked_for_while_there_is_time_and_no_longer() {
 }
 
 #[test]
+fn a_packet_that_is_overdue_is_asked_for_however_often_something_else_comes() {
+    let mut node = Node::settled();
+    node.say(start(1, 0, 1));
+    for packet in 0..20 {
+        node.until(2_600 + packet * 20);
+        node.packet(1, packet.unsigned_abs());
+    }
+    // Turns of 19 ms, each of which brings an old packet once more, and none from packet 20 on, which left at 3 000.
+    for _ in 0..10 {
+        node.millis += 19;
+        node.packet(1, 5);
+        node.session.handle_timeout(node.now());
+        node.collect();
+    }
+    let asked = node.asked();
+    assert!(asked.first().is_some_and(|(millis, packet)| *packet == 20 && *millis < 3_060), "{asked:?}");
+}
+
+#[test]
 fn packets_may_wait_for_each_other_only_while_the_clock_is_known_and_nothing_is_missing() {
     let mut node = Node::welcomed();
     let anchors = vec![anchor(1, 61_000, Some((1, 0)))];

@@ -154,7 +154,9 @@ pub struct NodeSession {
     plays: BTreeMap<RoomIndex, StreamId>,
     /// How long before it is heard a packet is of use, for each room.
     give_up: Nanos,
+    /// When gaps are to be looked at next, and when they were last.
     next_repair: Option<Timestamp<NodeClock>>,
+    looked_at: Option<Timestamp<NodeClock>>,
     /// What each room has counted of the streams that it has left.
     ended: BTreeMap<RoomIndex, ReceiverCounts>,
     actions: VecDeque<NodeAction>,
@@ -187,6 +189,7 @@ impl NodeSession {
             plays: BTreeMap::new(),
             give_up,
             next_repair: None,
+            looked_at: None,
             ended: BTreeMap::new(),
             actions,
             bad_datagrams: 0,

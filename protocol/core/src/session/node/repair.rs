@@ -69,6 +69,7 @@ impl NodeSession {
     }
 
     pub(super) fn repair(&mut self, now: Timestamp<NodeClock>) {
+        self.looked_at = Some(now);
         self.next_repair = self.repair_due(now, None);
         let Some(estimate) = self.estimate(now) else { return };
         let (clock, rtt, give_up) = (estimate.mapping, estimate.usual_rtt, self.give_up);
@@ -99,14 +100,15 @@ impl NodeSession {
         self.next_repair = self.repair_due(now, Some(&estimate)).map(|at| at.max(now + SHORTEST_WAIT));
     }
 
-    /// When gaps are to be looked at next: one is to be asked for, or the next packet is overdue. While packets come in
-    /// time, each puts it off.
+    /// When gaps are to be looked at next: one is to be asked for, or the next packet is overdue and was not when they
+    /// were looked at last. While packets come in time, each puts it off.
     fn repair_due(&self, now: Timestamp<NodeClock>, estimate: Option<&Estimate>) -> Option<Timestamp<NodeClock>> {
         let due = |stream: &Stream| {
             let next = stream.receiver.next().zip(estimate);
             let leaves = next.and_then(|(position, estimate)| stream.leaves_at(position, estimate));
             // A little later than that: positions are whole frames.
-            let overdue = leaves.map(|at| at + stream.reordering.allowed() + ONE_FRAME).filter(|at| *at > now);
+            let overdue = leaves.map(|at| at + stream.reordering.allowed() + ONE_FRAME);
+            let overdue = overdue.filter(|at| self.looked_at.is_none_or(|looked| *at > looked));
             let look = overdue.unwrap_or(now + REPAIR_INTERVAL);
             stream.receiver.poll_timeout().map_or(look, |ask| ask.min(look))
         };
