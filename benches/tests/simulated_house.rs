@@ -129,15 +129,15 @@ fn an_outage_is_silent_for_no_longer_than_it_must() {
         let mut setup = Setup::rooms(2, LinkProfile::GOOD, seed(60 + i as u64));
         let from = 30 * SECOND;
         setup.outages.push((1, Outage { from, to: from + Nanos::from_secs_f64(length).as_nanos() }));
+        setup.nodes[1].records = true;
         let mut world = playing(setup);
         world.run_until(60.0);
         let latency = world.latency();
         let report = world.report();
-        let silent = report.silent_share(1, 29.0, 45.0) * 16.0;
+        let silent = report.rooms[1].recording.silent_for(29.0, 45.0);
         let allowed = (length - latency + 0.1).max(0.0);
-        println!("out for {length} s with {latency} s of latency: silent for {silent:.1} s, allowed {allowed:.2} s");
-        // Samples are 0.1 s apart.
-        assert!(silent <= allowed + 0.1 + 1e-9);
+        println!("out for {length} s with {latency} s of latency: silent for {silent:.3} s, allowed {allowed:.2} s");
+        assert!(silent <= allowed + 1e-9);
         assert!(report.silent_share(0, 3.0, 59.0) == 0.0, "the other room is disturbed");
         assert!(report.worst_error(&[0, 1], 29.0 + length + 2.0, 59.0) < 1e-3);
     }

@@ -45,6 +45,20 @@ impl Recording {
         })
     }
 
+    /// For how long nothing is heard from one instant to another, all in seconds.
+    pub fn silent_for(&self, from: f64, to: f64) -> f64 {
+        let (from, to) = (from * self.rate, to * self.rate);
+        let (mut first, mut sounding) = (0.0, 0.0);
+        for step in &self.rendered {
+            let next = first + f64::from(frames(step));
+            if matches!(step, Step::Play { .. }) {
+                sounding += (next.min(to) - f64::max(first, from)).max(0.0);
+            }
+            first = next;
+        }
+        (to - from - sounding) / self.rate
+    }
+
     /// The phase that leaves the converter at an instant, in seconds; `None` is silence.
     pub fn phase_at(&self, seconds: f64) -> Option<Phase> {
         let wanted = seconds * self.rate;
