@@ -10,7 +10,7 @@ use unisono_settings::{Program, runtime_folder, state_folder};
 
 use crate::{
     output::OutputSpec,
-    session::{NodeSettings, RoomSettings},
+    session::{NodeSettings, RoomSettings, hubs},
 };
 
 /// Plays what its hub sends, in time with every other room.
@@ -24,7 +24,7 @@ pub struct Arguments {
     #[arg(long, value_name = "TOKEN")]
     pub join: Option<String>,
     /// Where the hub is, when it is not found by itself: host or host:port
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = hubs::checked)]
     pub hub: Vec<String>,
     /// What this node is called [default: the machine's name]
     #[arg(long)]
@@ -60,8 +60,10 @@ pub struct Arguments {
 #[serde(default, deny_unknown_fields)]
 struct File {
     name: Option<String>,
+    #[serde(deserialize_with = "in_file::hubs")]
     hub: Vec<String>,
     state: Option<PathBuf>,
+    #[serde(deserialize_with = "in_file::rooms")]
     room: Vec<FileRoom>,
 }
 
@@ -77,7 +79,25 @@ struct FileRoom {
 
 /// The checks below, for the values of a file.
 mod in_file {
-    use serde::Deserializer;
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    use super::{FileRoom, HashSet, OutputSpec, hubs::checked};
+
+    pub(super) fn hubs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+        let addresses = Vec::<String>::deserialize(from)?;
+        addresses.iter().map(|address| checked(address).map_err(D::Error::custom)).collect()
+    }
+
+    pub(super) fn rooms<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<FileRoom>, D::Error> {
+        let (rooms, mut outputs) = (Vec::<FileRoom>::deserialize(from)?, HashSet::new());
+        for room in &rooms {
+            let output = room.output.to_string();
+            if !matches!(room.output, OutputSpec::Model(_)) && !outputs.insert(output.clone()) {
+                return Err(D::Error::custom(format!("output: two rooms cannot share {output}")));
+            }
+        }
+        Ok(rooms)
+    }
 
     pub(super) fn latency_ms<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
         unisono_settings::checked(from, super::latency_ms)
@@ -132,17 +152,12 @@ impl Arguments {
             only.output = self.output.unwrap_or_else(|| only.output.clone());
             only.latency_ms = self.latency_ms.or(only.latency_ms);
         }
-        let mut outputs = HashSet::new();
         let rooms = rooms.into_iter().map(|room| {
-            let output = room.output.to_string();
-            if !matches!(room.output, OutputSpec::Model(_)) && !outputs.insert(output.clone()) {
-                return Err(Error::Impossible(format!("output: two rooms cannot share {output}")));
-            }
             let latency = Nanos::from_secs_f64(room.latency_ms.unwrap_or(0.0) * 1e-3);
-            Ok(RoomSettings { name: room.name.unwrap_or_else(|| name.clone()), output: room.output, latency })
+            RoomSettings { name: room.name.unwrap_or_else(|| name.clone()), output: room.output, latency }
         });
         Ok(NodeSettings {
-            rooms: rooms.collect::<Result<_, _>>()?,
+            rooms: rooms.collect(),
             hubs: if self.hub.is_empty() { file.hub } else { self.hub },
             state: self.state.or(file.state).unwrap_or_else(|| state_folder(Program::Node)),
             runtime: self.runtime.unwrap_or_else(runtime_folder),

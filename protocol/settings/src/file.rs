@@ -1,7 +1,8 @@
 //! Settings files in TOML. What is wrong with one is said in one line: file, line, what.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -39,7 +40,7 @@ pub enum Error {
 /// # Errors
 /// When it cannot be read, or holds an unknown key or an impossible value.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let text = fs::read_to_string(path).map_err(|reason| Error::Unreadable { path: path.into(), reason })?;
+    let text = text_of(path)?;
     toml::from_str(&text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
@@ -50,6 +51,24 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
         Error::Wrong { path: path.into(), line, what }
     })
 }
+
+fn text_of(path: &Path) -> Result<String, Error> {
+    let unreadable = |reason: io::Error| Error::Unreadable { path: path.into(), reason };
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(unreadable)?;
+    file.take(MAX_LEN + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_LEN {
+        return Err(unreadable(io::Error::other(format!("it is longer than {MAX_LEN} bytes"))));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        Error::Wrong { path: path.into(), line, what: "it is no text in UTF-8".into() }
+    })
+}
+
+/// No settings are longer, in bytes; what is has been named by mistake.
+const MAX_LEN: u64 = 1024 * 1024;
 
 /// As [`read`], and the defaults when there is no such file.
 ///
@@ -124,6 +143,16 @@ mod tests {
             let said = parse(text).unwrap_err();
             assert!(said.starts_with(expected) && !said.contains('\n'), "{said}");
         }
+    }
+
+    #[test]
+    fn what_is_no_text_is_said_with_its_line_and_what_has_no_end_is_not_read_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.toml");
+        fs::write(&path, b"name = \"a\"\nname = \"\xff\"\n").unwrap();
+        assert!(read::<Settings>(&path).unwrap_err().to_string().ends_with("hub.toml:2: it is no text in UTF-8"));
+        let said = read::<Settings>(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert_eq!(said, "/dev/zero: it is longer than 1048576 bytes");
     }
 
     #[test]

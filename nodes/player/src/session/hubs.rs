@@ -1,8 +1,8 @@
 //! Where hubs are, and how often to try.
 
 use std::{
-    collections::BTreeMap,
-    net::{SocketAddr, ToSocketAddrs},
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs},
     time::Duration,
 };
 
@@ -24,6 +24,9 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// After a refusal; asking again sooner would change nothing.
 const REFUSED: Duration = Duration::from_secs(10);
 
+/// Things said that are not said again. Strangers on the network may cause any number.
+const REMEMBERED: usize = 64;
+
 /// Where hubs may be.
 pub(super) struct Hubs {
     manual: Vec<String>,
@@ -33,7 +36,8 @@ pub(super) struct Hubs {
     last: Option<SocketAddr>,
     /// Where it was turned away last.
     unwelcome: Option<SocketAddr>,
-    said: String,
+    /// What was said since the last welcome.
+    said: BTreeSet<String>,
 }
 
 impl std::fmt::Debug for Hubs {
@@ -44,7 +48,7 @@ impl std::fmt::Debug for Hubs {
 
 impl Hubs {
     pub(super) fn new(manual: Vec<String>) -> Self {
-        let (browser, found, said) = (Browser::new(), BTreeMap::new(), String::new());
+        let (browser, found, said) = (Browser::new(), BTreeMap::new(), BTreeSet::new());
         Self { manual, browser, found, last: None, unwelcome: None, said }
     }
 
@@ -70,7 +74,7 @@ impl Hubs {
                 self.say_once("looking for a hub on this network; give its address with --hub where it is not found");
             }
         }
-        let mut known = std::collections::BTreeSet::new();
+        let mut known = BTreeSet::new();
         addresses.retain(|address| known.insert(*address));
         addresses.sort_by_key(|address| match Some(*address) {
             last if last == self.last => 0,
@@ -83,6 +87,7 @@ impl Hubs {
     /// The hub there is the node's: it comes first from now on.
     pub(super) fn welcomed(&mut self, address: SocketAddr) {
         self.last = Some(address);
+        self.said.clear();
         self.unwelcome.take_if(|unwelcome| *unwelcome == address);
     }
 
@@ -99,21 +104,26 @@ impl Hubs {
 
     /// Says why a hub does not want the node, or is not wanted, once for each reason.
     pub(super) fn warn_once(&mut self, text: &str) {
-        if self.said == text {
-            debug!("{text}");
-        } else {
+        if self.is_new(text) {
             warn!("{text}");
-            self.said = text.into();
+        } else {
+            debug!("{text}");
         }
     }
 
     pub(super) fn say_once(&mut self, text: &str) {
-        if self.said == text {
-            debug!("{text}");
-        } else {
+        if self.is_new(text) {
             info!("{text}");
-            self.said = text.into();
+        } else {
+            debug!("{text}");
         }
+    }
+
+    fn is_new(&mut self, text: &str) -> bool {
+        if self.said.len() == REMEMBERED {
+            self.said.clear();
+        }
+        self.said.insert(text.into())
     }
 
     /// Waits until a hub has announced itself. Loses nothing when it is cancelled.
@@ -135,10 +145,27 @@ impl Hubs {
     }
 }
 
+/// Checks how an address is written, for [`resolve`].
+pub(crate) fn checked(text: &str) -> Result<String, String> {
+    let named = |host: &str| {
+        let part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_');
+        host.trim_end_matches('.').split('.').all(part)
+    };
+    let bracketed = |host: &str| {
+        let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        inner.is_some_and(|inner| inner.split('%').next().is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok()))
+    };
+    let fine = text.parse::<IpAddr>().is_ok() || named(text) || bracketed(text) || {
+        let parts = text.rsplit_once(':').filter(|(host, _)| named(host) || bracketed(host));
+        parts.is_some_and(|(_, port)| port.parse::<u16>().is_ok_and(|port| port != 0))
+    };
+    if fine { Ok(text.into()) } else { Err(format!("{text:?} is no address; write host or host:port")) }
+}
+
 /// An address of the settings: `host`, `host:port`, IPv6 in brackets or bare.
 async fn resolve(text: String) -> Result<Vec<SocketAddr>, String> {
     let lookup = move || {
-        let bare = text.parse::<std::net::IpAddr>().is_ok();
+        let bare = text.parse::<IpAddr>().is_ok();
         let with_port = !bare && (text.ends_with(']') || text.rsplit_once(':').is_none());
         let full = match (bare, with_port) {
             (true, _) => return text.parse().map(|ip| vec![SocketAddr::new(ip, HUB_PORT)]).map_err(|_| String::new()),
@@ -218,6 +245,13 @@ mod tests {
             ("[2001:db8::1]:9000", "[2001:db8::1]:9000"),
         ] {
             assert_eq!(resolve(text.into()).await, Ok(vec![expected.parse().unwrap()]), "{text}");
+            assert_eq!(checked(text).as_deref(), Ok(text));
+        }
+        for text in ["hub", "hub.local", "hub.local.", "attic_2:9000", "[fe80::1%eth0]:9000"] {
+            assert_eq!(checked(text).as_deref(), Ok(text));
+        }
+        for text in ["", "not a host!", "hub:", "hub:0", "hub:70000", "hub:port", "[hub]", "a..b", "http://hub"] {
+            assert!(checked(text).is_err(), "{text}");
         }
         assert!(resolve("no such host".into()).await.is_err());
     }

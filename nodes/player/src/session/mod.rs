@@ -1,6 +1,6 @@
 //! The node: finds its hub, stays connected, and lets its rooms play.
 
-mod hubs;
+pub(crate) mod hubs;
 mod link;
 mod pace;
 mod race;
