@@ -1,5 +1,8 @@
 //! Rooms as a table.
 
+use std::io::{IsTerminal, stdout};
+
+use terminal_size::{Width, terminal_size};
 use unisono_hub::api::types::{RoomView, SyncView};
 
 const HEAD: [&str; 13] = [
@@ -18,8 +21,14 @@ const HEAD: [&str; 13] = [
     "OUTPUT",
 ];
 
-/// One line for each room.
+/// One line for each room, as wide as it takes; on a terminal that is narrower, as many tables below each other as show
+/// all columns.
 pub(crate) fn rooms(rooms: &[RoomView]) -> String {
+    let columns = stdout().is_terminal().then(terminal_size).flatten().map(|(Width(columns), _)| columns.into());
+    rooms_within(rooms, columns.unwrap_or(usize::MAX))
+}
+
+fn rooms_within(rooms: &[RoomView], columns: usize) -> String {
     if rooms.is_empty() {
         return String::from("no rooms; `unisono token` tells how to add one\n");
     }
@@ -29,13 +38,34 @@ pub(crate) fn rooms(rooms: &[RoomView]) -> String {
         widest.max(HEAD[column].len())
     };
     let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let line = |cells: &[String]| {
-        let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+    let line = |cells: &[String; 13], table: &[usize]| {
+        let cells = table.iter().map(|column| format!("{:<width$}", cells[*column], width = widths[*column]));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
     let head = HEAD.map(String::from);
-    line(&head) + &rows.iter().map(|row| line(row)).collect::<String>()
+    let tables = tables(&widths, columns)
+        .into_iter()
+        .map(|table| line(&head, &table) + &rows.iter().map(|row| line(row, &table)).collect::<String>());
+    tables.collect::<Vec<_>>().join("\n")
 }
+
+/// The columns of each table: the rooms' names, and as many of the others as fit.
+fn tables(widths: &[usize], columns: usize) -> Vec<Vec<usize>> {
+    let mut tables = vec![vec![0]];
+    let mut width = widths[0];
+    for (column, wide) in widths.iter().enumerate().skip(1) {
+        if width + GAP + wide > columns && tables.last().is_some_and(|table| table.len() > 1) {
+            tables.push(vec![0]);
+            width = widths[0];
+        }
+        width += GAP + wide;
+        tables.iter_mut().last().expect("there is one").push(column);
+    }
+    tables
+}
+
+/// Between two columns.
+const GAP: usize = 2;
 
 fn row(room: &RoomView) -> [String; 13] {
     let volume = if room.muted { String::from("mute") } else { room.volume.to_string() };
@@ -119,9 +149,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn columns_line_up_whatever_the_names_are() {
-        let sync = SyncView {
+    fn sync() -> SyncView {
+        SyncView {
             error_s: -12.4e-6,
             evidence: "device".into(),
             uncertainty_s: 41e-6,
@@ -136,8 +165,28 @@ mod tests {
             concealed_s: 0.0,
             underruns: 0,
             resyncs: 0,
-        };
-        let table = rooms(&[room("Küche", Some(sync)), room("a much longer name", None)]);
+        }
+    }
+
+    #[test]
+    fn a_narrow_terminal_is_shown_every_column_and_no_line_that_is_too_long() {
+        let rooms = [room("Küche", Some(sync())), room("a much longer name", None)];
+        let wide = rooms_within(&rooms, usize::MAX);
+        assert_eq!(wide.lines().count(), 3);
+        for columns in [1, 40, 80, 120] {
+            let table = rooms_within(&rooms, columns);
+            let fits =
+                |line: &str| line.chars().count() <= columns.max("a much longer name  opus 128k  alsa:default".len());
+            assert!(table.lines().all(fits), "{table}");
+            let words =
+                |text: &str| text.split_whitespace().map(String::from).collect::<std::collections::BTreeSet<_>>();
+            assert_eq!(words(&table), words(&wide));
+        }
+    }
+
+    #[test]
+    fn columns_line_up_whatever_the_names_are() {
+        let table = rooms(&[room("Küche", Some(sync())), room("a much longer name", None)]);
         let lines: Vec<&str> = table.lines().collect();
         let column = |line: &str, text: &str| line.find(text).map(|at| line[..at].chars().count());
         assert_eq!(column(lines[0], "OUTPUT"), column(lines[1], "alsa:default"));
