@@ -96,7 +96,7 @@ enum Peer {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    match run(&unisono_settings::arguments::<Arguments>()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -73,7 +73,7 @@ struct Row {
 }
 
 fn main() -> ExitCode {
-    match scale(&Arguments::parse()) {
+    match scale(&unisono_settings::arguments::<Arguments>()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("scale: {error:#}");

@@ -1,8 +1,8 @@
 //! Runs a house in virtual time and prints what its rooms did.
 
-use std::{process::ExitCode, time::Instant};
+use std::time::Instant;
 
-use clap::{Parser, error::ErrorKind};
+use clap::Parser;
 use unisono_benches::sim::{LinkProfile, Report, Setup, World};
 use unisono_core::time::Nanos;
 
@@ -75,23 +75,12 @@ fn swing(text: &str) -> Result<f64, String> {
     if (0.0..=20.0).contains(&ppm) { Ok(ppm) } else { Err("it is not between 0 and 20".into()) }
 }
 
-fn main() -> ExitCode {
-    match Arguments::try_parse() {
-        Ok(arguments) => {
-            if arguments.seeds > 1 {
-                simulate_many(&arguments);
-            } else {
-                simulate(&arguments);
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) if error.kind() == ErrorKind::DisplayHelp => error.exit(),
-        Err(error) => {
-            let said = error.to_string();
-            let line = said.lines().next().unwrap_or_default();
-            eprintln!("simulate: {}", line.trim_start_matches("error: "));
-            ExitCode::FAILURE
-        }
+fn main() {
+    let arguments: Arguments = unisono_settings::arguments();
+    if arguments.seeds > 1 {
+        simulate_many(&arguments);
+    } else {
+        simulate(&arguments);
     }
 }
 

@@ -95,8 +95,8 @@ enum Command {
     },
     /// Make a token for `unisono-node --join`
     Token {
-        /// For how long it is good, in minutes
-        #[arg(long, value_name = "MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+        /// For how long it is good, in minutes: up to a year
+        #[arg(long, value_name = "MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=525_600))]
         minutes: u64,
         /// How many nodes can join with it
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -206,12 +206,10 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(wrong) if wrong.use_stderr() && std::env::args_os().any(|argument| argument == "--json") => {
-            let said = wrong.to_string();
-            let line = said.lines().next().unwrap_or_default();
-            complain(line.trim_start_matches("error: "), true);
-            return ExitCode::from(WRONG_USAGE);
+            complain(&unisono_settings::one_line(&wrong), true);
+            return ExitCode::from(unisono_settings::WRONG_USAGE);
         }
-        Err(other) => other.exit(),
+        Err(_) => unisono_settings::arguments(),
     };
     let json = arguments.json;
     match run(arguments) {
@@ -222,9 +220,6 @@ fn main() -> ExitCode {
         }
     }
 }
-
-/// What clap gives.
-const WRONG_USAGE: u8 = 2;
 
 /// Says on standard error what went wrong: standard output holds an answer or nothing.
 fn complain(error: &str, json: bool) {

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use clap::Parser;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -18,7 +17,7 @@ use unisono_hub::{
 
 fn main() -> ExitCode {
     unisono_settings::start_logging();
-    match run(Arguments::parse()) {
+    match run(unisono_settings::arguments::<Arguments>()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             unisono_settings::complain(format_args!("unisono-hub: {error:#}"));

@@ -3,7 +3,6 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use clap::Parser;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -12,7 +11,7 @@ use unisono_player::{config::Arguments, output, session::Node};
 
 fn main() -> ExitCode {
     unisono_settings::start_logging();
-    match run(Arguments::parse()) {
+    match run(unisono_settings::arguments::<Arguments>()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             unisono_settings::complain(format_args!("unisono-node: {error:#}"));

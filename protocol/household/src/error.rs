@@ -212,6 +212,7 @@ fn advice(cause: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space",
         io::ErrorKind::ReadOnlyFilesystem => "the disk is read-only; it may be failing",
         io::ErrorKind::NotFound => "check the path",
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => "a folder is wanted there, not a file",
         _ => "check the disk",
     }
 }

@@ -1,10 +1,11 @@
-//! What the programs share: settings files with errors that name the line, the folders in which they keep things, and
-//! logging.
+//! What the programs share: command lines, settings files with errors that name the line, the folders in which they
+//! keep things, and logging.
 #![forbid(unsafe_code)]
 
 mod file;
 mod folders;
 mod stop;
+mod usage;
 
 use std::{
     fmt::Display,
@@ -16,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 pub use file::{Error, checked, read, read_if_there};
 pub use folders::{Program, runtime_folder, state_folder};
 pub use stop::{hangup_ends, when_parent_ends};
+pub use usage::{WRONG_USAGE, arguments, one_line};
 
 /// Logs to standard error. `RUST_LOG` chooses what (see `tracing_subscriber::EnvFilter`); otherwise what a person who
 /// runs the program wants to know.

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use unisono_hub::{
     api::types::{GroupView, NewGroup, Play, RoomChange, RoomView},
     location,
@@ -52,6 +52,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let stopper = Arc::clone(&stop);
     ctrlc::set_handler(move || stopper.store(true, Relaxed)).context("Ctrl-C cannot be caught")?;
+    if let Some(file) = &options.file {
+        // Sooner than the hub would say it.
+        let metadata = fs::metadata(file).with_context(|| format!("{}", file.display()))?;
+        ensure!(metadata.is_file(), "{} is no file that can be played", file.display());
+    }
     let house = DemoHouse::start()?;
     let file = match &options.file {
         Some(file) => std::path::absolute(file).with_context(|| format!("{}", file.display()))?,
@@ -149,7 +154,7 @@ impl Demo {
         let title = group.title.as_deref().unwrap_or_default();
         let warning = group.warning.as_ref().map(|warning| format!("warning: {warning}\n")).unwrap_or_default();
         let text = format!(
-            "\"{title}\" {position} of {length} in {} rooms, {:.0} ms behind the hub. Control API: http://{}/api/v1\n{warning}\n{}\n\
+            "\"{title}\" {position} of {length} in {} rooms, {:.0} ms behind the hub.\nControl API: http://{}/api/v1\n{warning}\n{}\n\
              The sync error is what the converters report, not what a microphone hears. Ctrl-C ends it.\n",
             rooms.len(),
             group.latency_s * 1e3,

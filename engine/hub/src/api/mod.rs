@@ -134,6 +134,9 @@ async fn configure(engine: &EngineHandle, command: Command) -> Result<(), ApiErr
     Ok(engine.configure(command).await.ok_or(ApiError::STOPPING)??)
 }
 
+/// A token is as good as a key while it lasts.
+const MAX_TOKEN_LIFETIME_S: u64 = 365 * 86_400;
+
 async fn issue_token(
     State(engine): State<EngineHandle>,
     Json(wanted): Json<NewToken>,
@@ -143,6 +146,10 @@ async fn issue_token(
             let problem = format!("{key}: with 0 a token is of no use; leave it out or make it 1 or more");
             return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem));
         }
+    }
+    if wanted.lifetime_s > MAX_TOKEN_LIFETIME_S {
+        let problem = format!("lifetime_s: {} is more than a year, {MAX_TOKEN_LIFETIME_S}", wanted.lifetime_s);
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem));
     }
     let token = engine.issue_token(wanted.lifetime_s, wanted.uses).await.ok_or(ApiError::STOPPING)?;
     let token = token.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, error.to_string()))?;

@@ -43,8 +43,12 @@ fn a_token_says_for_how_long_and_how_often_it_is_good() {
     let defaults: TokenView = serde_json::from_value(said).unwrap();
     assert_eq!((defaults.lifetime_s, defaults.uses), (3_600, 1));
     assert_ne!(defaults.token, token.token);
-    // Not a moment beyond the end of time.
-    assert_eq!(hub.post("/tokens", &json!({"lifetime_s": u64::MAX, "uses": u32::MAX})).0, 200);
+    let year = 365 * 86_400_u64;
+    assert_eq!(hub.post("/tokens", &json!({"lifetime_s": year, "uses": u32::MAX})).0, 200);
+    for lifetime in [year + 1, u64::MAX] {
+        let wanted = json!({"lifetime_s": lifetime}).to_string();
+        hub.refused(422, "more than a year", "POST", "/tokens", Some(&wanted));
+    }
     hub.refused(422, "uses: with 0", "POST", "/tokens", Some(r#"{"uses": 0}"#));
     hub.refused(422, "lifetime_s: with 0", "POST", "/tokens", Some(r#"{"lifetime_s": 0}"#));
     hub.refused(422, "uses", "POST", "/tokens", Some(r#"{"uses": 4294967296}"#));

@@ -71,7 +71,8 @@ pub trait Output {
     fn room(&mut self) -> Result<Room, Fault>;
 
     /// Writes interleaved frames, full scale ±1, and gives how many were taken: mostly all when they are no more than
-    /// [`Room::writable`]; those that were not are to be written again. Starts the device when half of what it holds has been written.
+    /// [`Room::writable`]; those that were not are to be written again. Starts the device when half of what it holds has
+    /// been written.
     ///
     /// # Errors
     ///
