@@ -18,7 +18,7 @@ fn p99(report: &Report, from: f64, to: f64) -> f64 {
 
 #[test]
 fn two_rooms_stay_in_time_while_crystals_swing_and_floors_jump() {
-    let link = LinkProfile { floor_jump: 150.0, ..LinkProfile::GOOD };
+    let link = LinkProfile { floors: LinkProfile::RATE_FLOORS, ..LinkProfile::GOOD };
     let setup = Setup { swing_ppm: 2.0, ..Setup::rooms(2, link, seed(20)) };
     let mut world = playing(setup);
     world.run_until(3_600.0);

@@ -90,17 +90,19 @@ struct Costs {
     concealed: f64,
     repairs: f64,
     requests: f64,
+    clock: f64,
 }
 
 impl Costs {
     fn new(report: &Report, seconds: f64) -> Self {
         let rooms = report.rooms.iter();
-        let (mut concealed, mut media, mut repairs, mut requests) = (0, 0, 0, 0);
+        let (mut concealed, mut media, mut repairs, mut requests, mut clock) = (0, 0, 0, 0, 0);
         for room in rooms {
             concealed += room.concealed_frames;
             media += room.traffic.media;
             repairs += room.traffic.repairs;
             requests += room.traffic.requests;
+            clock += room.traffic.clock;
         }
         let percent = |part: u64, of: f64| part as f64 / of * 100.0;
         let frames = report.rooms.len() as f64 * (seconds - SILENT) * 48_000.0;
@@ -108,12 +110,16 @@ impl Costs {
             concealed: percent(concealed, frames),
             repairs: percent(repairs, media as f64),
             requests: percent(requests, media as f64),
+            clock: percent(clock, media as f64),
         }
     }
 
     fn print(&self, of: &str) {
-        let Self { concealed, repairs, requests } = self;
-        println!("{of}: concealed {concealed:.5} %; bytes of repairs {repairs:.2} %, of requests {requests:.2} %");
+        let Self { concealed, repairs, requests, clock } = self;
+        println!(
+            "{of}: concealed {concealed:.5} %; bytes of repairs {repairs:.2} %, of requests {requests:.2} %, of clock \
+             packets {clock:.2} %, all of the sound's"
+        );
     }
 }
 
@@ -128,6 +134,7 @@ fn simulate_many(arguments: &Arguments) {
         sum.concealed += costs.concealed / arguments.seeds as f64;
         sum.repairs += costs.repairs / arguments.seeds as f64;
         sum.requests += costs.requests / arguments.seeds as f64;
+        sum.clock += costs.clock / arguments.seeds as f64;
         worst = worst.max(costs.concealed);
     }
     sum.print("mean");
@@ -137,7 +144,7 @@ fn simulate_many(arguments: &Arguments) {
 fn play(arguments: &Arguments, seed: u64) -> World {
     let mut link = arguments.link;
     if arguments.jumping_floors {
-        link.floor_jump = 150.0;
+        link.floors = LinkProfile::RATE_FLOORS;
     }
     let mut setup = Setup::rooms(arguments.rooms, link, seed);
     setup.swing_ppm = arguments.swing_ppm;

@@ -25,8 +25,9 @@ pub struct LinkProfile {
     pub capacity: f64,
     /// What finds more than so much waiting before it is dropped, in milliseconds.
     pub queue_ms: f64,
-    /// How far the shortest way jumps at most, every 4 to 20 s, each direction for itself: Wi-Fi that changes its rate.
-    pub floor_jump: f64,
+    /// What the shortest way may be longer: one of these, drawn anew every 4 to 20 s for each direction. Wi-Fi that
+    /// changes its rate.
+    pub floors: &'static [f64],
 }
 
 impl LinkProfile {
@@ -43,7 +44,7 @@ impl LinkProfile {
         duplicated: 0.0,
         capacity: f64::INFINITY,
         queue_ms: 250.0,
-        floor_jump: 0.0,
+        floors: &[],
     };
 
     /// Home Wi-Fi on a good day: half a percent lost in bursts of three, a stall every two seconds.
@@ -57,6 +58,9 @@ impl LinkProfile {
         burst: 3.0,
         ..Self::CLEAN
     };
+
+    /// What a step or two down in the rate of Wi-Fi add to the time that a packet is on the air.
+    pub const RATE_FLOORS: &'static [f64] = &[0.0, 60.0, 150.0];
 
     /// Home Wi-Fi at the end of the garden.
     pub const BAD: Self = Self {
@@ -137,8 +141,8 @@ impl Link {
             self.stall_end = (self.next_stall + self.exponential() * profile.stall_ms * 1e6) as i64;
             self.next_stall += self.exponential() / profile.stalls * 1e9;
         }
-        while profile.floor_jump > 0.0 && self.next_jump <= now {
-            self.floor = self.random.f64() * profile.floor_jump;
+        while !profile.floors.is_empty() && self.next_jump <= now {
+            self.floor = *self.random.choice(profile.floors).unwrap_or(&0.0);
             self.next_jump += self.random.i64(4_000_000_000..20_000_000_000);
         }
         let delay = profile.base + self.floor + profile.jitter * (self.gauss() * profile.sigma).exp();

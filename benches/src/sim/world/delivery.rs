@@ -40,12 +40,18 @@ pub struct Traffic {
     pub repairs: u64,
     /// Requests for repair.
     pub requests: u64,
+    /// Clock packets, both ways.
+    pub clock: u64,
 }
 
 impl Traffic {
     fn count(&mut self, payload: &Payload) {
-        let Payload::Datagram(bytes) = payload else { return };
-        let length = bytes.len() as u64;
+        let length = payload.len() as u64;
+        let bytes = match payload {
+            Payload::Datagram(bytes) => bytes,
+            Payload::Clock(_) => return self.clock += length,
+            Payload::Control(_) => return,
+        };
         match MediaHeader::parse(bytes) {
             Ok((header, _)) if header.repair => self.repairs += length,
             Ok(_) => self.media += length,
