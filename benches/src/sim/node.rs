@@ -353,11 +353,11 @@ impl Node {
         let Some(schedule) = &mut self.schedule else { return };
         loop {
             let Turn { decode, until, frames, .. } = schedule.poll(at);
-            if self.setup.records && !matches!(decode, Decode::Wait(_)) {
+            if self.setup.records && !matches!(decode, Decode::Wait(_) | Decode::Early(_)) {
                 self.recording.decoded.push(decode.clone());
             }
             let (run, output, concealed) = match decode {
-                Decode::Wait(_) => break,
+                Decode::Wait(_) | Decode::Early(_) => break,
                 Decode::Reset | Decode::Warm(()) | Decode::Skip => continue,
                 Decode::Packet { run, output, .. } => (run, output, false),
                 Decode::Conceal { run, output } => (run, output, true),

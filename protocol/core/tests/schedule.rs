@@ -58,7 +58,7 @@ fn run(schedule: &mut DecodeSchedule<u64>, millis: core::ops::Range<i64>) -> Vec
         for turn in 0.. {
             assert!(turn < 2_000, "it does not come to rest: {:?}", &said[said.len() - 20..]);
             match schedule.poll(at(now)) {
-                Decode::Wait(_) => break,
+                Decode::Wait(_) | Decode::Early(_) => break,
                 other => said.push((now, other)),
             }
         }
@@ -93,7 +93,7 @@ fn it_says_when_to_ask_again() {
     assert_eq!(schedule.poll(at(START - 120)), Decode::Wait(Some(at(START - 50))), "for a packet that is missing");
     insert(&mut schedule, [0, 1]);
     assert_eq!(schedule.poll(at(START - 110)), decode(0, 1, 0));
-    assert_eq!(schedule.poll(at(START - 110)), Decode::Wait(Some(at(START - 100))), "for a packet that is there");
+    assert_eq!(schedule.poll(at(START - 110)), Decode::Early(at(START - 100)), "for a packet that is there");
 }
 
 #[test]

@@ -14,7 +14,10 @@ use bytes::Bytes;
 use tracing::{debug, warn};
 use unisono_codec::Decode as Decoder;
 use unisono_core::{
-    playout::{Decode, DecodeSchedule, Succession, Turn, timing::LEADS},
+    playout::{
+        Decode, DecodeSchedule, Succession, Turn,
+        timing::{LEADS, TOGETHER},
+    },
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::Timeline,
     units::{FramePosition, SampleRate},
@@ -209,6 +212,7 @@ impl Thread {
                     let Some(until) = until else { return if self.clock.is_some() { IDLE } else { LOOK } };
                     return (until - now).to_duration().clamp(Duration::from_millis(1), LOOK);
                 }
+                Decode::Early(until) => return (until - now + TOGETHER).to_duration(),
                 Decode::Skip => continue,
                 Decode::Reset => {
                     rendition.decoder.reset();

@@ -30,6 +30,8 @@ const MAX_CONCEALED_MS: u64 = 100;
 pub enum Decode<T> {
     /// Nothing until this instant, or until something new arrives.
     Wait(Option<Timestamp<NodeClock>>),
+    /// Nothing until this instant: the next packet is there, and it is too early for it.
+    Early(Timestamp<NodeClock>),
     /// Start the decoder over: the next packet does not continue the last one.
     Reset,
     /// Decode this packet only for what it teaches the decoder.
@@ -204,7 +206,7 @@ impl<T> DecodeSchedule<T> {
         if let Some(payload) = self.packets.remove(&next) {
             if audible && now < begins - self.leads.ready {
                 self.packets.insert(next, payload);
-                return Decode::Wait(Some(begins - self.leads.ready));
+                return Decode::Early(begins - self.leads.ready);
             }
             self.advance(run, next);
             self.missing_in_a_row = 0;
