@@ -395,19 +395,31 @@ fn a_packet_that_is_overdue_is_asked_for_however_often_something_else_comes() {
 }
 
 #[test]
-fn packets_may_wait_for_each_other_only_while_the_clock_is_known_and_nothing_is_missing() {
+fn packets_may_wait_for_each_other_only_while_the_clock_is_known_and_none_that_is_missing_is_urgent() {
     let mut node = Node::welcomed();
     let anchors = vec![anchor(1, 61_000, Some((1, 0)))];
     node.say(StreamStart { anchors: anchors.clone(), ..start(1, 0, 1) });
     assert_eq!(node.session.receive_interval(node.now()), None, "the clock is unknown");
     node.until(60_600);
     // A tenth of the 350 ms that a packet has.
-    let together = Some(Nanos::from_millis(35));
-    for (millis, packet, wait) in [(0, 0, together), (20, 1, together), (60, 3, None), (70, 2, together)] {
-        node.until(60_600 + millis);
+    let together = Some(35);
+    let wait = |node: &Node| node.session.receive_interval(node.now()).map(|wait| wait.as_nanos() / 1_000_000);
+    for packet in 0..16 {
+        node.until(60_600 + 20 * i64::try_from(packet).unwrap());
+        if packet == 2 {
+            continue;
+        }
         node.packet(1, packet);
-        assert_eq!(node.session.receive_interval(node.now()), wait, "packet {packet}");
+        let wanted = match packet {
+            0 | 1 => together,
+            // Packet 2 is heard at 61.04 s, less 6.5 ms of lookahead, and to be there 50 ms before.
+            3..=11 => Some(38 - 2 * i64::try_from(packet).unwrap()),
+            _ => None,
+        };
+        assert_eq!(wait(&node), wanted, "packet {packet}");
     }
+    node.packet(1, 2);
+    assert_eq!(wait(&node), together, "nothing is missing");
     let lead = Nanos::from_millis(150);
     node.say(StreamStart { anchors, lead, ..start(2, 0, 2) });
     assert_eq!(node.session.receive_interval(node.now()), None, "there is no time");

@@ -112,6 +112,11 @@ impl Gaps {
         due
     }
 
+    /// The oldest packet that is missing.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.gaps.keys().next().copied()
+    }
+
     /// When [`Self::take_due`] is to be called next.
     pub(super) fn poll_timeout(&self) -> Option<Timestamp<NodeClock>> {
         self.gaps.values().map(|gap| gap.ask_at).min()

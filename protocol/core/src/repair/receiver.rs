@@ -205,6 +205,11 @@ impl Receiver {
         self.gaps.poll_timeout()
     }
 
+    /// The oldest packet that is missing.
+    pub fn oldest_missing(&self) -> Option<FramePosition> {
+        self.gaps.oldest().map(|packet| FramePosition(packet * self.packet_frames))
+    }
+
     /// What was counted so far.
     pub const fn counts(&self) -> ReceiverCounts {
         self.counts

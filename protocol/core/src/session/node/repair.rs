@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::{NodeAction, NodeSession, Stream};
 use crate::{
     clock::Estimate,
-    time::{Nanos, NodeClock, Timestamp},
+    time::{HubClock, Nanos, NodeClock, Timestamp},
+    timeline::Timeline,
     units::FramePosition,
     wire::media::MediaHeader,
 };
@@ -56,15 +57,19 @@ impl NodeSession {
     }
 
     /// For how long what arrives may wait to be taken together, as long as clock packets keep the instants of their
-    /// arrival: a tenth of the time that a packet has to come, and no longer than until the next probe. `None` when
-    /// everything is to be taken at once, as it is while nothing plays, something is missing or the clock is young.
+    /// arrival: a tenth of the time that a packet has to come, or that is left for the oldest that is missing, and no
+    /// longer than until the next probe. `None` when everything is to be taken at once, as it is while nothing plays, a
+    /// packet is missing that is needed soon, or the clock is young.
     pub fn receive_interval(&self, now: Timestamp<NodeClock>) -> Option<Nanos> {
-        if self.streams.values().any(|stream| stream.receiver.poll_timeout().is_some()) {
-            return None;
-        }
-        let lead = self.streams.values().map(|stream| stream.lead).min()?;
-        let probes = self.clock.as_ref()?.interval(now);
-        let interval = RECEIVE_INTERVALS.end.min(probes).min((lead - self.give_up) / 10);
+        let clock = self.clock.as_ref()?;
+        let estimate = self.estimate(now)?;
+        let left = |stream: &Stream| match stream.receiver.oldest_missing() {
+            Some(position) => heard_at(&stream.timeline, stream.format.lookahead, position)
+                .map_or(Nanos::ZERO, |heard| estimate.mapping.backward(heard) - now),
+            None => stream.lead,
+        };
+        let left = self.streams.values().map(left).min()?;
+        let interval = RECEIVE_INTERVALS.end.min(clock.interval(now)).min((left - self.give_up) / 10);
         (interval >= RECEIVE_INTERVALS.start).then_some(interval)
     }
 
@@ -86,12 +91,9 @@ impl NodeSession {
             if let Some(phase) = timeline.phase_at(sent) {
                 stream.receiver.expect(now, phase.frame());
             }
-            let lookahead = i64::from(stream.format.lookahead);
+            let lookahead = stream.format.lookahead;
             let deadline = |position: FramePosition| {
-                // What the first packet of a run puts out before its position belongs to no run.
-                let first = position.offset_by(-lookahead);
-                let heard = timeline.instant_of(first).or_else(|| timeline.instant_of(position))?;
-                Some(clock.backward(heard) - give_up)
+                heard_at(&timeline, lookahead, position).map(|heard| clock.backward(heard) - give_up)
             };
             if let Some(nack) = stream.receiver.poll_nack(now, rtt, deadline) {
                 self.actions.push_back(NodeAction::Datagram(nack.encode().into()));
@@ -114,4 +116,11 @@ impl NodeSession {
         };
         self.streams.values().map(due).min()
     }
+}
+
+/// When the first frame that a packet's decoder puts out is heard.
+fn heard_at(timeline: &Timeline, lookahead: u32, position: FramePosition) -> Option<Timestamp<HubClock>> {
+    // What the first packet of a run puts out before its position belongs to no run.
+    let first = position.offset_by(-i64::from(lookahead));
+    timeline.instant_of(first).or_else(|| timeline.instant_of(position))
 }
