@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use quinn::{ClientConfig, NoneTokenStore, ServerConfig, TokioRuntime, VarInt};
+use quinn::{ClientConfig, NoneTokenStore, ServerConfig, VarInt};
 use tokio::{
     sync::{Mutex, mpsc},
     task::AbortHandle,
@@ -23,6 +23,7 @@ use crate::{
     error,
     parameters::transport,
     restart,
+    runtime::Runtime,
     socket::{Held, SharedSocket},
     tls::{self, Connector, SERVER_NAME},
 };
@@ -74,7 +75,7 @@ impl Endpoint {
         let mut config = restart::endpoint_config(&options.reset_key);
         // Clock packets are told apart by the bit that this would make random.
         config.grease_quic_bit(false);
-        let runtime = Arc::new(TokioRuntime);
+        let runtime = Arc::new(Runtime);
         let quinn =
             quinn::Endpoint::new_with_abstract_socket(config, server.clone(), Arc::clone(&socket) as _, runtime)
                 .map_err(|source| Error::Bind { address, source })?;

@@ -22,6 +22,7 @@ mod parameters;
 mod queue;
 mod registry;
 mod restart;
+mod runtime;
 mod socket;
 mod split;
 mod tls;
