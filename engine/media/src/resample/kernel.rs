@@ -50,6 +50,7 @@ impl Kernel {
 
     /// The taps at `phase + between` phases into a frame, where `phase` is less than there are phases and `between` is 0
     /// to 1. They may be written to `scratch`, which holds as many. Real-time: no allocation, no lock, no system call.
+    #[inline(always)]
     pub(super) fn at<'a>(&'a self, phase: usize, between: f32, scratch: &'a mut [f32]) -> &'a [f32] {
         let row = |i: usize| &self.rows[(phase + i) * self.taps..][..self.taps];
         if between == 0.0 {
@@ -67,6 +68,7 @@ impl Kernel {
 }
 
 /// The sum of the products, in an order that the compiler can do in parallel. Real-time.
+#[inline(always)]
 pub(super) fn dot(taps: &[f32], samples: &[f32]) -> f32 {
     let mut sums = [0.0; LANES];
     for (taps, samples) in taps.as_chunks::<LANES>().0.iter().zip(samples.as_chunks::<LANES>().0) {

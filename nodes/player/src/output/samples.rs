@@ -94,11 +94,16 @@ fn quantised(sample: f32, bits: u32) -> i32 {
     to_integer(f64::from(sample) * f64::from(1_u32 << bits), bits)
 }
 
-/// The nearest integer that fits; what is not a number is silent.
-#[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, and the range is held before")]
+/// At this size the last bit of a float is 1, so that adding it rounds. (To [`f64::round`] is a call where a processor
+/// has no instruction for it.)
+const WHOLE: f64 = 1.5 * (1_u64 << 52) as f64;
+
+/// The nearest integer that fits, of two the even one; what is not a number is silent.
+#[expect(clippy::cast_possible_truncation, reason = "the lower half of the bits is what is wanted")]
 fn to_integer(steps: f64, bits: u32) -> i32 {
     let full = f64::from(1_u32 << bits);
-    steps.round().clamp(-full, full - 1.0) as i32
+    let held = if steps.is_nan() { 0.0 } else { steps.clamp(-full, full - 1.0) };
+    (held + WHOLE).to_bits() as i32
 }
 
 #[cfg(test)]
