@@ -1,7 +1,8 @@
 //! Measures from the sound how well rooms play together on bad networks and crystals, beside Snapcast: `make lab`.
 
 use std::{
-    env, fs,
+    env,
+    fs::{self, File, TryLockError},
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -10,19 +11,24 @@ use anyhow::{Context, bail};
 use clap::{Parser, ValueEnum};
 use nix::unistd::geteuid;
 use serde_json::json;
-use unisono_benches::lab::{
-    contest::{Contest, EARLY, Entry, rooms},
-    figures::Figures,
-    interrupt,
-    material::{Material, Sound},
-    network,
-    profile::Profile,
-    report::{
-        limits::{Reach, Verdict, broken},
-        plot, table,
+use unisono_benches::{
+    lab::{
+        contest::{Contest, EARLY, Entry, rooms},
+        figures::Figures,
+        interrupt,
+        material::{Material, Sound},
+        network,
+        profile::Profile,
+        report::{
+            limits::{Reach, Verdict, broken, too_short},
+            plot, table,
+        },
+        setup::workplace,
+        unisono::Options,
     },
-    unisono::Options,
+    say,
 };
+use unisono_settings::complain;
 
 /// Runs Unisono, and Snapcast beside it, in network namespaces behind emulated Wi-Fi, every process on a crystal of its
 /// own, and measures what the modelled converters played. Needs root.
@@ -33,25 +39,25 @@ struct Arguments {
     #[arg(long, default_value = "good")]
     profile: Profile,
     /// How long the nodes run, in seconds
-    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(15..))]
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(15..=86_400))]
     duration: u32,
     /// Rooms
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=20))]
     rooms: u8,
-    /// How fast the rooms' converters run, in parts per million
-    #[arg(long, default_value = "0,40", value_delimiter = ',', allow_hyphen_values = true)]
+    /// How fast the rooms' converters run, in parts per million, up to 1000 either way
+    #[arg(long, default_value = "0,40", value_delimiter = ',', allow_hyphen_values = true, value_parser = ppm)]
     dac_ppm: Vec<f64>,
     /// How fast the rooms' clocks run
-    #[arg(long, default_value = "-30,45", value_delimiter = ',', allow_hyphen_values = true)]
+    #[arg(long, default_value = "-30,45", value_delimiter = ',', allow_hyphen_values = true, value_parser = ppm)]
     clock_ppm: Vec<f64>,
     /// In steps of how many frames converters say where they are: 48 is 1 ms
-    #[arg(long, default_value_t = 48)]
+    #[arg(long, default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..=4_800))]
     quantum: u32,
-    /// opus, flac, pcm16 or pcm24
-    #[arg(long, default_value = "opus")]
+    /// Unisono's codec
+    #[arg(long, default_value = "opus", value_parser = ["opus", "flac", "pcm16", "pcm24"])]
     codec: String,
-    /// Unisono's network margin [default: 1000 on the bad link, else 400]
-    #[arg(long)]
+    /// Unisono's network margin, 60 to 5000 milliseconds [default: 1000 on the bad link, else 400]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(60..=5_000))]
     margin_ms: Option<u32>,
     /// Of links and noise [default: a new one]
     #[arg(long)]
@@ -59,18 +65,18 @@ struct Arguments {
     /// Who plays beside Unisono
     #[arg(long, default_value = "snapcast")]
     peer: Peer,
-    /// Snapcast's codec: flac, opus, ogg or pcm [default: the one that Unisono has]
-    #[arg(long)]
+    /// Snapcast's codec [default: the one that Unisono has]
+    #[arg(long, value_parser = ["flac", "opus", "ogg", "pcm"])]
     peer_codec: Option<String>,
     /// Play tones of 997 Hz and 10 kHz, too, as PCM of 24 bits
     #[arg(long)]
     tone: bool,
     /// How long each of them runs, in seconds
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(20..))]
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(20..=86_400))]
     tone_duration: u32,
     /// How long nodes have been connected when a tone begins, in seconds: while clocks are learned, the pitch follows what
     /// is learned
-    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(4..))]
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(4..=86_400))]
     tone_after: u32,
     /// Where unisono, unisono-hub and unisono-node are [default: beside this program]
     #[arg(long)]
@@ -95,12 +101,24 @@ enum Peer {
     None,
 }
 
+/// What Unisono was found to do.
+struct Judgement {
+    verdicts: Vec<Verdict>,
+    /// What nothing is said about, a line each.
+    unjudged: Vec<String>,
+}
+
+fn ppm(text: &str) -> Result<f64, String> {
+    let ppm = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if (-1_000.0..=1_000.0).contains(&ppm) { Ok(ppm) } else { Err("it is not between -1000 and 1000".into()) }
+}
+
 fn main() -> ExitCode {
     match run(&unisono_settings::arguments::<Arguments>()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("lab: {error:#}");
+            complain(format_args!("lab: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -111,17 +129,14 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     if !geteuid().is_root() {
         bail!("network namespaces and real-time priority need root: sudo make lab");
     }
+    let programs = programs(arguments)?;
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let out = workplace(&arguments.out.clone().unwrap_or_else(|| format!("target/lab-{seed}").into()))?;
+    let _lock = lock(&out)?;
     install(arguments.peer)?;
     interrupt::catch()?;
     network::sweep();
-    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
-    let out = arguments.out.clone().unwrap_or_else(|| format!("target/lab-{seed}").into());
-    let out = std::path::absolute(&out)?;
-    fs::create_dir_all(&out).with_context(|| format!("{}", out.display()))?;
     let margin_ms = arguments.margin_ms.unwrap_or(if arguments.profile.name() == Some("bad") { 1_000 } else { 400 });
-    let here = env::current_exe()?;
-    let beside = here.parent().context("this program is in no folder")?;
-    let programs = std::path::absolute(arguments.programs.as_deref().unwrap_or(beside))?;
     let like_ours = if arguments.codec.starts_with("pcm") { "pcm" } else { &arguments.codec }.to_owned();
     let contest = Contest {
         rooms: rooms(arguments.rooms.into(), &arguments.clock_ppm, &arguments.dac_ppm, arguments.zero_estimator),
@@ -146,23 +161,57 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         arguments.codec
     );
     let title = if arguments.tone { format!("{title}, tones after {} s", arguments.tone_after) } else { title };
-    println!("{title}");
+    say(&title)?;
     let mut players =
         play(&contest, &out.join("noise"), arguments.keep, |entry| Figures::take(&entry.setup, &entry.outcome))?;
     if arguments.tone {
         tones(arguments, &contest, &out, &mut players)?;
     }
-    let ours = players.first().context("nobody played")?;
-    let verdicts = if arguments.check {
-        broken(ours)
-    } else {
-        let reach = arguments.profile.name().and_then(|name| Reach::on(name, arguments.quantum, margin_ms));
-        reach.map_or_else(Vec::new, |reach| reach.judge(ours, players.get(1)))
-    };
-    report(&out, &title, &players, &verdicts)
+    let judgement = judge(arguments, margin_ms, &players)?;
+    report(&out, &title, &players, &judgement)
 }
 
-/// Plays something, and gives what `figures` makes of each player's entry, Unisono's first.
+/// Where the three programs are.
+fn programs(arguments: &Arguments) -> anyhow::Result<PathBuf> {
+    let here = env::current_exe()?;
+    let beside = here.parent().context("this program is in no folder")?;
+    let programs = std::path::absolute(arguments.programs.as_deref().unwrap_or(beside))?;
+    for name in ["unisono", "unisono-hub", "unisono-node"] {
+        if !programs.join(name).is_file() {
+            bail!("there is no {name} in {}", programs.display());
+        }
+    }
+    Ok(programs)
+}
+
+/// Keeps other labs out of a folder for as long as the file is open.
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let path = folder.join("lab.lock");
+    let lock = File::create(&path).with_context(|| format!("{}", path.display()))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => bail!("another lab works in {}", folder.display()),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{}", path.display())),
+    }
+}
+
+fn judge(arguments: &Arguments, margin_ms: u32, players: &[Figures]) -> anyhow::Result<Judgement> {
+    let ours = players.first().context("nobody played")?;
+    if arguments.check {
+        return Ok(Judgement { verdicts: broken(ours), unjudged: Vec::new() });
+    }
+    let reach = arguments.profile.name().and_then(|name| Reach::on(name, arguments.quantum, margin_ms));
+    Ok(match reach {
+        Some(reach) => Judgement { verdicts: reach.judge(ours, players.get(1)), unjudged: too_short(ours) },
+        None => Judgement {
+            verdicts: Vec::new(),
+            unjudged: vec!["not judged: there are no limits for this profile".into()],
+        },
+    })
+}
+
+/// Plays something, and gives what `figures` makes of each player's entry, Unisono's first. Whatever comes of it, no
+/// recording is left unless it is to be kept.
 fn play<T>(
     contest: &Contest,
     folder: &Path,
@@ -170,16 +219,24 @@ fn play<T>(
     figures: impl FnMut(Entry) -> anyhow::Result<T>,
 ) -> anyhow::Result<Vec<T>> {
     fs::create_dir_all(folder)?;
-    let entries = contest.run(folder)?;
-    let recordings: Vec<PathBuf> = entries.iter().flat_map(|entry| entry.outcome.recordings.clone()).collect();
-    let figures = entries.into_iter().map(figures).collect();
+    let figures = contest.run(folder).and_then(|entries| entries.into_iter().map(figures).collect());
     if !keep {
-        for recording in recordings {
-            // It may have played nothing at all.
-            let _ = fs::remove_file(recording.with_extension("raw"));
-        }
+        remove_recordings(contest, folder);
     }
     figures
+}
+
+/// Removes what was recorded, and what was to be played where a player has not done so.
+fn remove_recordings(contest: &Contest, folder: &Path) {
+    let mut files: Vec<String> = contest.rooms.iter().map(|room| format!("{}.raw", room.name)).collect();
+    files.extend(["material.wav".into(), "material.raw".into()]);
+    let players = ["unisono", "snapcast"].iter().take(if contest.peer_codec.is_some() { 2 } else { 1 });
+    for player in players {
+        for file in &files {
+            // There is none where it has not come so far.
+            let _ = fs::remove_file(folder.join(player).join(file));
+        }
+    }
 }
 
 fn tones(arguments: &Arguments, contest: &Contest, out: &Path, players: &mut [Figures]) -> anyhow::Result<()> {
@@ -200,15 +257,18 @@ fn tones(arguments: &Arguments, contest: &Contest, out: &Path, players: &mut [Fi
     Ok(())
 }
 
-fn report(out: &Path, title: &str, players: &[Figures], verdicts: &[Verdict]) -> anyhow::Result<bool> {
+fn report(out: &Path, title: &str, players: &[Figures], judgement: &Judgement) -> anyhow::Result<bool> {
+    let Judgement { verdicts, unjudged } = judgement;
     let columns: Vec<&Figures> = players.iter().collect();
-    let text = format!("{}\n{}", table::figures(&columns), table::verdicts(verdicts));
-    println!("\n{text}");
+    let unjudged_lines: String = unjudged.iter().map(|line| format!("{line}\n")).collect();
+    let text = format!("{}\n{}{unjudged_lines}", table::figures(&columns), table::verdicts(verdicts));
+    // On disk first: whoever reads along may have gone.
     fs::write(out.join("table.txt"), format!("{title}\n\n{text}"))?;
     fs::write(out.join("plot.svg"), plot::plot(title, &columns))?;
-    let json = json!({ "run": title, "players": players, "verdicts": verdicts });
+    let json = json!({ "run": title, "players": players, "verdicts": verdicts, "not_judged": unjudged });
     fs::write(out.join("figures.json"), serde_json::to_string_pretty(&json)?)?;
-    println!("table.txt, plot.svg, figures.json and logs are in {}", out.display());
+    say(format_args!("\n{text}"))?;
+    say(format_args!("table.txt, plot.svg, figures.json and logs are in {}", out.display()))?;
     Ok(verdicts.iter().all(|verdict| verdict.holds))
 }
 

@@ -4,7 +4,6 @@
 //! from the recordings of the converters, by correlation with the file, and from nothing that a program says of itself.
 
 use std::{
-    env, fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     thread,
@@ -12,17 +11,23 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use clap::Parser;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use nix::time::{ClockId, clock_gettime};
-use unisono_benches::lab::{
-    crystal::{Crystal, Reach},
-    house::{Converter, House, Room},
-    listen::{Heard, listen},
-    recording::Recording,
+use unisono_benches::{
+    lab::{
+        crystal::{Crystal, Reach},
+        house::{Converter, House, Room},
+        listen::{Heard, listen},
+        recording::Recording,
+        setup::workplace,
+    },
+    say,
 };
 use unisono_codec::Step;
 use unisono_core::{units::SampleRate, wire::control::Codec};
 use unisono_media::{FileSource, Source};
+use unisono_settings::complain;
 
 const TRACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/cli/assets/track.flac");
 
@@ -54,20 +59,27 @@ const fn crystal(offset_s: f64, ppm: f64) -> Crystal {
     Crystal { offset_s, ppm, wander_ppm: 0.0, reach: Reach::Raw }
 }
 
+/// Proves with real processes and real files that rooms play as one.
+#[derive(Debug, Parser)]
+#[command(name = "prove")]
+struct Arguments {
+    /// Where recordings and logs go
+    #[arg(default_value = "target/proof")]
+    folder: PathBuf,
+}
+
 fn main() -> ExitCode {
-    match prove() {
+    match prove(&unisono_settings::arguments::<Arguments>()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("prove: {error:#}");
+            complain(format_args!("prove: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn prove() -> anyhow::Result<()> {
-    let folder = env::args().nth(1).map_or_else(|| PathBuf::from("target/proof"), PathBuf::from);
-    let folder = std::path::absolute(&folder)?;
-    fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+fn prove(arguments: &Arguments) -> anyhow::Result<()> {
+    let folder = workplace(&arguments.folder)?;
     whole_file(&folder, Path::new(TRACK), "flac")?;
     let mp3 = folder.join("track.mp3");
     encode_mp3(&mp3)?;
@@ -79,7 +91,7 @@ fn prove() -> anyhow::Result<()> {
 
 /// Three rooms play a file from its first frame to its last, together.
 fn whole_file(folder: &Path, file: &Path, codec: &'static str) -> anyhow::Result<()> {
-    println!("{} as {codec}, in three rooms:", file.file_name().unwrap_or_default().to_string_lossy());
+    say(format_args!("{} as {codec}, in three rooms:", file.file_name().unwrap_or_default().to_string_lossy()))?;
     let original = mono(&coded(&decoded(file)?, codec)?);
     let house = House::found(&folder.join(format!("whole-{codec}")), codec, HUB, &ROOMS)?;
     play(&house, file, &["kitchen", "office", "bedroom"])?;
@@ -93,7 +105,7 @@ fn whole_file(folder: &Path, file: &Path, codec: &'static str) -> anyhow::Result
 
 /// A device is unplugged, then taken by another program, then given back; and a room joins late.
 fn device_lost(folder: &Path, file: &Path) -> anyhow::Result<()> {
-    println!("A device is taken away and given back, and a room joins late:");
+    say("A device is taken away and given back, and a room joins late:")?;
     let original = mono(&decoded(file)?);
     let house = House::found(&folder.join("device"), "flac", HUB, &ROOMS)?;
     play(&house, file, &["kitchen", "office"])?;
@@ -128,7 +140,7 @@ fn device_lost(folder: &Path, file: &Path) -> anyhow::Result<()> {
 
 /// The hub is killed while it plays, and started again.
 fn hub_lost(folder: &Path) -> anyhow::Result<()> {
-    println!("The hub is killed and comes back:");
+    say("The hub is killed and comes back:")?;
     let file = Path::new(TRACK);
     let original = mono(&coded(&decoded(file)?, "opus")?);
     let mut house = House::found(&folder.join("hub"), "opus", HUB, &ROOMS)?;
@@ -189,7 +201,7 @@ fn expect_whole(room: &str, original: &[f32], heard: &Heard) -> anyhow::Result<(
         bail!("{room}: {missing} of {} pieces of the file were not heard in their place", pieces.len());
     }
     let least = heard.found.iter().map(|found| found.likeness).fold(1.0, f64::min);
-    println!("  {room}: all {} pieces of the file in order, the least like it {least:.4}", pieces.len());
+    say(format_args!("  {room}: all {} pieces of the file in order, the least like it {least:.4}", pieces.len()))?;
     expect(&format!("{room}: no frame dropped or repeated"), heard.largest_step(), IN_STEP, "frames")
 }
 
@@ -206,7 +218,7 @@ fn expect_together(heard: &[Heard]) -> anyhow::Result<()> {
 }
 
 fn expect(what: &str, found: f64, limit: f64, unit: &str) -> anyhow::Result<()> {
-    println!("  {what}: {found:.3} {unit} (at most {limit})");
+    say(format_args!("  {what}: {found:.3} {unit} (at most {limit})"))?;
     if found > limit {
         bail!("{what}: {found:.3} {unit} is more than {limit}");
     }

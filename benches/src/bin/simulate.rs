@@ -1,10 +1,14 @@
 //! Runs a house in virtual time and prints what its rooms did.
 
-use std::time::Instant;
+use std::{process::ExitCode, time::Instant};
 
 use clap::Parser;
-use unisono_benches::sim::{LinkProfile, Report, Setup, World};
+use unisono_benches::{
+    say,
+    sim::{LinkProfile, Report, Setup, World},
+};
 use unisono_core::time::Nanos;
+use unisono_settings::complain;
 
 /// Runs a house in virtual time and prints what its rooms did.
 #[derive(Debug, Parser)]
@@ -48,6 +52,11 @@ impl Arguments {
     fn seconds(&self) -> f64 {
         self.hours.map_or(self.seconds, |hours| hours * 3_600.0)
     }
+
+    /// Where to begin.
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or_else(|| fastrand::u64(..1 << 32))
+    }
 }
 
 fn link(text: &str) -> Result<LinkProfile, String> {
@@ -75,12 +84,15 @@ fn swing(text: &str) -> Result<f64, String> {
     if (0.0..=20.0).contains(&ppm) { Ok(ppm) } else { Err("it is not between 0 and 20".into()) }
 }
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Arguments = unisono_settings::arguments();
-    if arguments.seeds > 1 {
-        simulate_many(&arguments);
-    } else {
-        simulate(&arguments);
+    let done = if arguments.seeds > 1 { simulate_many(&arguments) } else { simulate(&arguments) };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(format_args!("simulate: {error:#}"));
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -114,31 +126,33 @@ impl Costs {
         }
     }
 
-    fn print(&self, of: &str) {
+    fn print(&self, of: &str) -> anyhow::Result<()> {
         let Self { concealed, repairs, requests, clock } = self;
-        println!(
+        say(format_args!(
             "{of}: concealed {concealed:.5} %; bytes of repairs {repairs:.2} %, of requests {requests:.2} %, of clock \
              packets {clock:.2} %, all of the sound's"
-        );
+        ))
     }
 }
 
 /// Every seed's costs, their mean and the worst.
-fn simulate_many(arguments: &Arguments) {
-    let first = arguments.seed.unwrap_or(1);
+fn simulate_many(arguments: &Arguments) -> anyhow::Result<()> {
+    let first = arguments.seed();
+    let seeds = first..=first.saturating_add(arguments.seeds - 1);
+    let runs = seeds.clone().count() as f64;
     let (mut sum, mut worst) = (Costs::default(), 0.0_f64);
-    for seed in first..first + arguments.seeds {
+    for seed in seeds {
         let report = play(arguments, seed).report();
         let costs = Costs::new(&report, arguments.seconds());
-        costs.print(&format!("seed {seed}"));
-        sum.concealed += costs.concealed / arguments.seeds as f64;
-        sum.repairs += costs.repairs / arguments.seeds as f64;
-        sum.requests += costs.requests / arguments.seeds as f64;
-        sum.clock += costs.clock / arguments.seeds as f64;
+        costs.print(&format!("seed {seed}"))?;
+        sum.concealed += costs.concealed / runs;
+        sum.repairs += costs.repairs / runs;
+        sum.requests += costs.requests / runs;
+        sum.clock += costs.clock / runs;
         worst = worst.max(costs.concealed);
     }
-    sum.print("mean");
-    println!("worst: concealed {worst:.5} %");
+    sum.print("mean")?;
+    say(format_args!("worst: concealed {worst:.5} %"))
 }
 
 fn play(arguments: &Arguments, seed: u64) -> World {
@@ -158,11 +172,9 @@ fn play(arguments: &Arguments, seed: u64) -> World {
     world
 }
 
-fn simulate(arguments: &Arguments) {
-    let Arguments { rooms, seed, .. } = *arguments;
-    let seed = seed.unwrap_or_else(|| std::process::id().into());
-    let seconds = arguments.seconds();
-    println!("{rooms} rooms, {seconds} s, seed {seed}");
+fn simulate(arguments: &Arguments) -> anyhow::Result<()> {
+    let (rooms, seconds, seed) = (arguments.rooms, arguments.seconds(), arguments.seed());
+    say(format_args!("{rooms} rooms, {seconds} s, seed {seed}"))?;
     let started = Instant::now();
     let mut world = play(arguments, seed);
     let report = world.report();
@@ -172,16 +184,16 @@ fn simulate(arguments: &Arguments) {
         let clock = world.clock_error(i).map_or("clock unknown".into(), |(error, uncertainty)| {
             format!("clock off by {:+.1} µs (said: {:.1} at most)", error * 1e6, uncertainty * 1e6)
         });
-        println!(
+        say(format_args!(
             "room {i}: {plays}; silent {:.2} % after 4 s; jumped {} times, starved {} times, {} frames concealed; {clock}{}",
             report.silent_share(i, 4.0, seconds) * 100.0,
             room.resyncs,
             room.starved,
             room.concealed_frames,
             room.closed.as_ref().map_or_else(String::new, |reason| format!("; turned away: {reason}")),
-        );
+        ))?;
     }
-    Costs::new(&report, seconds).print("repair");
+    Costs::new(&report, seconds).print("repair")?;
     for (from, to) in [(4.0, 10.0), (10.0, 60.0), (60.0, 180.0), (180.0, seconds)] {
         let mut errors: Vec<f64> = Vec::new();
         for a in 0..report.rooms.len() {
@@ -193,8 +205,9 @@ fn simulate(arguments: &Arguments) {
         if !errors.is_empty() {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
             let p = |q: f64| errors[((errors.len() - 1) as f64 * q) as usize];
-            println!("{from}-{to} s: p50 {:.1} p95 {:.1} p99 {:.1} max {:.1} µs", p(0.5), p(0.95), p(0.99), p(1.0));
+            let (p50, p95, p99, max) = (p(0.5), p(0.95), p(0.99), p(1.0));
+            say(format_args!("{from}-{to} s: p50 {p50:.1} p95 {p95:.1} p99 {p99:.1} max {max:.1} µs"))?;
         }
     }
-    println!("took {:.1} s", started.elapsed().as_secs_f64());
+    say(format_args!("took {:.1} s", started.elapsed().as_secs_f64()))
 }

@@ -63,9 +63,9 @@ pub struct RoomFigures {
     pub name: String,
     /// Frames dropped or repeated, and windows that are not like the original.
     pub slips: Slips,
-    /// Share of the time from its first sound on in which it is silent.
+    /// Share of the time from its first sound on in which it is silent; 1 without a sound.
     pub silent: f64,
-    /// Share of that time in which sound was made up, as far as the room says so.
+    /// Share of that time in which sound was made up, as far as the room says so; `None` without a sound.
     pub concealed: Option<f64>,
     /// What it says of its packets, if it does.
     pub packets: Option<Packets>,
@@ -94,13 +94,14 @@ impl Figures {
         let windows = compare(&tracks, end);
         let original: Vec<f32> = setup.material.samples().collect();
         let rooms = setup.rooms.iter().zip(&tracks).enumerate().map(|(number, (room, track))| {
-            let first = track.first_sound().unwrap_or(end);
+            let first = track.first_sound().filter(|first| *first < end);
             let packets = outcome.packets.get(number).cloned();
+            let share = |packets: &Packets, first: f64| packets.concealed_s / (end - first).max(LAST);
             RoomFigures {
                 name: room.name.clone(),
                 slips: slips(track, &original, end),
-                silent: if track.runs.is_empty() { 1.0 } else { track.silent_share(first, end) },
-                concealed: packets.as_ref().map(|packets| packets.concealed_s / (end - first).max(LAST)),
+                silent: first.map_or(1.0, |first| track.silent_share(first, end)),
+                concealed: packets.as_ref().zip(first).map(|(packets, first)| share(packets, first)),
                 packets,
             }
         });

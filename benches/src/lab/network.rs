@@ -118,6 +118,9 @@ impl Network {
         let (mut carried, mut delayed, mut latest) = (0.0, 0.0, 0.0_f64);
         for path in &self.logs {
             let text = fs::read_to_string(path)?;
+            if text.is_empty() {
+                bail!("{}: the link has said nothing yet", path.display());
+            }
             // The last of each direction.
             for line in text.lines().rev().take(2) {
                 let words: Vec<&str> = line.split(' ').collect();

@@ -1,9 +1,19 @@
 //! How a room's link behaves.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::RangeInclusive, str::FromStr};
 
-/// What `wifilink` takes; see `benches/lab/wifilink.c` for the units.
-const KEYS: [&str; 8] = ["base_us", "jit_us", "sig", "stall_hz", "stall_ms", "loss", "burst", "asym_us"];
+/// What `wifilink` takes, and its range; see `benches/lab/wifilink.c` for the units. No time is longer than 10 s; with
+/// more than 200 for `sig` a packet might never arrive.
+const KEYS: [(&str, RangeInclusive<f64>); 8] = [
+    ("base_us", 0.0..=1e7),
+    ("jit_us", 0.0..=1e7),
+    ("sig", 0.0..=200.0),
+    ("stall_hz", 0.0..=1_000.0),
+    ("stall_ms", 0.0..=1e4),
+    ("loss", 0.0..=999.0),
+    ("burst", 1.0..=1_000.0),
+    ("asym_us", 0.0..=1e7),
+];
 
 /// The profiles with a name: a cable, home Wi-Fi on a good day, home Wi-Fi at the end of the garden.
 const NAMED: [(&str, &str); 3] = [
@@ -37,18 +47,22 @@ impl FromStr for Profile {
     fn from_str(text: &str) -> Result<Self, String> {
         let named = NAMED.iter().find(|(name, _)| *name == text);
         let parameters = named.map_or(text, |(_, parameters)| parameters);
-        let parse = |parameter: &str| match parameter.split_once('=') {
-            Some((key, value)) if KEYS.contains(&key) && value.parse::<f64>().is_ok_and(f64::is_finite) => {
-                Ok(parameter.to_owned())
-            }
-            _ => Err(format!(
-                "\"{parameter}\" is none of clean, good, bad, and no number for one of {}",
-                KEYS.join("=, ")
-            )),
-        };
-        let parameters = parameters.split(',').map(parse).collect::<Result<_, _>>()?;
+        let parameters = parameters.split(',').map(checked).collect::<Result<_, _>>()?;
         Ok(Self { text: text.into(), parameters })
     }
+}
+
+/// A parameter that `wifilink` has, with a number that it can use.
+fn checked(parameter: &str) -> Result<String, String> {
+    let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    let Some((_, range)) = KEYS.iter().find(|(name, _)| *name == key) else {
+        let keys = KEYS.map(|(name, _)| name).join("=, ");
+        return Err(format!("\"{parameter}\" is none of clean, good, bad, and no number for one of {keys}="));
+    };
+    if value.parse().is_ok_and(|value: f64| range.contains(&value)) {
+        return Ok(parameter.into());
+    }
+    Err(format!("\"{parameter}\": {key} is a number from {} to {}", range.start(), range.end()))
 }
 
 impl fmt::Display for Profile {
@@ -68,6 +82,25 @@ mod tests {
         assert_eq!((own.name(), own.parameters().len()), (None, 2));
         for wrong in ["", "worse", "loss", "loss=much", "loss=inf", "speed=1", "loss=1,,burst=2"] {
             assert!(wrong.parse::<Profile>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_parameter_has_its_range() {
+        for (name, _) in NAMED {
+            assert!(name.parse::<Profile>().is_ok(), "{name}");
+        }
+        for (key, range) in KEYS {
+            for (value, good) in [
+                (*range.start(), true),
+                (*range.end(), true),
+                (range.start() - 0.5, false),
+                (range.end() + 0.5, false),
+                (f64::NAN, false),
+            ] {
+                let text = format!("{key}={value}");
+                assert_eq!(text.parse::<Profile>().is_ok(), good, "{text}");
+            }
         }
     }
 }

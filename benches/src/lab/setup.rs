@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use nix::time::{ClockId, clock_gettime};
 
 use super::{
@@ -134,6 +134,19 @@ impl Setup {
     pub fn recordings(&self) -> Vec<PathBuf> {
         self.rooms.iter().map(|room| self.folder.join(&room.name)).collect()
     }
+}
+
+/// Makes a folder in which everything can be put, and gives its whole path.
+///
+/// # Errors
+/// When it cannot be made, or its path cannot be given to programs.
+pub fn workplace(folder: &Path) -> anyhow::Result<PathBuf> {
+    let folder = std::path::absolute(folder)?;
+    if folder.to_string_lossy().contains(|c: char| c.is_whitespace() || ":\"'".contains(c)) {
+        bail!("{}: LD_PRELOAD and ALSA cannot take such paths, with a blank, a colon or a quote", folder.display());
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+    Ok(folder)
 }
 
 /// The true clock, in seconds: the one on which recordings are.
