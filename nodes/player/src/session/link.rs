@@ -1,6 +1,6 @@
 //! One connection to a hub, driven.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
@@ -31,6 +31,8 @@ const LOOK_INTERVALS: [Duration; 2] = [Duration::from_millis(100), Duration::fro
 /// How a connection came to its end.
 #[derive(Debug)]
 pub(super) enum Ended {
+    /// The node is to stop.
+    Stopped,
     /// It broke, or the hub went.
     Closed(Closed),
     /// The hub does not want the node.
@@ -61,14 +63,17 @@ struct Link<'a> {
 }
 
 impl Node {
-    /// Serves one connection until it ends.
-    pub(super) async fn serve(&mut self, connection: &Connection) -> Ended {
+    /// Serves one connection until it ends, or until `stop` completes.
+    pub(super) async fn serve(&mut self, connection: &Connection, stop: Pin<&mut impl Future<Output = ()>>) -> Ended {
         let hub = connection.peer();
         let learned = self.take_estimator(hub);
         let seed = clock::now::<NodeClock>().as_nanos().cast_unsigned();
         let latency = self.rooms.iter().map(|(settings, _)| settings.latency).max().unwrap_or(Nanos::ZERO);
         let mut session = NodeSession::new(self.greeting(), learned, LEADS.give_up + latency, seed);
-        let ended = self.drive(connection, &mut session).await;
+        let ended = tokio::select! {
+            () = stop => Ended::Stopped,
+            ended = self.drive(connection, &mut session) => ended,
+        };
         self.keep_estimator(hub, session.into_estimator());
         ended
     }

@@ -151,11 +151,8 @@ impl Node {
                 connected = self.connect() => connected?,
             };
             if let Some(connection) = connected {
-                let ended = tokio::select! {
-                    () = &mut stop => return Ok(()),
-                    ended = self.serve(&connection) => ended,
-                };
-                match ended {
+                match self.serve(&connection, stop.as_mut()).await {
+                    Ended::Stopped => return Ok(()),
                     Ended::Refused(refuse) if self.is_final(&refuse) => return Err(Error::Refused(refuse.text)),
                     Ended::Refused(refuse) => {
                         self.hubs.warn_once(&format!("the hub refused this node: {}; asking again", refuse.text));
