@@ -2,6 +2,7 @@
 //! nor logs; opening one, and opening it again when it is gone, happens in between.
 
 use std::{
+    collections::VecDeque,
     io,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -57,21 +58,42 @@ pub(super) enum AudioOrder {
     Clock(Mapping<NodeClock, HubClock>),
 }
 
-/// The giving end.
-pub(super) struct Orders(HeapProd<AudioOrder>);
+/// The giving end. An audio thread that is busy opening an output looks at nothing for as long as that takes; what does
+/// not fit until then waits here.
+pub(super) struct Orders {
+    ring: HeapProd<AudioOrder>,
+    waiting: VecDeque<AudioOrder>,
+}
 
 /// The taking end.
 pub(super) struct Ordered(HeapCons<AudioOrder>);
 
 pub(super) fn orders() -> (Orders, Ordered) {
     let (give, take) = HeapRb::new(ORDERS).split();
-    (Orders(give), Ordered(take))
+    (Orders { ring: give, waiting: VecDeque::new() }, Ordered(take))
 }
 
 impl Orders {
-    /// An audio thread that has not looked for over a second has no use for more.
+    /// Gives an order after those that wait. Of two gains or clocks that wait only the newer one counts.
     pub(super) fn give(&mut self, order: AudioOrder) {
-        let _ = self.0.try_push(order);
+        let stands_for = |old: &AudioOrder| {
+            matches!(
+                (old, &order),
+                (AudioOrder::Gain(..), AudioOrder::Gain(..)) | (AudioOrder::Clock(_), AudioOrder::Clock(_))
+            )
+        };
+        self.waiting.retain(|old| !stands_for(old));
+        self.waiting.push_back(order);
+        self.hand_over();
+    }
+
+    /// Hands over what waits, as far as it fits.
+    pub(super) fn hand_over(&mut self) {
+        while let Some(order) = self.waiting.pop_front() {
+            if let Err(order) = self.ring.try_push(order) {
+                return self.waiting.push_front(order);
+            }
+        }
     }
 }
 
@@ -182,5 +204,43 @@ impl Thread {
     /// Whether the room ends: the decoding thread is gone.
     fn is_over(&self) -> bool {
         self.orders.is_empty() && !self.orders.write_is_held()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unisono_core::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_ordered_while_the_thread_opens_an_output_is_lost() {
+        let (mut give, mut take) = orders();
+        let timeline = Timeline::new(SampleRate::HZ_48000);
+        let clock = Mapping::new(Timestamp::from_nanos(0), Timestamp::from_nanos(0), unisono_core::units::Drift::ZERO);
+        for generation in 0..300 {
+            give.give(AudioOrder::Start { generation, timeline });
+            give.give(AudioOrder::Gain(Gain::UNITY, Nanos::ZERO));
+            give.give(AudioOrder::Clock(clock));
+        }
+        give.give(AudioOrder::Stop);
+        assert!(give.waiting.len() < 300, "gains and clocks pile up");
+        let mut taken = Vec::new();
+        loop {
+            let before = taken.len();
+            while let Some(order) = take.0.try_pop() {
+                taken.push(order);
+            }
+            give.hand_over();
+            if taken.len() == before {
+                break;
+            }
+        }
+        let starts = taken.iter().filter_map(|order| match order {
+            AudioOrder::Start { generation, .. } => Some(*generation),
+            _ => None,
+        });
+        assert!(starts.eq(0..300));
+        assert!(matches!(taken.last(), Some(AudioOrder::Stop)));
     }
 }

@@ -2,10 +2,7 @@
 
 use std::{
     io,
-    sync::{
-        Arc,
-        mpsc::{Receiver, TryRecvError},
-    },
+    sync::{Arc, mpsc::TryRecvError},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -26,7 +23,7 @@ use unisono_core::{
 use unisono_transport::clock;
 
 use super::{
-    RoomCommand, RoomStatus,
+    Received, RoomCommand, RoomStatus,
     audio::{AudioOrder, Orders},
     block::{CHANNELS, MAX_FRAMES, Sound},
     splice::Splice,
@@ -74,7 +71,7 @@ struct Thread {
 }
 
 pub(super) fn spawn(
-    commands: Receiver<RoomCommand>,
+    commands: Received,
     sound: Sound,
     orders: Orders,
     latency: Nanos,
@@ -102,17 +99,18 @@ impl Rendition {
 }
 
 impl Thread {
-    fn run(mut self, commands: &Receiver<RoomCommand>) {
+    fn run(mut self, commands: &Received) {
         let mut wait = IDLE;
         loop {
             thread::park_timeout(wait);
             loop {
-                match commands.try_recv() {
+                match commands.take() {
                     Ok(command) => self.obey(command),
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return,
                 }
             }
+            self.orders.hand_over();
             wait = self.decode();
             self.publish();
         }

@@ -24,7 +24,8 @@ use std::{
     io,
     sync::{
         Arc,
-        mpsc::{self, SyncSender},
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, Receiver, Sender, TryRecvError},
     },
     thread::{JoinHandle, Thread},
 };
@@ -41,7 +42,7 @@ use unisono_core::{
 pub use self::status::{OutputState, RoomStatus};
 use crate::output::OutputSpec;
 
-/// Commands that may wait: as many packets as the decoding thread keeps, for those of a whole margin may come at once.
+/// Packets that may wait: as many as the decoding thread keeps, for those of a whole margin may come at once.
 const QUEUE: usize = 1_024;
 
 /// What the session tells a room.
@@ -85,10 +86,26 @@ pub struct RoomSetup {
     pub rate: SampleRate,
 }
 
+/// What a room was told, at the decoding thread.
+struct Received {
+    commands: Receiver<RoomCommand>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Received {
+    fn take(&self) -> Result<RoomCommand, TryRecvError> {
+        let command = self.commands.try_recv()?;
+        self.waiting.fetch_sub(matches!(command, RoomCommand::Packet(..)).into(), Ordering::Relaxed);
+        Ok(command)
+    }
+}
+
 /// A room that runs. Dropping it fades out and ends its threads.
 #[derive(Debug)]
 pub struct Room {
-    commands: Option<SyncSender<RoomCommand>>,
+    commands: Option<Sender<RoomCommand>>,
+    /// Packets that wait.
+    waiting: Arc<AtomicUsize>,
     status: Arc<RoomStatus>,
     decoder: Thread,
     threads: Vec<JoinHandle<()>>,
@@ -101,26 +118,33 @@ impl Room {
     ///
     /// When the system gives no threads.
     pub fn start(setup: &RoomSetup) -> io::Result<Self> {
-        let (commands, received) = mpsc::sync_channel(QUEUE);
+        let (commands, received) = mpsc::channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
         let status = Arc::new(RoomStatus::new(&setup.output));
         let (sound, played) = block::queue();
         let (orders, ordered) = audio::orders();
         let audio = audio::spawn(setup, played, ordered, Arc::clone(&status))?;
+        let received = Received { commands: received, waiting: Arc::clone(&waiting) };
         let decoder = decoder::spawn(received, sound, orders, setup.latency, Arc::clone(&status))?;
         let threads = vec![decoder, audio];
-        Ok(Self { commands: Some(commands), status, decoder: threads[0].thread().clone(), threads })
+        Ok(Self { commands: Some(commands), waiting, status, decoder: threads[0].thread().clone(), threads })
     }
 
-    /// Tells the room something. A room that is too far behind loses it, and the log says so.
+    /// Tells the room something. A room that is too far behind loses packets, and the log says so.
     pub fn tell(&self, command: RoomCommand) {
+        let is_packet = matches!(command, RoomCommand::Packet(..));
         // The decoding thread knows when it needs the next packet: waking it for each would be for nothing.
-        let can_wait = matches!(command, RoomCommand::Packet(..) | RoomCommand::Clock(_));
-        let is_full = self.commands.as_ref().is_some_and(|commands| commands.try_send(command).is_err());
+        let can_wait = is_packet || matches!(command, RoomCommand::Clock(_));
+        let is_full = is_packet && self.waiting.load(Ordering::Relaxed) >= QUEUE;
         if is_full {
             let lost = self.status.count_dropped();
             if lost.is_power_of_two() {
-                warn!("this machine is too busy to decode in time; {lost} packets or commands were lost");
+                warn!("this machine is too busy to decode in time; {lost} packets were lost");
             }
+        } else if let Some(commands) = &self.commands {
+            self.waiting.fetch_add(is_packet.into(), Ordering::Relaxed);
+            // A thread that is gone has said why.
+            let _ = commands.send(command);
         }
         if is_full || !can_wait {
             self.decoder.unpark();

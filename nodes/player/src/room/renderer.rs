@@ -125,7 +125,8 @@ impl Renderer {
                 Step::Play { frames, start, excess, gain } => {
                     let frames = usize::try_from(frames).unwrap_or(0);
                     let out = &mut out[..frames * CHANNELS];
-                    self.resampler.read(start, excess, out);
+                    let read = self.resampler.read(start, excess, out);
+                    out[read * CHANNELS..].fill(0.0);
                     fade(out, gain);
                     self.volume.apply(out);
                     let keep = start.advanced_by(frames as f64 * (1.0 + excess)).frame();
