@@ -55,6 +55,9 @@ const QUEUE: usize = 4_096;
 /// Every member of the largest household, and machines that have yet to show that they are one.
 const MAX_CONNECTIONS: usize = MAX_MEMBERS + 128;
 
+/// So many events are taken before the engine looks whether sound is due.
+const TOGETHER: usize = 64;
+
 /// With nothing due the engine looks around so often.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -248,8 +251,9 @@ impl Engine {
                 Some(event) = self.received.recv() => self.take(event),
                 () = sleep_until(wake) => {}
             }
-            // What has come in meanwhile is taken together.
-            while let Ok(event) = self.received.try_recv() {
+            // What has come in meanwhile is taken together; but whoever sends without end holds up nobody's sound.
+            for _ in 0..TOGETHER {
+                let Ok(event) = self.received.try_recv() else { break };
                 self.take(event);
             }
             let now = clock::now();
