@@ -108,7 +108,7 @@ pub struct Segment {
 const CAPACITY: usize = 8;
 
 /// The anchors of one stream. It is `Copy` and holds no heap memory, so that it can be handed to an audio thread.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timeline {
     rate: SampleRate,
     anchors: [Option<Anchor>; CAPACITY],

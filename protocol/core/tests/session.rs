@@ -9,7 +9,7 @@ use unisono_core::{
     repair::Packet,
     session::{HubEvent, HubSession, NodeAction, NodeConfig, NodeSession},
     time::{HubClock, Nanos, NodeClock, Timestamp},
-    timeline::{Anchor, Play},
+    timeline::{Anchor, Play, Timeline},
     units::{FramePosition, Gain},
     wire::{
         VERSION,
@@ -444,6 +444,27 @@ fn the_first_packet_after_a_seek_is_asked_for_like_any_other() {
     }
     let asked: Vec<u64> = node.asked().into_iter().map(|(_, packet)| packet).collect();
     assert!(asked.len() > 3 && asked.iter().all(|packet| *packet == 40), "{asked:?}");
+}
+
+#[test]
+fn what_a_room_that_joins_is_told_of_the_stream_counts_for_all_that_play_it() {
+    let mut node = Node::settled();
+    node.say(start(1, 0, 1));
+    node.done.clear();
+    let anchors = vec![anchor(1, 3_000, Some((1, 0))), anchor(2, 3_500, None)];
+    node.say(StreamStart { anchors, ..start(1, 1, 1) });
+    let told: Vec<Timeline> = node
+        .done
+        .iter()
+        .filter_map(|(_, action)| match action {
+            NodeAction::Timeline { timeline, .. } | NodeAction::Start { timeline, .. } => Some(*timeline),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told.len(), 2, "{:?}", node.done);
+    for timeline in told {
+        assert!(timeline.phase_at(Timestamp::from_nanos(3_600_000_000)).is_none(), "it plays beyond its pause");
+    }
 }
 
 #[test]

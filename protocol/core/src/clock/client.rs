@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// Probes and reports whose other half may still come. At 130 a second this is 2 s, longer than packets wait.
+/// Probes and reports whose other half may still come. At 100 a second this is 2.5 s, longer than packets wait.
 const REMEMBERED: usize = 256;
 
 /// While the estimate is worse than the first figure, packets go out at the interval behind it, each way. A hundred a

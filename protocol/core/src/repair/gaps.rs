@@ -31,6 +31,9 @@ const AFTER_SILENCE: Nanos = Nanos::from_millis(3);
 /// More gaps than this are not bad luck: the link is out or full, and requests follow each other slowly.
 const FEW: usize = 16;
 
+/// As many packets as are remembered; what is missing beyond that was lost long ago.
+const MAX_GAPS: usize = 1_024;
+
 #[derive(Debug)]
 struct Gap {
     ask_at: Timestamp<NodeClock>,
@@ -56,6 +59,9 @@ pub(super) struct Due {
 impl Gaps {
     /// A packet is missing; it is asked for at an instant unless it was missing before.
     pub(super) fn miss(&mut self, packet: u64, ask_at: Timestamp<NodeClock>) {
+        if self.gaps.len() >= MAX_GAPS {
+            self.gaps.pop_first();
+        }
         self.gaps.entry(packet).or_insert(Gap { ask_at, asks: 0 });
     }
 

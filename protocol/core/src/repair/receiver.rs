@@ -150,7 +150,7 @@ impl Receiver {
 
     /// The first position of which nothing has been noticed yet; `None` before the first packet.
     pub fn next(&self) -> Option<FramePosition> {
-        self.newest.map(|newest| FramePosition((newest + 1).saturating_mul(self.packet_frames)))
+        self.newest.map(|newest| FramePosition(newest.saturating_add(1).saturating_mul(self.packet_frames)))
     }
 
     /// Tells that everything up to a position should have come by now: what is not there is missing, even when nothing
@@ -276,7 +276,7 @@ impl Receiver {
 
     /// Moves the window up to a packet behind the newest: of those that it now reaches none has come.
     fn open_up_to(&mut self, packet: u64) {
-        let first = self.newest.map_or(0, |newest| newest + 1);
+        let first = self.newest.map_or(0, |newest| newest.saturating_add(1));
         for passed in first.max(packet.saturating_sub(WINDOW - 1))..=packet {
             let (word, bit) = slot(passed);
             self.whole[word] &= !bit;

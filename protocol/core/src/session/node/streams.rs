@@ -60,7 +60,13 @@ impl NodeSession {
         let from = continues.unwrap_or_else(|| self.wanted_from(now, &timeline, &format));
         if let Some(known) = self.streams.get_mut(&stream) {
             known.rooms.insert(room, known.receiver.counts());
+            // What is new in it is new for every room that plays the stream.
+            let before = known.timeline;
+            timeline.segments().for_each(|segment| known.timeline.insert(segment.anchor));
             timeline = known.timeline;
+            if timeline != before {
+                self.actions.push_back(NodeAction::Timeline { stream, timeline });
+            }
         } else if self.streams.len() < MAX_STREAMS {
             let receiver = Receiver::new(stream, format.packet_frames, from);
             let reordering = ReorderingWindow::new();
