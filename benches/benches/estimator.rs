@@ -63,7 +63,7 @@ fn estimator(criterion: &mut Criterion) {
     let mut exchange = Exchange::with_full_history();
     group.bench_function("a report and a probe", |bencher| bencher.iter(|| exchange.add()));
     let mut exchange = Exchange::with_full_history();
-    group.bench_function("an update over 240 s", |bencher| bencher.iter(|| exchange.update()));
+    group.bench_function("an update over 360 s", |bencher| bencher.iter(|| exchange.update()));
     group.finish();
 }
 
