@@ -160,6 +160,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         arguments.quantum,
         arguments.codec
     );
+    let floor = arguments.profile.stalled_longer(margin_ms.into()) * 100.0;
+    let title = format!("{title} (stalls alone outlast it for {floor:.4} % of the time)");
     let title = if arguments.tone { format!("{title}, tones after {} s", arguments.tone_after) } else { title };
     say(&title)?;
     let mut players =

@@ -39,6 +39,19 @@ impl Profile {
     pub fn name(&self) -> Option<&'static str> {
         NAMED.iter().map(|(name, _)| *name).find(|name| *name == self.text)
     }
+
+    /// The share of time in which a packet would wait longer than so many milliseconds for the end of a stall, whoever
+    /// plays: stalls begin at random, and their length is distributed exponentially.
+    pub fn stalled_longer(&self, ms: f64) -> f64 {
+        let (hertz, mean_ms) = (self.number("stall_hz", 0.5), self.number("stall_ms", 25.0));
+        if mean_ms > 0.0 { hertz * mean_ms * 1e-3 * (-ms / mean_ms).exp() } else { 0.0 }
+    }
+
+    /// A parameter, or what `wifilink` takes for it.
+    fn number(&self, key: &str, otherwise: f64) -> f64 {
+        let value = self.parameters.iter().rev().find_map(|parameter| parameter.strip_prefix(key)?.strip_prefix('='));
+        value.and_then(|value| value.parse().ok()).unwrap_or(otherwise)
+    }
 }
 
 impl FromStr for Profile {
@@ -102,5 +115,15 @@ mod tests {
                 assert_eq!(text.parse::<Profile>().is_ok(), good, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_short_margin_is_outlasted_by_stalls() {
+        let share = |profile: &str, ms| profile.parse::<Profile>().unwrap().stalled_longer(ms);
+        assert_eq!(share("clean", 10.0), 0.0);
+        // A stall every two seconds, 25 ms long on average.
+        assert!((share("good", 0.0) - 0.0125).abs() < 1e-12);
+        assert!((share("good", 100.0) - 0.0125 * (-4.0_f64).exp()).abs() < 1e-12);
+        assert_eq!(share("loss=1", 100.0), share("good", 100.0));
     }
 }
