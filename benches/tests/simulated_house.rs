@@ -181,10 +181,7 @@ fn hostile_truncated_replayed_and_reordered_datagrams_change_nothing() {
             (None, None) => 0.0,
             _ => f64::INFINITY,
         });
-        let worst = moved.fold(0.0, f64::max);
-        println!("room {room} is moved by {:.3} µs", worst * 1e6);
-        // Whatever wakes a node lets it ask for the time then: other stamps, an estimate as good.
-        assert!(worst < 50e-6, "room {room} plays otherwise under attack");
+        assert!(moved.fold(0.0, f64::max) == 0.0, "room {room} plays otherwise under attack");
     }
     let refused: u64 = attacked.rooms.iter().map(|room| room.bad_datagrams).sum();
     println!("{refused} datagrams refused");

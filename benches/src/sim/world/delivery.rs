@@ -125,11 +125,16 @@ impl World {
         self.at(again, Event::Connect(i));
     }
 
+    /// Puts something among what has arrived at a node, which takes it when it is awake.
+    pub(super) fn slip_in(&mut self, i: usize, id: u64, payload: Payload) {
+        let at = self.nodes[i].clock(self.now);
+        self.inboxes[i].waiting.push((at, id, payload));
+    }
+
     pub(super) fn deliver_to_node(&mut self, i: usize, id: u64, payload: Payload) {
         let Some(connection) = self.connections.get_mut(&i).filter(|connection| connection.id.0 == id) else { return };
         connection.heard = self.now;
-        let at = self.nodes[i].clock(self.now);
-        self.inboxes[i].waiting.push((at, id, payload));
+        self.slip_in(i, id, payload);
         self.wake_node(i);
     }
 

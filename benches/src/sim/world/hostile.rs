@@ -1,5 +1,7 @@
 //! A hostile machine on the network.
 
+use unisono_hub::house::ConnectionId;
+
 use super::{Event, World, delivery::Payload};
 
 impl World {
@@ -10,7 +12,7 @@ impl World {
     }
 
     /// A hostile machine sends noise, cut-off packets and packets that it has overheard. QUIC and the tags of clock
-    /// packets would stop the first two; here they reach the state machines all the same.
+    /// packets would stop them; here they reach the state machines all the same, though they wake nobody.
     pub(super) fn hostile(&mut self) {
         let next = self.now + 1_000_000_000 / i64::from(self.setup.hostile);
         self.at(next, Event::Hostile);
@@ -26,16 +28,16 @@ impl World {
         });
         let Some(id) = self.connections.get(&node).map(|connection| connection.id.0) else { return };
         // Noise cannot forge a tag, and QUIC's own check keeps it from the datagrams; what is left is replay.
-        self.deliver_to_node(node, id, Payload::Datagram(noise.into()));
+        self.slip_in(node, id, Payload::Datagram(noise.into()));
         if let Some((i, payload)) = replayed
             && let Some(id) = self.connections.get(&i).map(|connection| connection.id.0)
         {
             match payload {
                 Payload::Clock(bytes) => {
-                    self.deliver_to_node(i, id, Payload::Clock(bytes.clone()));
-                    self.deliver_to_hub(i, id, Payload::Clock(bytes));
+                    self.hub.handle_clock(self.now, ConnectionId(id), &bytes);
+                    self.slip_in(i, id, Payload::Clock(bytes));
                 }
-                other => self.deliver_to_node(i, id, other),
+                other => self.slip_in(i, id, other),
             }
         }
     }

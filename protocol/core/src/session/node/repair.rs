@@ -43,7 +43,12 @@ impl NodeSession {
         };
         let estimate = self.estimate(now);
         let Some(stream) = self.streams.get_mut(&header.stream) else { return };
-        for arrived in stream.receiver.handle(now, &header, &payload) {
+        let arrived = stream.receiver.handle(now, &header, &payload);
+        // What was there already says nothing of what comes next.
+        if arrived.is_empty() {
+            return;
+        }
+        for arrived in arrived {
             let (position, payload) = (arrived.position, arrived.payload);
             if !header.repair
                 && position == header.position
