@@ -11,10 +11,7 @@ use bytes::Bytes;
 use tracing::{debug, warn};
 use unisono_codec::Decode as Decoder;
 use unisono_core::{
-    playout::{
-        Decode, DecodeSchedule, Succession, Turn,
-        timing::{LEADS, TOGETHER},
-    },
+    playout::{Decode, DecodeSchedule, Succession, Turn, timing::LEADS},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::Timeline,
     units::{FramePosition, SampleRate},
@@ -210,7 +207,8 @@ impl Thread {
                     let Some(until) = until else { return if self.clock.is_some() { IDLE } else { LOOK } };
                     return (until - now).to_duration().clamp(Duration::from_millis(1), LOOK);
                 }
-                Decode::Early(until) => return (until - now + TOGETHER).to_duration(),
+                // Two packets at each wake-up cost less than one: the next is due a moment later.
+                Decode::Early(until) => return (until - now).to_duration().min(LOOK) + LOOK,
                 Decode::Skip => continue,
                 Decode::Reset => {
                     rendition.decoder.reset();
