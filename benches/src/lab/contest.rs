@@ -25,7 +25,7 @@ pub const EARLY: f64 = 4.0;
 /// Slow sine of an hour's period whose rate changes by 0.05 ppm a minute where it changes most.
 const WANDER_PPM: f64 = 0.05 * 60.0 / core::f64::consts::TAU;
 
-/// The hub's clock runs true; it began at another time.
+/// The hub's clock is on average true; it began at another time.
 const HUB_OFFSET_S: f64 = 90_000.0;
 
 /// What is played on what.
@@ -70,7 +70,7 @@ impl Contest {
         if self.peer_codec.is_some() {
             fields.push(self.field("snapcast", folder)?);
         }
-        let hub = Crystal { offset_s: HUB_OFFSET_S, ..Crystal::default() };
+        let hub = Crystal { offset_s: HUB_OFFSET_S, wander_ppm: WANDER_PPM, ..Crystal::default() };
         let outcomes: Vec<Result<Outcome>> = thread::scope(|scope| {
             let players: Vec<_> = fields
                 .iter()
