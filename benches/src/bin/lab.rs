@@ -11,24 +11,21 @@ use anyhow::{Context, bail};
 use clap::{Parser, ValueEnum};
 use nix::unistd::geteuid;
 use serde_json::json;
-use unisono_benches::{
-    lab::{
-        contest::{Contest, EARLY, Entry, rooms},
-        figures::Figures,
-        interrupt,
-        material::{Material, Sound},
-        network,
-        profile::Profile,
-        report::{
-            limits::{Reach, Verdict, broken, too_short},
-            plot, table,
-        },
-        setup::workplace,
-        unisono::Options,
+use unisono_benches::lab::{
+    contest::{Contest, EARLY, Entry, rooms},
+    figures::Figures,
+    interrupt,
+    material::{Material, Sound},
+    network,
+    profile::Profile,
+    report::{
+        limits::{Reach, Verdict, broken, too_short},
+        plot, table,
     },
-    say,
+    setup::workplace,
+    unisono::Options,
 };
-use unisono_settings::complain;
+use unisono_settings::{complain, print};
 
 /// Runs Unisono, and Snapcast beside it, in network namespaces behind emulated Wi-Fi, every process on a crystal of its
 /// own, and measures what the modelled converters played. Needs root.
@@ -163,7 +160,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let floor = arguments.profile.stalled_longer(margin_ms.into()) * 100.0;
     let title = format!("{title} (stalls alone outlast it for {floor:.4} % of the time)");
     let title = if arguments.tone { format!("{title}, tones after {} s", arguments.tone_after) } else { title };
-    say(&title)?;
+    print(&title)?;
     let mut players =
         play(&contest, &out.join("noise"), arguments.keep, |entry| Figures::take(&entry.setup, &entry.outcome))?;
     if arguments.tone {
@@ -269,8 +266,8 @@ fn report(out: &Path, title: &str, players: &[Figures], judgement: &Judgement) -
     fs::write(out.join("plot.svg"), plot::plot(title, &columns))?;
     let json = json!({ "run": title, "players": players, "verdicts": verdicts, "not_judged": unjudged });
     fs::write(out.join("figures.json"), serde_json::to_string_pretty(&json)?)?;
-    say(format_args!("\n{text}"))?;
-    say(format_args!("table.txt, plot.svg, figures.json and logs are in {}", out.display()))?;
+    print(format_args!("\n{text}"))?;
+    print(format_args!("table.txt, plot.svg, figures.json and logs are in {}", out.display()))?;
     Ok(verdicts.iter().all(|verdict| verdict.holds))
 }
 

@@ -14,20 +14,17 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use nix::time::{ClockId, clock_gettime};
-use unisono_benches::{
-    lab::{
-        crystal::{Crystal, Reach},
-        house::{Converter, House, Room},
-        listen::{Heard, listen},
-        recording::Recording,
-        setup::workplace,
-    },
-    say,
+use unisono_benches::lab::{
+    crystal::{Crystal, Reach},
+    house::{Converter, House, Room},
+    listen::{Heard, listen},
+    recording::Recording,
+    setup::workplace,
 };
 use unisono_codec::Step;
 use unisono_core::{units::SampleRate, wire::control::Codec};
 use unisono_media::{FileSource, Source};
-use unisono_settings::complain;
+use unisono_settings::{complain, print};
 
 const TRACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/cli/assets/track.flac");
 
@@ -91,7 +88,7 @@ fn prove(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Three rooms play a file from its first frame to its last, together.
 fn whole_file(folder: &Path, file: &Path, codec: &'static str) -> anyhow::Result<()> {
-    say(format_args!("{} as {codec}, in three rooms:", file.file_name().unwrap_or_default().to_string_lossy()))?;
+    print(format_args!("{} as {codec}, in three rooms:", file.file_name().unwrap_or_default().to_string_lossy()))?;
     let original = mono(&coded(&decoded(file)?, codec)?);
     let house = House::found(&folder.join(format!("whole-{codec}")), codec, HUB, &ROOMS)?;
     play(&house, file, &["kitchen", "office", "bedroom"])?;
@@ -105,7 +102,7 @@ fn whole_file(folder: &Path, file: &Path, codec: &'static str) -> anyhow::Result
 
 /// A device is unplugged, then taken by another program, then given back; and a room joins late.
 fn device_lost(folder: &Path, file: &Path) -> anyhow::Result<()> {
-    say("A device is taken away and given back, and a room joins late:")?;
+    print("A device is taken away and given back, and a room joins late:")?;
     let original = mono(&decoded(file)?);
     let house = House::found(&folder.join("device"), "flac", HUB, &ROOMS)?;
     play(&house, file, &["kitchen", "office"])?;
@@ -140,7 +137,7 @@ fn device_lost(folder: &Path, file: &Path) -> anyhow::Result<()> {
 
 /// The hub is killed while it plays, and started again.
 fn hub_lost(folder: &Path) -> anyhow::Result<()> {
-    say("The hub is killed and comes back:")?;
+    print("The hub is killed and comes back:")?;
     let file = Path::new(TRACK);
     let original = mono(&coded(&decoded(file)?, "opus")?);
     let mut house = House::found(&folder.join("hub"), "opus", HUB, &ROOMS)?;
@@ -201,7 +198,7 @@ fn expect_whole(room: &str, original: &[f32], heard: &Heard) -> anyhow::Result<(
         bail!("{room}: {missing} of {} pieces of the file were not heard in their place", pieces.len());
     }
     let least = heard.found.iter().map(|found| found.likeness).fold(1.0, f64::min);
-    say(format_args!("  {room}: all {} pieces of the file in order, the least like it {least:.4}", pieces.len()))?;
+    print(format_args!("  {room}: all {} pieces of the file in order, the least like it {least:.4}", pieces.len()))?;
     expect(&format!("{room}: no frame dropped or repeated"), heard.largest_step(), IN_STEP, "frames")
 }
 
@@ -218,7 +215,7 @@ fn expect_together(heard: &[Heard]) -> anyhow::Result<()> {
 }
 
 fn expect(what: &str, found: f64, limit: f64, unit: &str) -> anyhow::Result<()> {
-    say(format_args!("  {what}: {found:.3} {unit} (at most {limit})"))?;
+    print(format_args!("  {what}: {found:.3} {unit} (at most {limit})"))?;
     if found > limit {
         bail!("{what}: {found:.3} {unit} is more than {limit}");
     }

@@ -21,17 +21,14 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use serde_json::{Value, json};
-use unisono_benches::{
-    say,
-    scale::{
-        figures::{line, quantiles},
-        hub::{Api, Hub},
-        machine::{self, Process},
-        room::Shared,
-        rooms::Rooms,
-    },
+use unisono_benches::scale::{
+    figures::{line, quantiles},
+    hub::{Api, Hub},
+    machine::{self, Process},
+    room::Shared,
+    rooms::Rooms,
 };
-use unisono_settings::complain;
+use unisono_settings::{complain, print};
 
 /// A packet may leave so much later than planned, in milliseconds; 99 of 100 must not be later.
 const LIMIT_MS: f64 = 5.0;
@@ -105,14 +102,14 @@ fn scale(arguments: &Arguments) -> anyhow::Result<()> {
     let file = folder.join("noise.wav");
     write_noise(&file, 30 + arguments.settle + arguments.seconds)?;
     let seed = arguments.seed.unwrap_or_else(|| u64::from(std::process::id()));
-    say(format_args!(
+    print(format_args!(
         "Opus at {} kb/s, {} % lost, {} s each, seed {seed}; the machine's load before: {}",
         arguments.bit_rate / 1000,
         arguments.loss * 100.0,
         arguments.seconds,
         machine::load()
     ))?;
-    say(format_args!(
+    print(format_args!(
         "{:>5} {:>6}  {:>22}  {:>15}  {:>5} {:>6} {:>8}  {:>13}  {:>5} {:>6}  {:>6} {:>7}",
         "rooms",
         "join",
@@ -192,7 +189,7 @@ fn measure(
     let [lag] = quantiles(&mut seen.lag, [0.99]);
     let [api50, api99] = quantiles(&mut answers, [0.5, 0.99]);
     let planned = 50.0 * took * rooms as f64;
-    say(format_args!(
+    print(format_args!(
         "{rooms:>5} {join_s:>5.1}s  {p50:>6.2} {p99_ms:>7.2} {most:>7.1}  {:>6.2}% {repaired:>7}  {:>4.0}% {:>6.1} {:>8.0}  \
          {:>6.1} {:>6.1}  {:>4.0}% {:>6.2}  {:>5.0}% {:>7.1}{}",
         100.0 * packets as f64 / planned,
@@ -216,20 +213,20 @@ fn measure(
 fn summarise(rows: &[Row]) -> anyhow::Result<()> {
     let good = format!("packets are all sent, 99 of 100 less than {LIMIT_MS} ms late, and no connection breaks");
     match rows.iter().take_while(|row| row.holds).last() {
-        Some(row) => say(format_args!("{good}, up to {} rooms", row.rooms))?,
-        None => say(format_args!("with no number of rooms does it hold that {good}"))?,
+        Some(row) => print(format_args!("{good}, up to {} rooms", row.rooms))?,
+        None => print(format_args!("with no number of rooms does it hold that {good}"))?,
     }
     let given_out = rows.iter().find(|row| row.gave_out);
     match given_out {
-        Some(row) => say(format_args!("the generator had no time left from {} rooms on", row.rooms))?,
-        None => say("the generator had time left throughout")?,
+        Some(row) => print(format_args!("the generator had no time left from {} rooms on", row.rooms))?,
+        None => print("the generator had time left throughout")?,
     }
     // A core that is full says nothing of what a room costs.
     let points: Vec<(f64, f64)> =
         rows.iter().filter(|row| row.cpu < 0.9).map(|row| (row.rooms as f64, row.cpu)).collect();
     if points.len() > 2 {
         let (_, slope, explained) = line(&points);
-        say(format_args!(
+        print(format_args!(
             "a room takes {:.3} % of a core, {:.1} µs for each of its packets; a straight line explains {:.2} % of it",
             slope * 100.0,
             slope * 1e6 / 50.0,

@@ -1,14 +1,11 @@
 //! Runs a house in virtual time and prints what its rooms did.
 
-use std::{process::ExitCode, time::Instant};
+use std::{io, process::ExitCode, time::Instant};
 
 use clap::Parser;
-use unisono_benches::{
-    say,
-    sim::{LinkProfile, Report, Setup, World},
-};
+use unisono_benches::sim::{LinkProfile, Report, Setup, World};
 use unisono_core::time::Nanos;
-use unisono_settings::complain;
+use unisono_settings::{complain, print};
 
 /// Runs a house in virtual time and prints what its rooms did.
 #[derive(Debug, Parser)]
@@ -126,9 +123,9 @@ impl Costs {
         }
     }
 
-    fn print(&self, of: &str) -> anyhow::Result<()> {
+    fn print(&self, of: &str) -> io::Result<()> {
         let Self { concealed, repairs, requests, clock } = self;
-        say(format_args!(
+        print(format_args!(
             "{of}: concealed {concealed:.5} %; bytes of repairs {repairs:.2} %, of requests {requests:.2} %, of clock \
              packets {clock:.2} %, all of the sound's"
         ))
@@ -136,7 +133,7 @@ impl Costs {
 }
 
 /// Every seed's costs, their mean and the worst.
-fn simulate_many(arguments: &Arguments) -> anyhow::Result<()> {
+fn simulate_many(arguments: &Arguments) -> io::Result<()> {
     let first = arguments.seed();
     let seeds = first..=first.saturating_add(arguments.seeds - 1);
     let runs = seeds.clone().count() as f64;
@@ -152,7 +149,7 @@ fn simulate_many(arguments: &Arguments) -> anyhow::Result<()> {
         worst = worst.max(costs.concealed);
     }
     sum.print("mean")?;
-    say(format_args!("worst: concealed {worst:.5} %"))
+    print(format_args!("worst: concealed {worst:.5} %"))
 }
 
 fn play(arguments: &Arguments, seed: u64) -> World {
@@ -172,9 +169,9 @@ fn play(arguments: &Arguments, seed: u64) -> World {
     world
 }
 
-fn simulate(arguments: &Arguments) -> anyhow::Result<()> {
+fn simulate(arguments: &Arguments) -> io::Result<()> {
     let (rooms, seconds, seed) = (arguments.rooms, arguments.seconds(), arguments.seed());
-    say(format_args!("{rooms} rooms, {seconds} s, seed {seed}"))?;
+    print(format_args!("{rooms} rooms, {seconds} s, seed {seed}"))?;
     let started = Instant::now();
     let mut world = play(arguments, seed);
     let report = world.report();
@@ -184,7 +181,7 @@ fn simulate(arguments: &Arguments) -> anyhow::Result<()> {
         let clock = world.clock_error(i).map_or("clock unknown".into(), |(error, uncertainty)| {
             format!("clock off by {:+.1} µs (said: {:.1} at most)", error * 1e6, uncertainty * 1e6)
         });
-        say(format_args!(
+        print(format_args!(
             "room {i}: {plays}; silent {:.2} % after 4 s; jumped {} times, starved {} times, {} frames concealed; {clock}{}",
             report.silent_share(i, 4.0, seconds) * 100.0,
             room.resyncs,
@@ -206,8 +203,8 @@ fn simulate(arguments: &Arguments) -> anyhow::Result<()> {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
             let p = |q: f64| errors[((errors.len() - 1) as f64 * q) as usize];
             let (p50, p95, p99, max) = (p(0.5), p(0.95), p(0.99), p(1.0));
-            say(format_args!("{from}-{to} s: p50 {p50:.1} p95 {p95:.1} p99 {p99:.1} max {max:.1} µs"))?;
+            print(format_args!("{from}-{to} s: p50 {p50:.1} p95 {p95:.1} p99 {p99:.1} max {max:.1} µs"))?;
         }
     }
-    say(format_args!("took {:.1} s", started.elapsed().as_secs_f64()))
+    print(format_args!("took {:.1} s", started.elapsed().as_secs_f64()))
 }

@@ -143,6 +143,14 @@ impl Node {
         self.collect();
     }
 
+    /// Packets of stream 1 arrive 20 ms apart, numbered as if the first of all came at `from`.
+    fn packets(&mut self, from: i64, packets: impl IntoIterator<Item = i64>) {
+        for packet in packets {
+            self.until(from + packet * 20);
+            self.packet(1, packet.unsigned_abs());
+        }
+    }
+
     fn until(&mut self, millis: i64) {
         let hub = |at: Timestamp<NodeClock>| Timestamp::<HubClock>::from_nanos(at.as_nanos());
         while self.millis < millis {
@@ -364,10 +372,7 @@ fn a_lost_packet_is_asked_for_while_there_is_time_and_no_longer() {
     let mut node = Node::settled();
     node.say(start(1, 0, 1));
     // Frame 0 is heard at 3 s and the lead is 400 ms.
-    for packet in (0..40).filter(|packet| *packet != 5) {
-        node.until(2_600 + packet * 20);
-        node.packet(1, packet.unsigned_abs());
-    }
+    node.packets(2_600, (0..40).filter(|packet| *packet != 5));
     let asked = node.asked();
     assert!(asked.iter().all(|(_, packet)| *packet == 5), "{asked:?}");
     // Missed at the latest with packet 6 at 2 720; of use until 50 ms before it is heard, and 6.5 ms less for the look-ahead.
@@ -379,10 +384,7 @@ fn a_lost_packet_is_asked_for_while_there_is_time_and_no_longer() {
 fn a_packet_that_is_overdue_is_asked_for_however_often_something_else_comes() {
     let mut node = Node::settled();
     node.say(start(1, 0, 1));
-    for packet in 0..20 {
-        node.until(2_600 + packet * 20);
-        node.packet(1, packet.unsigned_abs());
-    }
+    node.packets(2_600, 0..20);
     // Turns of 19 ms, each of which brings an old packet once more, and none from packet 20 on, which left at 3 000.
     for _ in 0..10 {
         node.millis += 19;
@@ -431,17 +433,11 @@ fn packets_may_wait_for_each_other_only_while_the_clock_is_known_and_none_that_i
 fn the_first_packet_after_a_seek_is_asked_for_like_any_other() {
     let mut node = Node::settled();
     node.say(start(1, 0, 1));
-    for packet in 0..30 {
-        node.until(2_600 + packet * 20);
-        node.packet(1, packet.unsigned_abs());
-    }
+    node.packets(2_600, 0..30);
     let anchors = vec![anchor(2, 3_500, None), anchor(3, 3_700, Some((2, 40)))];
     node.say(Anchors { stream: StreamId(1), anchors });
     node.done.clear();
-    for packet in 1..10 {
-        node.until(3_300 + packet * 20);
-        node.packet(1, 40 + packet.unsigned_abs());
-    }
+    node.packets(2_500, 41..50);
     let asked: Vec<u64> = node.asked().into_iter().map(|(_, packet)| packet).collect();
     assert!(asked.len() > 3 && asked.iter().all(|packet| *packet == 40), "{asked:?}");
 }
