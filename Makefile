@@ -11,7 +11,7 @@
 
 PREFIX ?= /usr/local
 
-PACKAGES = build-essential cmake pkg-config libasound2-dev
+PACKAGES = build-essential cmake pkg-config libasound2-dev libdbus-1-dev libsbc-dev
 
 # As it was typed: make would expand a $ in it.
 override export FILE := $(value FILE)
