@@ -22,7 +22,8 @@ pub struct Request {
 pub struct Ticket(pub(crate) u64);
 
 /// A command to be carried out. Report how it went with [`Event::Done`] and the same ticket, also when it failed.
-/// A new command does not wait for the answers to earlier ones; they are carried out in the order given.
+/// A command does not wait for the answers to earlier ones ([`Command::CancelPairing`] ends a [`Command::Pair`] that
+/// hangs); they are sent in the order given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     /// To be handed back.
@@ -71,7 +72,8 @@ pub enum Event {
     Sighted(Sight),
     /// `BlueZ` dropped the device.
     Vanished(Address),
-    /// A transport to it was configured, by us or by the speaker.
+    /// A transport to it was configured, by us or by the speaker. Also right after [`super::Pairing::start`], if one is
+    /// there.
     TransportUp(Address),
     /// Its transport is gone.
     TransportDown(Address),

@@ -30,6 +30,6 @@ pub(super) const RETRIES: usize = 3;
 /// The pause before each retry.
 pub(super) const PAUSES: [Nanos; RETRIES] = [Nanos::from_secs(1), Nanos::from_secs(2), Nanos::from_secs(4)];
 /// How often cleaning up asks for the same thing.
-pub(super) const CLEANUP_TRIES: u8 = 3;
+pub(super) const CLEANUP_ROUNDS: u8 = 3;
 /// How long cleaning up waits for an answer before it asks again.
 pub(super) const CLEANUP_STEP: Nanos = Nanos::from_secs(3);

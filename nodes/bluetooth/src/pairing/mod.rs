@@ -10,9 +10,11 @@
 //! * Only the address being paired is let in ([`Pairing::authorize`]), and only while the window is open.
 //! * A speaker that is remembered but not in pairing mode is reported as such, and not called.
 
+mod cleanup;
 mod event;
 mod limits;
 mod machine;
+mod run;
 pub mod scan;
 mod state;
 
