@@ -5,7 +5,10 @@
 //! back to the guard when it ends, even when this program ends with it. One agent that both accepts and has no abilities
 //! cannot be had from `bluer`: it derives the abilities from the questions that it answers.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bluer::agent::{Agent, AgentHandle, ReqError, ReqResult};
 use tracing::{info, warn};

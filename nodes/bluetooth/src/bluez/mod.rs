@@ -1,15 +1,15 @@
 //! `BlueZ` over D-Bus.
 //!
-//! `bluer` carries the calls about adapters, discovery, pairing and the agent; `zbus` has what `bluer` lacks, the media
-//! interfaces, and it listens: signals of adapters, devices and transports come in one order through one connection, so
-//! [`objects`] is at every moment what `BlueZ` showed. Endpoints and transports belong to that connection for as long as
-//! it lives.
+//! `bluer` carries the calls about adapters, pairing, trust, connections and the agent. `zbus` has what `bluer` lacks, the
+//! media interfaces, and two things that it does differently: signals of adapters, devices and transports come in one
+//! order through one connection, so [`objects`] is at every moment what `BlueZ` showed; and the end of a discovery, which
+//! `bluer` leaves to a task of its own, can be waited for. Endpoints, transports and discoveries belong to that connection
+//! for as long as it lives.
 //!
 //! Both libraries find the bus through `DBUS_SYSTEM_BUS_ADDRESS`, else where the system has it. The C library below
 //! `bluer` reads that once per process, so there is no setting for it.
 
 mod agent;
-mod discovery;
 mod endpoint;
 mod errors;
 mod names;
@@ -18,20 +18,23 @@ mod programs;
 mod transport;
 mod watch;
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
 use bluer::agent::AgentHandle;
 use tokio::sync::mpsc::UnboundedSender;
-use zbus::{connection::Builder, message::Body, zvariant::DynamicType};
+use zbus::{
+    connection::Builder,
+    message::Body,
+    zvariant::{DynamicType, Value},
+};
 
 use crate::{Address, Failure};
 
 pub(crate) use self::{
     agent::{Door, Window},
-    discovery::{Discovery, Looking},
     endpoint::Gate,
-    names::{device_address, device_path},
-    objects::{Objects, TransportState},
+    names::{TRANSPORT, adapter_name, adapter_path_of, device_address, device_path},
+    objects::{Interfaces, Objects, TransportState},
     programs::Programs,
     transport::Acquired,
     watch::Event,
@@ -43,10 +46,15 @@ pub(crate) struct Bluez {
     bus: zbus::Connection,
     gate: Arc<Gate>,
     events: UnboundedSender<Event>,
-    /// Refuses whoever wants to pair or to connect without having been asked.
-    guard: Option<AgentHandle>,
-    /// How many endpoints are registered with each adapter.
-    endpoints: BTreeMap<String, usize>,
+}
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Looking {
+    /// Everything, so that a person can be told why something cannot be used.
+    All,
+    /// Classic devices.
+    Classic,
 }
 
 impl Bluez {
@@ -59,47 +67,23 @@ impl Bluez {
         let bus = Builder::system().map(|bus| bus.method_timeout(CALL_LIMIT));
         let bus = async { bus?.build().await }.await.map_err(|error| errors::of_zbus(&error))?;
         tokio::spawn(watch::watch(bus.clone(), events.clone()));
-        Ok(Self { session, bus, gate, events, guard: None, endpoints: BTreeMap::new() })
+        Ok(Self { session, bus, gate, events })
     }
 
-    /// `BlueZ` has come (back): nothing that was registered with it is any more.
-    pub(crate) fn forget_registrations(&mut self) {
-        self.guard = None;
-        self.endpoints.clear();
+    /// Registers the agent that refuses whoever was not asked, until the handle is dropped.
+    pub(crate) fn guard(&self) -> impl Future<Output = Result<AgentHandle, Failure>> + use<> {
+        let session = self.session.clone();
+        async move { agent::guard(&session).await }
     }
 
-    /// Registers the agent that refuses, if it is not.
-    ///
-    /// # Errors
-    /// When `BlueZ` does not take it.
-    pub(crate) async fn register_guard(&mut self) -> Result<(), Failure> {
-        if self.guard.is_none() {
-            self.guard = Some(agent::guard(&self.session).await?);
-        }
-        Ok(())
-    }
-
-    /// Registers endpoints with an adapter until it has so many: `BlueZ` before 5.83 bears one speaker on each.
-    ///
-    /// # Errors
-    /// When `BlueZ` does not take one.
-    pub(crate) async fn register_endpoints(&mut self, adapter: &str, wanted: usize) -> Result<(), Failure> {
-        let registered = self.endpoints.entry(adapter.into()).or_default();
-        while *registered < wanted {
-            endpoint::register(&self.bus, &self.gate, &self.events, adapter, *registered).await?;
-            *registered += 1;
-        }
-        Ok(())
-    }
-
-    /// An adapter is gone, and what was registered with it.
-    pub(crate) fn adapter_gone(&mut self, adapter: &str) {
-        self.endpoints.remove(adapter);
-    }
-
-    /// Whether endpoints of ours are registered with an adapter.
-    pub(crate) fn is_registered(&self, adapter: &str) -> bool {
-        self.endpoints.get(adapter).is_some_and(|count| *count > 0)
+    /// Registers the endpoint of a number with an adapter: `BlueZ` before 5.83 bears one speaker on each.
+    pub(crate) fn register_endpoint(
+        &self,
+        adapter: &str,
+        number: usize,
+    ) -> impl Future<Output = Result<(), Failure>> + use<> {
+        let (bus, gate, events, adapter) = (self.bus.clone(), self.gate.clone(), self.events.clone(), adapter.to_owned());
+        async move { endpoint::register(&bus, &gate, &events, &adapter, number).await }
     }
 
     /// Makes the adapter neither discoverable nor pairable.
@@ -108,14 +92,38 @@ impl Bluez {
         async move { agent::close_adapter(&adapter?).await }
     }
 
-    /// Looks for devices until [`Discovery::stop`].
-    pub(crate) fn discover(
+    /// Looks for devices until [`Self::stop_discovery`]; what is found shows among the objects.
+    pub(crate) fn start_discovery(
         &self,
         adapter: &str,
         what: Looking,
-    ) -> impl Future<Output = Result<Discovery, Failure>> + use<> {
-        let adapter = self.adapter(adapter);
-        async move { Discovery::start(adapter?, what).await }
+    ) -> impl Future<Output = Result<(), Failure>> + use<> {
+        let (bus, adapter) = (self.bus.clone(), adapter.to_owned());
+        async move {
+            let transport = if what == Looking::All { "auto" } else { "bredr" };
+            // Without duplicates the signal of a device would be told once and never again.
+            let filter = HashMap::from([("Transport", Value::from(transport)), ("DuplicateData", Value::from(true))]);
+            call(&bus, &adapter, names::ADAPTER, "SetDiscoveryFilter", &(filter,)).await?;
+            match call(&bus, &adapter, names::ADAPTER, "StartDiscovery", &()).await {
+                // We look already.
+                Ok(_) | Err(Failure::Busy) => Ok(()),
+                Err(failure) => Err(failure),
+            }
+        }
+    }
+
+    /// Stops looking; done when `BlueZ` has.
+    pub(crate) fn stop_discovery(&self, adapter: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
+        let (bus, adapter) = (self.bus.clone(), adapter.to_owned());
+        async move {
+            match call(&bus, &adapter, names::ADAPTER, "StopDiscovery", &()).await {
+                // We do not look ("No discovery started", or it is another program that does).
+                Ok(_) | Err(Failure::Other | Failure::AcquireFailed | Failure::ConnectFailed) => Ok(()),
+                // It does not look while it is off.
+                Err(Failure::AdapterOff | Failure::NotFound) => Ok(()),
+                Err(failure) => Err(failure),
+            }
+        }
     }
 
     /// `Device1.CancelPairing`.

@@ -51,6 +51,11 @@ pub(crate) fn adapter_name(path: &str) -> Option<&str> {
     path.strip_prefix("/org/bluez/")?.split('/').next().filter(|name| !name.is_empty())
 }
 
+/// The path of the adapter that a path belongs to.
+pub(crate) fn adapter_path_of(path: &str) -> Option<String> {
+    adapter_name(path).map(adapter_path)
+}
+
 /// The address of the device at a path, and `None` for what lies below one.
 pub(crate) fn device_address(path: &str) -> Option<Address> {
     path.rsplit('/').next()?.strip_prefix("dev_")?.replace('_', ":").parse().ok()

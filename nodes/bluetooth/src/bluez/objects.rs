@@ -77,7 +77,7 @@ impl Objects {
                 MEDIA => self.adapters.entry(path.into()).or_default().media = true,
                 DEVICE => {
                     let Some(address) = names::device_address(path) else { continue };
-                    let sight = Sight { address, ..Sight::default() };
+                    let sight = Sight::new(address);
                     self.devices.insert(path.into(), Device { sight, alias: None, trusted: false });
                 }
                 TRANSPORT => drop(self.transports.insert(path.into(), Transport::default())),
@@ -121,10 +121,10 @@ impl Objects {
         }
     }
 
-    /// The transport to a device, if there is one.
-    pub(crate) fn transport_of(&self, device: &str) -> Option<(&str, &Transport)> {
-        let found = self.transports.iter().find(|(_, transport)| transport.device == device)?;
-        Some((found.0.as_str(), found.1))
+    /// The paths of the transports to a device.
+    pub(crate) fn transports_of<'a>(&'a self, device: &'a str) -> impl Iterator<Item = &'a str> {
+        let of = self.transports.iter().filter(move |(_, transport)| transport.device == device);
+        of.map(|(path, _)| path.as_str())
     }
 
     /// The adapter of an address, and its path.
@@ -267,8 +267,9 @@ mod tests {
             ("State", "pending".into()),
         ]);
         objects.add("/t", &shown(TRANSPORT, configured));
-        let (path, transport) = objects.transport_of(SPEAKER).unwrap();
-        assert_eq!((path, transport.state, transport.delay), ("/t", TransportState::Pending, None));
+        assert_eq!(objects.transports_of(SPEAKER).collect::<Vec<_>>(), ["/t"]);
+        let transport = &objects.transports["/t"];
+        assert_eq!((transport.state, transport.delay), (TransportState::Pending, None));
         assert_eq!(transport.configuration, [0x11, 0x15, 2, 51]);
         objects.change("/t", TRANSPORT, &properties([("Delay", 1_820_u16.into())]), &[]);
         assert_eq!(objects.transports["/t"].delay, Some(1_820));
@@ -283,7 +284,7 @@ mod tests {
         assert_eq!(objects, Objects::default());
         let wrong = properties([("Class", "loud".into()), ("UUIDs", 7_u8.into()), ("RSSI", true.into())]);
         objects.add(SPEAKER, &shown(DEVICE, wrong));
-        assert_eq!(objects.devices[SPEAKER].sight, Sight { address: ADDRESS, ..Sight::default() });
+        assert_eq!(objects.devices[SPEAKER].sight, Sight::new(ADDRESS));
         objects.add("/org/bluez/hci0/dev_loud", &shown(DEVICE, Properties::new()));
         assert_eq!(objects.devices.len(), 1);
         let wrong = properties([("Device", 1_u8.into()), ("State", 3_u8.into()), ("Configuration", "".into())]);
