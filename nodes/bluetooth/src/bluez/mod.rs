@@ -82,7 +82,8 @@ impl Bluez {
         adapter: &str,
         number: usize,
     ) -> impl Future<Output = Result<(), Failure>> + use<> {
-        let (bus, gate, events, adapter) = (self.bus.clone(), self.gate.clone(), self.events.clone(), adapter.to_owned());
+        let (bus, gate, events, adapter) =
+            (self.bus.clone(), self.gate.clone(), self.events.clone(), adapter.to_owned());
         async move { endpoint::register(&bus, &gate, &events, &adapter, number).await }
     }
 
@@ -183,11 +184,7 @@ impl Bluez {
     }
 
     /// Sets the speaker's own volume, 0 to 127.
-    pub(crate) fn set_volume(
-        &self,
-        transport: &str,
-        volume: u16,
-    ) -> impl Future<Output = Result<(), Failure>> + use<> {
+    pub(crate) fn set_volume(&self, transport: &str, volume: u16) -> impl Future<Output = Result<(), Failure>> + use<> {
         let (bus, transport) = (self.bus.clone(), transport.to_owned());
         async move { transport::set_volume(&bus, &transport, volume).await }
     }

@@ -23,9 +23,10 @@ impl Programs {
     /// Who holds an adapter so that it cannot be used, if anybody does. What it offers tells; where it is the `only` one,
     /// a program that is there for nothing else is taken to want it, too. `ours` is whether we have registered with it.
     pub(crate) fn holder(&self, adapter: &Adapter, only: bool, ours: bool) -> Option<String> {
-        let foreign = adapter.services.iter().any(|service| {
-            CALLS.contains(service) || *service == AUDIO_SINK || (*service == AUDIO_SOURCE && !ours)
-        });
+        let foreign = adapter
+            .services
+            .iter()
+            .any(|service| CALLS.contains(service) || *service == AUDIO_SINK || (*service == AUDIO_SOURCE && !ours));
         match (self.named.first(), foreign) {
             (Some(_), foreign) if foreign || only => Some(list(&self.named)),
             (_, true) if self.running.is_empty() => Some("a program of unknown name".into()),
@@ -69,14 +70,14 @@ pub(super) async fn look(bus: &Connection) -> zbus::Result<Programs> {
 }
 
 fn named(name: &str) -> Option<&'static str> {
-    let (_, program) =
-        NAMES.iter().find(|(known, _)| name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))?;
+    let (_, program) = NAMES
+        .iter()
+        .find(|(known, _)| name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))?;
     Some(program)
 }
 
 /// Names on the bus, also with a suffix.
-const NAMES: [(&str, &str); 3] =
-    [("org.bluealsa", "bluealsa"), ("org.ofono", "oFono"), ("org.hsphfpd", "hsphfpd")];
+const NAMES: [(&str, &str); 3] = [("org.bluealsa", "bluealsa"), ("org.ofono", "oFono"), ("org.hsphfpd", "hsphfpd")];
 
 /// What the kernel calls their processes: the first 15 bytes.
 const PROCESSES: [(&str, &str); 6] = [

@@ -10,10 +10,7 @@ use tokio::{
 };
 use tracing::warn;
 use zbus::{
-    Connection, MatchRule, Message, MessageStream,
-    fdo::DBusProxy,
-    message::Type,
-    names::OwnedUniqueName,
+    Connection, MatchRule, Message, MessageStream, fdo::DBusProxy, message::Type, names::OwnedUniqueName,
     zvariant::OwnedObjectPath,
 };
 

@@ -35,9 +35,10 @@ impl Service {
         for (path, adapter) in &self.objects.adapters {
             let state = self.adapters.entry(path.clone()).or_default();
             // A program that comes later does not stop what plays.
-            let carries = self.speakers.values().any(|speaker| {
-                speaker.playing().is_some() && Some(speaker.kept.adapter) == adapter.address
-            });
+            let carries = self
+                .speakers
+                .values()
+                .any(|speaker| speaker.playing().is_some() && Some(speaker.kept.adapter) == adapter.address);
             if !carries {
                 let holder = self.programs.holder(adapter, only, state.endpoints > 0);
                 if holder != state.holder {
@@ -121,7 +122,9 @@ impl Service {
     /// Closes an adapter to strangers and registers endpoints with it, if that is to be done.
     fn prepare(&mut self, path: &str) {
         let Some(bluez) = &self.bluez else { return };
-        let (Some(adapter), Some(state)) = (self.objects.adapters.get(path), self.adapters.get_mut(path)) else { return };
+        let (Some(adapter), Some(state)) = (self.objects.adapters.get(path), self.adapters.get_mut(path)) else {
+            return;
+        };
         let speakers = self.speakers.values().filter(|speaker| Some(speaker.kept.adapter) == adapter.address).count();
         // One more, for a speaker that is being paired.
         let wanted = (speakers + 1).clamp(2, MOST_ENDPOINTS);

@@ -293,9 +293,10 @@ impl Service {
 
     /// Whether so many streams may go through an adapter that one more is allowed.
     pub(super) fn has_room(&self, adapter: Address) -> bool {
-        let streams = self.speakers.values().filter(|speaker| {
-            speaker.kept.adapter == adapter && !matches!(speaker.slot, Slot::Free | Slot::Releasing)
-        });
+        let streams = self
+            .speakers
+            .values()
+            .filter(|speaker| speaker.kept.adapter == adapter && !matches!(speaker.slot, Slot::Free | Slot::Releasing));
         streams.count() < self.settings.streams_per_adapter
     }
 }

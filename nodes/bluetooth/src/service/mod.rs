@@ -37,7 +37,7 @@ use unisono_core::{time::Nanos, units::Volume};
 use self::{command::Command, run::Service};
 use crate::{
     Address, Failure,
-    a2dp::{Feed, IdleMode, Quality},
+    a2dp::{Feed, IdleMode, Options, Quality},
     doctor::Facts,
     latency::LatencyWatch,
     pairing::{State, scan::Found},
@@ -57,6 +57,8 @@ pub struct Settings {
     pub table: Option<PathBuf>,
     /// Run first on each thread that sends: what makes it real-time.
     pub before: fn(),
+    /// How long a speaker is silent before it is suspended or disconnected, where that is wanted.
+    pub idle_after: Nanos,
     /// How long the chime after pairing lasts.
     pub chime: Duration,
     /// How much faster the limits and pauses run than time does: 1, and more in tests alone.
@@ -67,7 +69,8 @@ impl Settings {
     /// The usual ones, with this state folder.
     pub fn new(folder: PathBuf) -> Self {
         let chime = Duration::from_millis(900);
-        Self { folder, streams_per_adapter: 1, table: None, before: || {}, chime, hurry: 1 }
+        let idle_after = Options::default().idle_after;
+        Self { folder, streams_per_adapter: 1, table: None, before: || {}, idle_after, chime, hurry: 1 }
     }
 }
 

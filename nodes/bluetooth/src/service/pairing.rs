@@ -4,8 +4,7 @@ use tokio::sync::mpsc::Sender;
 use tracing::info;
 
 use super::{
-    PairEvent,
-    chime,
+    PairEvent, chime,
     link::{Happening, Link},
     run::{Done, Service},
     speaker::{Slot, Speaker},

@@ -6,7 +6,7 @@ use tracing::{debug, info, warn};
 use unisono_core::time::Nanos;
 
 use super::{
-    Opened,
+    Opened, Settings,
     run::{Done, Service},
     speaker::{Slot, Speaker, Waiting},
 };
@@ -94,8 +94,7 @@ impl Service {
     pub(super) fn acquired(&mut self, address: Address, path: String, result: Result<Acquired, Failure>) {
         let transport = self.objects.transports.get(&path);
         let config = transport.map_or(Err(Failure::HungUp), |shown| a2dp::validate(&shown.configuration));
-        let table = &self.table;
-        let before = self.settings.before;
+        let (table, settings) = (&self.table, &self.settings);
         let Some(speaker) = self.speakers.get_mut(&address) else {
             // Forgotten meanwhile: to remove a device is to release its transport.
             return;
@@ -115,7 +114,7 @@ impl Service {
             return;
         }
         speaker.slot = Slot::Free;
-        match result.and_then(|transport| start(speaker, transport, table, before)) {
+        match result.and_then(|transport| start(speaker, transport, table, settings)) {
             Ok((feed, playing)) => {
                 let latency = playing.watch.clone();
                 speaker.slot = Slot::Playing(Box::new(playing));
@@ -301,10 +300,11 @@ fn start(
     speaker: &Speaker,
     transport: Transport,
     table: &crate::speakers::Table,
-    before: fn(),
+    settings: &Settings,
 ) -> Result<(Feed, Playing), Failure> {
     let config = transport.config;
-    let options = Options { idle: speaker.kept.idle, before, ..Options::default() };
+    let (idle, idle_after, before) = (speaker.kept.idle, settings.idle_after, settings.before);
+    let options = Options { idle, idle_after, before, ..Options::default() };
     let (feed, stream) = a2dp::start(transport, options).map_err(|error| {
         warn!("{}: {error}", speaker.kept.address);
         Failure::AcquireFailed

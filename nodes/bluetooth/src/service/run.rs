@@ -47,7 +47,12 @@ pub(super) enum Done {
     BusConnected(Result<Bluez, Failure>),
     Guarded(u64, Result<AgentHandle, Failure>),
     Programs(Result<Programs, Failure>),
-    Prepared { epoch: u64, adapter: String, endpoints: usize, result: Result<(), Failure> },
+    Prepared {
+        epoch: u64,
+        adapter: String,
+        endpoints: usize,
+        result: Result<(), Failure>,
+    },
     DiscoveryStarted(Result<(), Failure>),
     WindowOpened(pairing::Ticket, Result<Window, Failure>),
     Pairing(pairing::Ticket, Result<(), Failure>),

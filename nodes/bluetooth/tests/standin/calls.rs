@@ -84,19 +84,28 @@ impl StandIn {
         };
         self.world().calls.push(format!("{named} {at}"));
         match self.faults().meet(&named) {
-            Some(Fault::Error(name, message)) => return refuse(name, message),
-            Some(Fault::Slow(span)) => tokio::time::sleep(span).await,
-            Some(Fault::Never) => return Ok(Reply::Silence),
-            None => {}
+            Some(Fault::Error(name, message)) => refuse(name, message),
+            // BlueZ does one thing after another; it is the answer that takes long.
+            Some(Fault::Slow(span)) => {
+                let answer = self.act(call, &at, &owner, &interface, &method).await;
+                tokio::time::sleep(span).await;
+                answer
+            }
+            Some(Fault::Never) => Ok(Reply::Silence),
+            None => self.act(call, &at, &owner, &interface, &method).await,
         }
-        match (interface.as_str(), method.as_str()) {
+    }
+
+    async fn act(&self, call: &Message, at: &str, owner: &str, interface: &str, method: &str) -> Answer {
+        let body = call.body();
+        match (interface, method) {
             ("org.freedesktop.DBus.ObjectManager", "GetManagedObjects") => Ok(self.tree()),
             (PROPERTIES, "Get") => {
                 let (interface, name): (&str, &str) = body.deserialize().unwrap();
-                if !self.world().objects.contains_key(&at) {
+                if !self.world().objects.contains_key(at) {
                     return refuse("org.freedesktop.DBus.Error.UnknownObject", "no such object");
                 }
-                match self.property(&at, interface, name) {
+                match self.property(at, interface, name) {
                     Some(value) => Ok(Reply::Value(value)),
                     None => refuse("org.freedesktop.DBus.Error.InvalidArgs", "No such property"),
                 }
@@ -104,23 +113,23 @@ impl StandIn {
             (PROPERTIES, "GetAll") => {
                 let (interface,): (&str,) = body.deserialize().unwrap();
                 let world = self.world();
-                let all = world.objects.get(&at).and_then(|object| object.get(interface));
+                let all = world.objects.get(at).and_then(|object| object.get(interface));
                 Ok(Reply::Properties(all.map(copy).unwrap_or_default()))
             }
             (PROPERTIES, "Set") => {
                 let (interface, name, value): (&str, &str, Value<'_>) = body.deserialize().unwrap();
-                if self.property(&at, interface, name).is_none() {
+                if self.property(at, interface, name).is_none() {
                     return refuse("org.freedesktop.DBus.Error.UnknownObject", "no such object");
                 }
-                self.put(&at, interface, name, value).await;
+                self.put(at, interface, name, value).await;
                 Ok(Reply::Nothing)
             }
-            ("org.bluez.AgentManager1", _) => self.agent_call(&owner, &method, &body),
-            (ADAPTER, _) => self.adapter_call(&owner, &at, &method, &body).await,
-            (DEVICE, _) => self.device_call(&owner, &at, &method, &body).await,
-            (super::MEDIA, _) => self.media_call(&owner, &at, &method, &body).await,
-            (super::TRANSPORT, _) => self.transport_call(&at, &method).await,
-            _ => refuse("org.freedesktop.DBus.Error.UnknownMethod", &method),
+            ("org.bluez.AgentManager1", _) => self.agent_call(owner, method, &body),
+            (ADAPTER, _) => self.adapter_call(owner, at, method, &body).await,
+            (DEVICE, _) => self.device_call(owner, at, method, &body).await,
+            (super::MEDIA, _) => self.media_call(owner, at, method, &body).await,
+            (super::TRANSPORT, _) => self.transport_call(at, method).await,
+            _ => refuse("org.freedesktop.DBus.Error.UnknownMethod", method),
         }
     }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 pub enum Fault {
     /// It is refused with this name and message.
     Error(&'static str, &'static str),
-    /// It is carried out after a while.
+    /// It is carried out, and answered after a while.
     Slow(Duration),
     /// It is never answered, and nothing is done.
     Never,

@@ -36,7 +36,7 @@ const CONFIGURATION: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D
 "#;
 
 /// Runs a test on a bus of its own. `name` is what the harness calls it, with its modules.
-pub fn alone<F: Future<Output = ()>>(name: &str, test: impl FnOnce() -> F) {
+pub(crate) fn alone<F: Future<Output = ()>>(name: &str, test: impl FnOnce() -> F) {
     if env::var_os(INNER).is_some() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
@@ -80,3 +80,17 @@ impl Drop for Daemon {
         let _ = self.0.wait();
     }
 }
+
+/// Tests, each on a bus of its own.
+macro_rules! alone {
+    ($($(#[$meta:meta])* async fn $name:ident() $body:block)+) => {$(
+        $(#[$meta])*
+        #[test]
+        fn $name() {
+            async fn test() $body
+            let name = concat!(module_path!(), "::", stringify!($name));
+            $crate::bus::alone(name.split_once("::").unwrap().1, test);
+        }
+    )+};
+}
+pub(crate) use alone;
