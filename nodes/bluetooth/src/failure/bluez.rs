@@ -60,24 +60,24 @@ const TEXTS: &[(&str, Failure)] = &[
     ("Invalid argument", Failure::Other),                 // EINVAL
     ("No route to host", Failure::AdapterOff),            // EHOSTUNREACH
     ("Host is unreachable", Failure::AdapterOff),
-    ("Network is down", Failure::AdapterOff),           // ENETDOWN
-    ("No such device", Failure::NoAdapter),             // ENODEV
-    ("Device or resource busy", Failure::Busy),         // EBUSY
+    ("Network is down", Failure::AdapterOff),   // ENETDOWN
+    ("No such device", Failure::NoAdapter),     // ENODEV
+    ("Device or resource busy", Failure::Busy), // EBUSY
     ("Resource busy", Failure::Busy),
     ("Resource temporarily unavailable", Failure::Busy), // EAGAIN
-    ("Too many links", Failure::ConnectionLimit),       // EMLINK
-    ("Connection timed out", Failure::ConnectTimeout),  // ETIMEDOUT
+    ("Too many links", Failure::ConnectionLimit),        // EMLINK
+    ("Connection timed out", Failure::ConnectTimeout),   // ETIMEDOUT
     ("Operation timed out", Failure::ConnectTimeout),
-    ("Connection refused", Failure::Refused),               // ECONNREFUSED
-    ("Connection reset by peer", Failure::AbortedByRemote), // ECONNRESET
+    ("Connection refused", Failure::Refused),                // ECONNREFUSED
+    ("Connection reset by peer", Failure::AbortedByRemote),  // ECONNRESET
     ("Software caused connection abort", Failure::Canceled), // ECONNABORTED
     ("Connection aborted", Failure::Canceled),
     ("Operation canceled", Failure::Canceled), // ECANCELED
     ("Operation cancelled", Failure::Canceled),
-    ("Protocol error", Failure::RadioProtocol),         // EPROTO
-    ("Invalid exchange", Failure::KeyMissing),          // EBADE
-    ("Permission denied", Failure::AuthenticationFailed), // EACCES, from the socket: the link is not secure enough
-    ("Operation not permitted", Failure::NotPermitted), // EPERM
+    ("Protocol error", Failure::RadioProtocol),               // EPROTO
+    ("Invalid exchange", Failure::KeyMissing),                // EBADE
+    ("Permission denied", Failure::AuthenticationFailed),     // EACCES, from the socket: the link is not secure enough
+    ("Operation not permitted", Failure::NotPermitted),       // EPERM
     ("Transport endpoint is not connected", Failure::HungUp), // ENOTCONN
     ("Socket not connected", Failure::HungUp),
     ("Function not implemented", Failure::Other), // ENOSYS
@@ -225,11 +225,7 @@ mod tests {
             ("org.bluez.Error.ConnectionAttemptFailed", "Page Timeout", Failure::PageTimeout),
             ("org.bluez.Error.NotAvailable", "br-connection-profile-unavailable", Failure::ProfileUnavailable),
             ("org.bluez.Error.Failed", "Protocol not available", Failure::ProfileUnavailable),
-            (
-                "org.bluez.Error.BREDR.ProfileUnavailable",
-                "No more profiles to connect to",
-                Failure::ProfileUnavailable,
-            ),
+            ("org.bluez.Error.BREDR.ProfileUnavailable", "No more profiles to connect to", Failure::ProfileUnavailable),
             ("org.bluez.Error.InProgress", "br-connection-busy", Failure::Busy),
             ("org.bluez.Error.InProgress", "In Progress", Failure::Busy),
             ("org.bluez.Error.NotReady", "br-connection-adapter-not-powered", Failure::AdapterOff),

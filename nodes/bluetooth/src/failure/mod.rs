@@ -161,13 +161,7 @@ impl Failure {
 
     /// Whether the two have lost their common keys, so that nothing but pairing again helps.
     pub const fn wants_new_keys(self) -> bool {
-        matches!(
-            self,
-            Self::KeyMissing
-                | Self::AuthenticationFailed
-                | Self::AuthenticationRejected
-                | Self::PinWanted
-        )
+        matches!(self, Self::KeyMissing | Self::AuthenticationFailed | Self::AuthenticationRejected | Self::PinWanted)
     }
 
     /// Whether it lies with this machine rather than with the speaker.

@@ -381,8 +381,7 @@ impl Run {
             self.debts.connection = false;
         }
         // A person who changed their mind wants no trace of it.
-        self.debts.keys =
-            outcome == Err(Failure::Canceled) && (self.keys == Keys::New || self.debts.pairing);
+        self.debts.keys = outcome == Err(Failure::Canceled) && (self.keys == Keys::New || self.debts.pairing);
         self.cleanup = Cleanup::new(self.debts, outcome);
         self.clean_up(now);
     }

@@ -136,8 +136,8 @@ impl Reconnect {
                 }
             }
             Event::Needed => {
-                let is_with_another = self.mode == Mode::Polite
-                    && matches!(self.departure, Some(Departure::Remote | Departure::Unknown));
+                let is_with_another =
+                    self.mode == Mode::Polite && matches!(self.departure, Some(Departure::Remote | Departure::Unknown));
                 if !is_with_another {
                     self.call_soon(now, Errand::Started, Nanos::ZERO);
                 }
@@ -220,7 +220,7 @@ impl Reconnect {
                 self.has_started = true;
                 self.errand = Some(Errand::Started);
             }
-                // Whatever was under way goes on; what was left alone is left alone.
+            // Whatever was under way goes on; what was left alone is left alone.
             if let Some(errand) = self.errand {
                 self.failed = 0;
                 self.next = None;

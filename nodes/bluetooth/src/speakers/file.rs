@@ -30,7 +30,8 @@ impl Fault {
     fn of_toml(text: &str, error: &toml::de::Error) -> Self {
         // The first line of it; the others paint the place.
         let message = error.message().lines().next().unwrap_or_default().to_owned();
-        let Some(at) = error.span().map(|span| span.start.min(text.len())).filter(|at| text.is_char_boundary(*at)) else {
+        let Some(at) = error.span().map(|span| span.start.min(text.len())).filter(|at| text.is_char_boundary(*at))
+        else {
             return Self::whole(message);
         };
         let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
