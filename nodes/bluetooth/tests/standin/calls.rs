@@ -15,13 +15,13 @@ use super::{
 };
 
 /// Why a call is refused: name and message.
-pub type Refusal = (&'static str, String);
+pub(crate) type Refusal = (&'static str, String);
 
 /// How a call ends.
-pub type Answer = Result<Reply, Refusal>;
+pub(crate) type Answer = Result<Reply, Refusal>;
 
 /// What a call is answered with.
-pub enum Reply {
+pub(crate) enum Reply {
     Nothing,
     Value(OwnedValue),
     Properties(Properties),
@@ -31,7 +31,7 @@ pub enum Reply {
     Silence,
 }
 
-pub fn refuse<T>(name: &'static str, message: &str) -> Result<T, Refusal> {
+pub(crate) fn refuse<T>(name: &'static str, message: &str) -> Result<T, Refusal> {
     Err((name, message.into()))
 }
 

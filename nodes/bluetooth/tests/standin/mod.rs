@@ -34,7 +34,7 @@ use std::{
 use unisono_bluetooth::Address;
 use zbus::connection::Builder;
 
-pub use self::{
+pub(crate) use self::{
     faults::{Fault, Faults, errors_of},
     media::Heard,
     speaker::Speaker,
@@ -44,17 +44,17 @@ use self::{
     objects::{Tree, path, properties, service},
 };
 
-pub const ADAPTER: &str = "org.bluez.Adapter1";
-pub const DEVICE: &str = "org.bluez.Device1";
-pub const MEDIA: &str = "org.bluez.Media1";
-pub const TRANSPORT: &str = "org.bluez.MediaTransport1";
+pub(crate) const ADAPTER: &str = "org.bluez.Adapter1";
+pub(crate) const DEVICE: &str = "org.bluez.Device1";
+pub(crate) const MEDIA: &str = "org.bluez.Media1";
+pub(crate) const TRANSPORT: &str = "org.bluez.MediaTransport1";
 const AGENT: &str = "org.bluez.Agent1";
 const ENDPOINT: &str = "org.bluez.MediaEndpoint1";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
 /// The stand-in. Clones are the same one.
 #[derive(Clone)]
-pub struct StandIn(Arc<Inner>);
+pub(crate) struct StandIn(Arc<Inner>);
 
 struct Inner {
     bus: zbus::Connection,
@@ -84,7 +84,7 @@ struct World {
 
 impl StandIn {
     /// Appears on the bus with one adapter, `hci0`.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let bus = Builder::system().unwrap().build().await.unwrap();
         let inner = Inner { bus, world: Mutex::default(), faults: Faults::default() };
         let standin = Self(Arc::new(inner));
@@ -97,12 +97,12 @@ impl StandIn {
     }
 
     /// What goes wrong.
-    pub fn faults(&self) -> &Faults {
+    pub(crate) fn faults(&self) -> &Faults {
         &self.0.faults
     }
 
     /// Plugs an adapter in.
-    pub async fn add_adapter(&self, name: &str) {
+    pub(crate) async fn add_adapter(&self, name: &str) {
         let number: u8 = name.strip_prefix("hci").unwrap().parse().unwrap();
         let at = format!("/org/bluez/{name}");
         let adapter = properties([
@@ -126,7 +126,7 @@ impl StandIn {
     }
 
     /// Pulls an adapter out.
-    pub async fn remove_adapter(&self, name: &str) {
+    pub(crate) async fn remove_adapter(&self, name: &str) {
         let at = format!("/org/bluez/{name}");
         let below: Vec<_> =
             self.world().objects.keys().filter(|path| path.starts_with(&format!("{at}/"))).cloned().collect();
@@ -139,48 +139,48 @@ impl StandIn {
     }
 
     /// Another program registers services with an adapter.
-    pub async fn offer(&self, name: &str, services: &[u16]) {
+    pub(crate) async fn offer(&self, name: &str, services: &[u16]) {
         let all: Vec<_> = [0x1200, 0x110c, 0x110e].iter().chain(services).map(|number| service(*number)).collect();
         self.put(&format!("/org/bluez/{name}"), ADAPTER, "UUIDs", all.into()).await;
     }
 
     /// Brings a speaker into the house, or changes one.
-    pub async fn place(&self, speaker: Speaker) {
+    pub(crate) async fn place(&self, speaker: Speaker) {
         let address = speaker.address;
         self.world().speakers.insert(address, speaker);
         self.look_around().await;
     }
 
     /// Changes a speaker.
-    pub async fn change(&self, address: Address, change: impl FnOnce(&mut Speaker)) {
+    pub(crate) async fn change(&self, address: Address, change: impl FnOnce(&mut Speaker)) {
         change(self.world().speakers.get_mut(&address).unwrap());
         self.look_around().await;
     }
 
     /// The speaker as it is.
-    pub fn speaker(&self, address: Address) -> Speaker {
+    pub(crate) fn speaker(&self, address: Address) -> Speaker {
         self.world().speakers[&address].clone()
     }
 
     /// What came, as `Method path`, since this was asked last.
-    pub fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.world().calls)
     }
 
     /// The abilities of the agent that is the default.
-    pub fn default_agent(&self) -> Option<String> {
+    pub(crate) fn default_agent(&self) -> Option<String> {
         let world = self.world();
         Some(world.agents.get(world.default_agents.last()?)?.1.clone())
     }
 
     /// How many endpoints are registered with an adapter.
-    pub fn endpoints(&self, adapter: &str) -> usize {
+    pub(crate) fn endpoints(&self, adapter: &str) -> usize {
         let at = format!("/org/bluez/{adapter}");
         self.world().endpoints.iter().filter(|endpoint| endpoint.adapter == at).count()
     }
 
     /// `BlueZ` ends, and is started again after a while. What was paired is kept, as it is on disk.
-    pub async fn restart(&self, after: Duration) {
+    pub(crate) async fn restart(&self, after: Duration) {
         let endpoints = std::mem::take(&mut self.world().endpoints);
         for endpoint in &endpoints {
             self.tell(&endpoint.owner, &endpoint.path, ENDPOINT, "Release", &()).await;
@@ -219,7 +219,7 @@ impl StandIn {
     }
 
     /// A device wants to pair by itself. Whether it was let.
-    pub async fn pair_from_outside(&self, address: Address) -> bool {
+    pub(crate) async fn pair_from_outside(&self, address: Address) -> bool {
         let at = device_path("hci0", address);
         self.show_device(&at).await;
         let agent = {
@@ -247,7 +247,7 @@ impl StandIn {
 }
 
 /// The path of a device behind an adapter.
-pub fn device_path(adapter: &str, address: Address) -> String {
+pub(crate) fn device_path(adapter: &str, address: Address) -> String {
     format!("/org/bluez/{adapter}/dev_{}", address.to_string().replace(':', "_"))
 }
 
