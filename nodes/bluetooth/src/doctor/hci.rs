@@ -5,7 +5,7 @@
 
 use std::{
     io,
-    mem::{self, size_of_val},
+    mem::size_of_val,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
 };
 
@@ -66,7 +66,7 @@ struct HciFilter {
 pub fn read_link(adapter: u16, speaker: Address) -> io::Result<LinkFacts> {
     let socket = open(adapter)?;
     let handle = handle(&socket, speaker)?;
-    let mut ask = |opcode| ask(&socket, opcode, handle).ok().flatten();
+    let ask = |opcode| ask(&socket, opcode, handle).ok().flatten();
     let mut facts = LinkFacts::new(speaker);
     facts.rssi = ask(READ_RSSI).and_then(|answer| answer.first().map(|byte| i8::from_ne_bytes([*byte])));
     facts.quality = ask(READ_LINK_QUALITY).and_then(|answer| answer.first().copied());
@@ -157,7 +157,7 @@ fn length(size: usize) -> libc::socklen_t {
     libc::socklen_t::try_from(size).unwrap_or_default()
 }
 
-const _: () = assert!(mem::size_of::<SockaddrHci>() == 6 && mem::size_of::<HciFilter>() == 16);
+const _: () = assert!(size_of::<SockaddrHci>() == 6 && size_of::<HciFilter>() == 16);
 
 #[cfg(test)]
 mod tests {

@@ -61,9 +61,9 @@ impl Cleanup {
         self.left.retain(|(command, asked)| *asked != Some(ticket) || !is_settled(command, result));
     }
 
-    /// `BlueZ` is gone and has taken everything with it.
+    /// `BlueZ` is gone and has taken everything with it but the keys, which it keeps on disk.
     pub(super) fn forgive(&mut self) {
-        self.left.clear();
+        self.left.retain(|(command, _)| *command == Command::Remove);
     }
 
     /// How it all ends, when nothing is left.

@@ -1,10 +1,12 @@
-//! `STATES.md` against the machines: each draws what it does, and nothing else.
+//! `STATES.md` against the machines: each diagram draws what its machine does, and nothing else.
+//!
+//! The runs are always the same ones, since an arrow that is rarely taken has to be taken in them.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use unisono_bluetooth::reconnect::Mode;
 
-use crate::{Transitions, pairings, reconnects, seed};
+use crate::{Transitions, pairings, reconnects};
 
 /// The transitions that the diagram under a heading of `STATES.md` shows, those from and to `[*]` aside.
 fn drawn(heading: &str) -> Transitions {
@@ -42,7 +44,7 @@ fn compare(heading: &str, seen: &Transitions) {
 fn the_diagram_of_pairing_shows_what_pairing_does() {
     let mut seen = Transitions::new();
     for run in 0..4_000 {
-        pairings::faulty(seed(run), &mut seen);
+        pairings::faulty(run, &mut seen);
     }
     compare("Pairing", &seen);
 }
@@ -52,7 +54,7 @@ fn the_diagram_of_connections_shows_what_they_do() {
     let mut seen = Transitions::new();
     for run in 0..60 {
         for mode in [Mode::Polite, Mode::Exclusive] {
-            reconnects::busy(seed(run), mode, &mut seen);
+            reconnects::busy(run, mode, &mut seen);
         }
     }
     compare("Connection", &seen);

@@ -156,7 +156,17 @@ impl Month {
                 let scan = Nanos::from_secs(self.random.i64(1..90));
                 self.after(scan, Coming::Event(Event::Resume));
             }
-            12 => self.tell(Event::Unwanted),
+            12 => {
+                self.tell(Event::Unwanted);
+                match self.random.u8(0..4) {
+                    0 => self.after(Nanos::from_millis(10), Coming::Event(Event::Wanted)),
+                    1 => {
+                        self.after(Nanos::from_millis(10), Coming::Event(Event::Adapter(Err(Failure::NoBluez))));
+                        self.after(Nanos::from_secs(2), Coming::Event(Event::Adapter(Ok(()))));
+                    }
+                    _ => {}
+                }
+            }
             13 => self.tell(Event::Wanted),
             14 => {
                 // Seen again and again, as while its link is up without music.
@@ -388,6 +398,11 @@ fn a_disconnection_by_a_person_holds_until_they_connect() {
         month.tell(Event::Wanted);
         month.run(month.now + MINUTE);
         assert_eq!(month.speaker, Speaker::Ours);
+        // Who changes their mind at once has it back.
+        month.tell(Event::Unwanted);
+        month.tell(Event::Wanted);
+        month.run(month.now + MINUTE);
+        assert_eq!(month.machine.status().state, State::Connected);
     }
 }
 
