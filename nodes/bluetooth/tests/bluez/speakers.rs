@@ -111,7 +111,8 @@ on_a_bus! {
 
     async fn a_machine_without_bluez_says_so_and_works_once_it_is_there() {
         let folder = tempfile::tempdir().unwrap();
-        let bluetooth = Bluetooth::start(Settings { hurry: 20, ..Settings::new(folder.path().into()) });
+        let chime = Duration::from_millis(20);
+        let bluetooth = Bluetooth::start(Settings { hurry: 20, chime, ..Settings::new(folder.path().into()) });
         let mut scan = bluetooth.scan(Duration::from_secs(1)).await;
         assert_eq!(scan.recv().await, Some(unisono_bluetooth::service::ScanEvent::Over(Some(Failure::NoBluez))));
         let standin = crate::standin::StandIn::start().await;

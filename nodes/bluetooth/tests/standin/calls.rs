@@ -297,6 +297,6 @@ impl StandIn {
     }
 }
 
-fn copy(properties: &Properties) -> Properties {
+pub(crate) fn copy(properties: &Properties) -> Properties {
     properties.iter().map(|(name, value)| (name.clone(), value.try_clone().unwrap())).collect()
 }

@@ -22,7 +22,7 @@ use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue};
 
 use super::{
     DEVICE, ENDPOINT, StandIn, TRANSPORT, adapter_in, address_in,
-    calls::{Answer, Reply, refuse},
+    calls::{Answer, Reply, copy, refuse},
     device_path,
     objects::{path, properties, service},
 };
@@ -34,7 +34,7 @@ pub(crate) struct Endpoint {
     pub(crate) owner: String,
     pub(crate) path: String,
     /// The transport that uses it; `BlueZ` before 5.83 bears one.
-    used_by: Option<String>,
+    pub(super) used_by: Option<String>,
 }
 
 /// What arrives at a speaker. Clones hear the same.
@@ -249,9 +249,12 @@ impl StandIn {
             }
             with
         };
+        // It is there before the node hears of it; the signal follows.
+        self.world().objects.entry(transport.clone()).or_default().insert(TRANSPORT.into(), with());
         let body: (ObjectPath<'_>, HashMap<String, OwnedValue>) =
             (ObjectPath::try_from(transport.as_str()).unwrap(), with());
         if !self.tell(&endpoint.owner, &endpoint.path, ENDPOINT, "SetConfiguration", &body).await {
+            self.world().objects.remove(&transport);
             return None;
         }
         {
@@ -260,7 +263,9 @@ impl StandIn {
             let used = endpoints.find(|other| other.owner == endpoint.owner && other.path == endpoint.path)?;
             used.used_by = Some(transport.clone());
         }
-        self.show(&transport, TRANSPORT, with()).await;
+        // What has changed meanwhile is in it.
+        let now = self.world().objects.get(&transport)?.get(TRANSPORT).map(copy)?;
+        self.show(&transport, TRANSPORT, now).await;
         Some(transport)
     }
 

@@ -31,8 +31,9 @@ use std::{
     time::Duration,
 };
 
+use futures_util::StreamExt;
 use unisono_bluetooth::Address;
-use zbus::connection::Builder;
+use zbus::{connection::Builder, zvariant::Value};
 
 pub(crate) use self::{
     faults::{Fault, Faults, errors_of},
@@ -91,6 +92,17 @@ impl StandIn {
         let answering = standin.clone();
         let stream = zbus::MessageStream::from(&standin.0.bus);
         tokio::spawn(async move { answering.answer(stream).await });
+        let watching = standin.clone();
+        let dbus = zbus::fdo::DBusProxy::new(&standin.0.bus).await.unwrap();
+        let mut changes = dbus.receive_name_owner_changed().await.unwrap();
+        tokio::spawn(async move {
+            while let Some(change) = changes.next().await {
+                let change = change.args().unwrap();
+                if change.new_owner().is_none() {
+                    watching.owner_gone(change.name()).await;
+                }
+            }
+        });
         standin.add_adapter("hci0").await;
         standin.0.bus.request_name("org.bluez").await.unwrap();
         standin
@@ -118,7 +130,7 @@ impl StandIn {
             ("Pairable", true.into()),
             ("PairableTimeout", 0_u32.into()),
             ("Discovering", false.into()),
-            ("UUIDs", vec![service(0x1200), service(0x110c), service(0x110e)].into()),
+            ("UUIDs", own_services()),
         ]);
         self.show(&at, ADAPTER, adapter).await;
         let supported = vec![service(0x110a), service(0x110b)];
@@ -201,6 +213,10 @@ impl StandIn {
                 .map(|(at, _)| at.clone())
                 .collect();
             world.objects.retain(|at, _| adapters.contains(at));
+            for adapter in world.objects.values_mut().filter_map(|object| object.get_mut(ADAPTER)) {
+                adapter.insert("UUIDs".into(), own_services().try_into().unwrap());
+                adapter.insert("Discovering".into(), false.into());
+            }
             world.streams.clear();
             world.agents.clear();
             world.default_agents.clear();
@@ -216,6 +232,28 @@ impl StandIn {
             self.take(&at, DEVICE, "RSSI").await;
         }
         self.0.bus.request_name("org.bluez").await.unwrap();
+    }
+
+    /// With a connection go its agent, its endpoints with their transports, and its discovery.
+    async fn owner_gone(&self, owner: &str) {
+        let (ended, adapters) = {
+            let mut world = self.world();
+            world.agents.remove(owner);
+            world.default_agents.retain(|other| other != owner);
+            world.looking.retain(|(_, other)| other != owner);
+            let (gone, left): (Vec<_>, _) =
+                std::mem::take(&mut world.endpoints).into_iter().partition(|endpoint| endpoint.owner == owner);
+            world.endpoints = left;
+            let adapters: BTreeSet<_> = gone.iter().map(|endpoint| endpoint.adapter.clone()).collect();
+            (gone.into_iter().filter_map(|endpoint| endpoint.used_by).collect::<Vec<_>>(), adapters)
+        };
+        for transport in ended {
+            self.world().streams.remove(&transport);
+            self.hide(&transport).await;
+        }
+        for adapter in adapters {
+            self.put(&adapter, ADAPTER, "UUIDs", own_services()).await;
+        }
     }
 
     /// A device wants to pair by itself. Whether it was let.
@@ -244,6 +282,11 @@ impl StandIn {
     fn world(&self) -> MutexGuard<'_, World> {
         self.0.world.lock().unwrap()
     }
+}
+
+/// What `BlueZ` itself offers.
+fn own_services() -> Value<'static> {
+    vec![service(0x1200), service(0x110c), service(0x110e)].into()
 }
 
 /// The path of a device behind an adapter.
