@@ -193,10 +193,11 @@ impl Service {
                 self.pairing.opening = Some(ticket);
                 self.pairing.window = None;
                 let seconds = u32::try_from(WHOLE_LIMIT.to_duration().as_secs()).unwrap_or(u32::MAX);
-                let (door, limit) = (self.door.clone(), self.clock.span(WINDOW_LIMIT));
+                let limit = self.clock.span(WINDOW_LIMIT);
+                let open = bluez.open_window(&adapter, self.door.clone(), pin, seconds);
                 self.jobs.push(Box::pin(async move {
                     // What hangs half open is dropped, and the agent with it.
-                    let opened = timeout(limit, Window::open(&adapter, door, pin, seconds)).await;
+                    let opened = timeout(limit, open).await;
                     Done::WindowOpened(ticket, opened.unwrap_or(Err(Failure::StepTimeout)))
                 }));
             }

@@ -135,7 +135,7 @@ pub(crate) fn errors_of(method: &str) -> Option<&'static [(&'static str, &'stati
         "Set.Trusted" | "Set.Pairable" | "Set.PairableTimeout" | "Set.Discoverable" => {
             &[("org.bluez.Error.Failed", "Not Powered"), ("org.freedesktop.DBus.Error.AccessDenied", "Rejected")]
         }
-        "RegisterAgent" => &[("org.bluez.Error.AlreadyExists", "Already Exists")],
+        "RegisterAgent" => &[("org.bluez.Error.InvalidArguments", "Invalid arguments in method call")],
         "CancelPairing" | "RemoveDevice" => &[("org.bluez.Error.DoesNotExist", "Does Not Exist")],
         "Disconnect" => &[("org.bluez.Error.NotConnected", "Not Connected")],
         _ => return None,

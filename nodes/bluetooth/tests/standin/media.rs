@@ -175,7 +175,7 @@ impl StandIn {
 
     pub(super) async fn connect(&self, at: &str) -> Answer {
         let looking = self.world().looking.iter().any(|(adapter, _)| *adapter == adapter_in(at));
-        assert!(!looking, "nothing is to be connected while the adapter looks for devices");
+        self.hold(!looking, "nothing is to be connected while the adapter looks for devices");
         let speaker = address_in(at).map(|address| self.speaker(address)).unwrap();
         if self.transport(speaker.address).is_some() {
             return refuse("org.bluez.Error.AlreadyConnected", "Already Connected");
@@ -275,9 +275,10 @@ impl StandIn {
         }
         let (endpoint, with): (OwnedObjectPath, HashMap<String, OwnedValue>) = body.deserialize().unwrap();
         let value = |name: &str| with.get(name).unwrap();
-        assert_eq!(value("UUID").downcast_ref::<&str>().unwrap(), service(0x110a), "we are a source and nothing else");
-        assert_eq!(value("Codec").downcast_ref::<u8>().unwrap(), 0);
-        assert!(value("DelayReporting").downcast_ref::<bool>().unwrap());
+        let source = value("UUID").downcast_ref::<&str>().is_ok_and(|uuid| uuid == service(0x110a));
+        let codec = value("Codec").downcast_ref::<u8>();
+        self.hold(source && codec == Ok(0), "we are a source of SBC and nothing else");
+        self.hold(value("DelayReporting").downcast_ref() == Ok(true), "delays are to be reported");
         {
             let mut world = self.world();
             let new = Endpoint { adapter: at.into(), owner: owner.into(), path: endpoint.to_string(), used_by: None };

@@ -81,6 +81,8 @@ struct World {
     bonding: BTreeSet<String>,
     /// Every call that came, as `Method path`.
     calls: Vec<String>,
+    /// What the node did that it is not to do.
+    wrongs: Vec<&'static str>,
 }
 
 impl StandIn {
@@ -177,6 +179,18 @@ impl StandIn {
     /// What came, as `Method path`, since this was asked last.
     pub(crate) fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.world().calls)
+    }
+
+    /// What the node did that it is not to do, ever.
+    pub(crate) fn wrongs(&self) -> Vec<&'static str> {
+        self.world().wrongs.clone()
+    }
+
+    /// Something that holds whatever happens.
+    fn hold(&self, holds: bool, what: &'static str) {
+        if !holds {
+            self.world().wrongs.push(what);
+        }
     }
 
     /// The abilities of the agent that is the default.
