@@ -1,9 +1,6 @@
 //! A person pairs a speaker: what the machine asks for is done.
 
-use tokio::{
-    sync::mpsc::Sender,
-    time::{sleep, timeout},
-};
+use tokio::{sync::mpsc::Sender, time::sleep};
 use tracing::info;
 use unisono_core::time::Nanos;
 
@@ -17,7 +14,7 @@ use super::{
 use crate::{
     Address, Failure,
     a2dp::{self, IdleMode, Options, Transport},
-    bluez::{Looking, TransportState, Window, device_path},
+    bluez::{Abilities, Looking, TransportState, device_path},
     pairing::{Command, Event, Pairing, Request, State, Ticket, WHOLE_LIMIT},
     reconnect,
 };
@@ -28,7 +25,6 @@ pub(super) struct PairingRun {
     pub(super) machine: Pairing,
     adapter: String,
     link: Link,
-    window: Option<Window>,
     /// The window that was asked for last; any other is closed when it comes.
     opening: Option<Ticket>,
     events: Option<Sender<PairEvent>>,
@@ -112,7 +108,6 @@ impl Service {
 
     /// With `BlueZ` the window went.
     pub(super) fn pairing_lost_bluez(&mut self) {
-        self.pairing.window = None;
         self.pairing.opening = None;
         self.pairing.link = Link::default();
         self.pairing_event(Event::BluezGone);
@@ -155,25 +150,20 @@ impl Service {
     }
 
     /// A window was opened, or not.
-    pub(super) fn window_opened(&mut self, ticket: Ticket, result: Result<Window, Failure>) {
-        let wanted = self.pairing.opening == Some(ticket);
-        let result = match result {
-            Ok(window) if wanted => {
-                self.pairing.window = Some(window);
-                Ok(())
-            }
-            // It comes too late.
-            Ok(window) => {
-                let close = window.close();
-                self.jobs.push(Box::pin(async move {
-                    let _ = close.await;
-                    Done::Nothing
-                }));
-                return;
-            }
-            Err(failure) => Err(failure),
-        };
-        self.pairing_event(Event::Done(ticket, result));
+    pub(super) fn window_opened(&mut self, ticket: Ticket, adapter: &str, result: Result<(), Failure>) {
+        if self.pairing.opening == Some(ticket) {
+            return self.pairing_event(Event::Done(ticket, result));
+        }
+        // It comes too late.
+        if let Some(bluez) = &self.bluez
+            && self.pairing.opening.is_none()
+        {
+            let close = bluez.close_window(adapter, &self.door);
+            self.jobs.push(Box::pin(async move {
+                let _ = close.await;
+                Done::Nothing
+            }));
+        }
     }
 
     fn carry_out(&mut self, ticket: Ticket, command: Command) {
@@ -191,15 +181,11 @@ impl Service {
         match command {
             Command::OpenWindow { pin } => {
                 self.pairing.opening = Some(ticket);
-                self.pairing.window = None;
+                let abilities = if pin.is_some() { Abilities::Pin } else { Abilities::Compare };
+                self.door.set_pin(pin);
                 let seconds = u32::try_from(WHOLE_LIMIT.to_duration().as_secs()).unwrap_or(u32::MAX);
-                let limit = self.clock.span(WINDOW_LIMIT);
-                let open = bluez.open_window(&adapter, self.door.clone(), pin, seconds);
-                self.jobs.push(Box::pin(async move {
-                    // What hangs half open is dropped, and the agent with it.
-                    let opened = timeout(limit, open).await;
-                    Done::WindowOpened(ticket, opened.unwrap_or(Err(Failure::StepTimeout)))
-                }));
+                let open = bluez.open_window(&adapter, &self.door, abilities, seconds);
+                self.jobs.push(Box::pin(async move { Done::WindowOpened(ticket, adapter, open.await) }));
             }
             Command::StartDiscovery => job!(bluez.start_discovery(&adapter, Looking::Classic)),
             Command::StopDiscovery => {
@@ -207,10 +193,7 @@ impl Service {
                 self.end_scans(None);
             }
             Command::Remove => job!(bluez.remove(&device)),
-            Command::Pair => match &self.pairing.window {
-                Some(window) => job!(window.pair(&device)),
-                None => self.pairing_event(Event::Done(ticket, Err(Failure::BluezRestarted))),
-            },
+            Command::Pair => job!(bluez.pair(&device)),
             Command::CancelPairing => job!(bluez.cancel_pairing(&device)),
             Command::Trust => job!(bluez.trust(&device)),
             Command::ConnectProfile => {
@@ -225,14 +208,8 @@ impl Service {
             Command::Chime => self.chime(ticket, address),
             Command::CloseWindow => {
                 self.pairing.opening = None;
-                let window = self.pairing.window.take();
-                let close = bluez.close_adapter(&adapter);
-                job!(async move {
-                    match window {
-                        Some(window) => window.close().await,
-                        None => close.await,
-                    }
-                });
+                self.door.set_pin(None);
+                job!(bluez.close_window(&adapter, &self.door));
             }
         }
     }
@@ -315,9 +292,6 @@ impl Service {
         self.save();
     }
 }
-
-/// Less than the machine grants.
-const WINDOW_LIMIT: Nanos = Nanos::from_millis(4_500);
 
 /// A receiver that is full has stopped listening; one that is gone calls the pairing off.
 fn tell(events: &Sender<PairEvent>, event: PairEvent) {
