@@ -11,7 +11,7 @@
 
 PREFIX ?= /usr/local
 
-PACKAGES = build-essential cmake pkg-config libasound2-dev libsbc-dev
+PACKAGES = build-essential cmake pkg-config libasound2-dev libdbus-1-dev libsbc-dev
 
 # What tests hold our SBC against.
 TEST_PACKAGES = dbus-daemon ffmpeg sbc-tools

@@ -3,6 +3,9 @@
 //! `BlueZ` asks the agent. It is the default one, always there, and says no to everyone for whom the door is not open.
 //! Outside a window it is registered without abilities; pairing that we begin needs none when it just works. In a window
 //! it can compare numbers, and has a PIN if a person gave one.
+//!
+//! It is an object of ours and not `bluer`'s: that one rejects what it has no handler for and derives its abilities from
+//! the handlers that it has, so it cannot be let to change; and one whose registration is called off half-way stays.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,9 +16,8 @@ use zbus::{
 };
 
 use super::{
-    ADAPTER, call, errors,
+    call, errors,
     names::{AUDIO, Service, device_address, service},
-    set,
 };
 use crate::{Address, Failure};
 
@@ -86,21 +88,27 @@ pub(super) async fn register(bus: &Connection, door: &Door, abilities: Abilities
 /// Makes an adapter pairable for so many seconds at most, and never discoverable.
 pub(super) async fn open(
     bus: &Connection,
-    adapter: &str,
+    adapter: &bluer::Adapter,
     door: &Door,
     abilities: Abilities,
     seconds: u32,
 ) -> Result<(), Failure> {
-    set(bus, adapter, ADAPTER, "Discoverable", false.into()).await?;
-    set(bus, adapter, ADAPTER, "PairableTimeout", seconds.into()).await?;
+    let closed = async {
+        adapter.set_discoverable(false).await?;
+        adapter.set_pairable_timeout(seconds).await
+    };
+    closed.await.map_err(|error| errors::of_bluer(&error))?;
     register(bus, door, abilities).await?;
-    set(bus, adapter, ADAPTER, "Pairable", true.into()).await
+    adapter.set_pairable(true).await.map_err(|error| errors::of_bluer(&error))
 }
 
 /// Makes an adapter neither discoverable nor pairable.
-pub(super) async fn close(bus: &Connection, adapter: &str) -> Result<(), Failure> {
-    set(bus, adapter, ADAPTER, "Discoverable", false.into()).await?;
-    set(bus, adapter, ADAPTER, "Pairable", false.into()).await
+pub(super) async fn close(adapter: &bluer::Adapter) -> Result<(), Failure> {
+    let closed = async {
+        adapter.set_discoverable(false).await?;
+        adapter.set_pairable(false).await
+    };
+    closed.await.map_err(|error| errors::of_bluer(&error))
 }
 
 struct Agent(Door);

@@ -1,16 +1,30 @@
-//! Errors of the bus, by the name and the message that `BlueZ` gave them.
+//! Errors of the two libraries, by the name and the message that `BlueZ` gave them.
 
+use bluer::{ErrorKind, InternalErrorKind};
 use tracing::debug;
 
 use crate::Failure;
 
-/// What an error of the library means.
+/// What an error of `bluer` means.
+pub(super) fn of_bluer(error: &bluer::Error) -> Failure {
+    let name = match &error.kind {
+        ErrorKind::Internal(InternalErrorKind::DBus(name)) => name.clone(),
+        ErrorKind::Internal(InternalErrorKind::DBusConnectionLost | InternalErrorKind::Io(_)) => DISCONNECTED.into(),
+        // The one error that the library renames.
+        ErrorKind::NotFound => "org.freedesktop.DBus.Error.UnknownObject".into(),
+        // The others are called as BlueZ calls them.
+        kind => format!("org.bluez.Error.{kind:?}"),
+    };
+    named(&name, &error.message)
+}
+
+/// What an error of `zbus` means.
 pub(super) fn of_zbus(error: &zbus::Error) -> Failure {
     match error {
         zbus::Error::MethodError(name, message, _) => named(name, message.as_deref().unwrap_or_default()),
         zbus::Error::FDO(error) => of_fdo(error),
         zbus::Error::InputOutput(cause) if cause.kind() == std::io::ErrorKind::TimedOut => Failure::StepTimeout,
-        zbus::Error::InputOutput(_) => named("org.freedesktop.DBus.Error.Disconnected", ""),
+        zbus::Error::InputOutput(_) => named(DISCONNECTED, ""),
         error => named("", &error.to_string()),
     }
 }
@@ -29,9 +43,21 @@ fn named(name: &str, message: &str) -> Failure {
     failure
 }
 
+const DISCONNECTED: &str = "org.freedesktop.DBus.Error.Disconnected";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_names_that_bluez_gave_survive_bluer() {
+        let page_timeout = bluer::Error { kind: ErrorKind::Failed, message: "br-connection-page-timeout".into() };
+        assert_eq!(of_bluer(&page_timeout), Failure::PageTimeout);
+        let kind = ErrorKind::AuthenticationRejected;
+        assert_eq!(of_bluer(&bluer::Error { kind, message: String::new() }), Failure::AuthenticationRejected);
+        let kind = ErrorKind::Internal(InternalErrorKind::DBus("org.freedesktop.DBus.Error.ServiceUnknown".into()));
+        assert_eq!(of_bluer(&bluer::Error { kind, message: String::new() }), Failure::NoBluez);
+    }
 
     #[test]
     fn what_the_bus_says_by_itself_has_a_name_too() {

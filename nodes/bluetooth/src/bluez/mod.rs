@@ -1,14 +1,16 @@
 //! `BlueZ` over D-Bus.
 //!
-//! All of it goes through one connection of `zbus`. Agent, endpoints, transports and discovery belong to a connection and
-//! end with it; and signals of adapters, devices and transports come through one connection in one order, so that
-//! [`objects`] is at every moment what `BlueZ` showed. There is a library for the part that is not media, `bluer`; it was
-//! tried and is not used: the end of a discovery cannot be waited for, an agent whose registration is called off stays
-//! registered for as long as the program runs, and every session leaves a connection behind.
+//! `bluer` carries what is done with adapters and devices: closing and opening them, discovery, pairing, trust, connecting,
+//! removing; one session for as long as the bus is there, since each leaves a connection behind. `zbus` has what `bluer`
+//! lacks, the media interfaces, and the agent. It listens, too: signals of adapters, devices and transports come in one
+//! order through one connection, so [`objects`] is at every moment what `BlueZ` showed, and a transport never outlives its
+//! device there. Agent, endpoints and transports end with that connection.
 //!
-//! The bus is where `DBUS_SYSTEM_BUS_ADDRESS` says, else where the system has it.
+//! Both libraries find the bus through `DBUS_SYSTEM_BUS_ADDRESS`, else where the system has it. The C library below
+//! `bluer` reads that once per process, so there is no setting for it.
 
 mod agent;
+mod discovery;
 mod endpoint;
 mod errors;
 mod names;
@@ -17,41 +19,37 @@ mod programs;
 mod transport;
 mod watch;
 
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc::UnboundedSender;
 use zbus::{
     connection::Builder,
     message::Body,
-    zvariant::{DynamicType, ObjectPath, Value},
+    zvariant::{DynamicType, Value},
 };
 
 use crate::Failure;
 
 pub(crate) use self::{
     agent::{Abilities, Door},
+    discovery::Looking,
     endpoint::Gate,
-    names::{ADAPTER, TRANSPORT, adapter_name, adapter_path_of, device_address, device_path},
+    names::{TRANSPORT, adapter_name, adapter_path_of, device_address, device_path},
     objects::{Interfaces, Objects, TransportState},
     programs::Programs,
     transport::Acquired,
     watch::Event,
 };
 
+use self::discovery::Discoveries;
+
 /// A connection to `BlueZ`, or to the bus on which it is to appear. Everything that it began ends with it.
 pub(crate) struct Bluez {
+    session: bluer::Session,
+    discoveries: Discoveries,
     bus: zbus::Connection,
     gate: Arc<Gate>,
     events: UnboundedSender<Event>,
-}
-
-/// What is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Looking {
-    /// Everything, so that a person can be told why something cannot be used.
-    All,
-    /// Classic devices.
-    Classic,
 }
 
 impl Bluez {
@@ -60,10 +58,11 @@ impl Bluez {
     /// # Errors
     /// [`Failure::NoBluez`] without a system bus.
     pub(crate) async fn connect(gate: Arc<Gate>, events: UnboundedSender<Event>) -> Result<Self, Failure> {
+        let session = bluer::Session::new().await.map_err(|error| errors::of_bluer(&error))?;
         let bus = Builder::system().map(|bus| bus.method_timeout(CALL_LIMIT));
         let bus = async { bus?.build().await }.await.map_err(|error| errors::of_zbus(&error))?;
         tokio::spawn(watch::watch(bus.clone(), events.clone()));
-        Ok(Self { bus, gate, events })
+        Ok(Self { session, discoveries: Discoveries::default(), bus, gate, events })
     }
 
     /// Registers the agent, without abilities.
@@ -80,8 +79,8 @@ impl Bluez {
         abilities: Abilities,
         seconds: u32,
     ) -> impl Future<Output = Result<(), Failure>> + use<> {
-        let (bus, adapter, door) = (self.bus.clone(), adapter.to_owned(), door.clone());
-        async move { agent::open(&bus, &adapter, &door, abilities, seconds).await }
+        let (bus, adapter, door) = (self.bus.clone(), self.adapter(adapter), door.clone());
+        async move { agent::open(&bus, &adapter?, &door, abilities, seconds).await }
     }
 
     /// Closes it.
@@ -107,8 +106,8 @@ impl Bluez {
 
     /// Makes the adapter neither discoverable nor pairable.
     pub(crate) fn close_adapter(&self, adapter: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
-        let (bus, adapter) = (self.bus.clone(), adapter.to_owned());
-        async move { agent::close(&bus, &adapter).await }
+        let adapter = self.adapter(adapter);
+        async move { agent::close(&adapter?).await }
     }
 
     /// Looks for devices until [`Self::stop_discovery`]; what is found shows among the objects.
@@ -116,70 +115,54 @@ impl Bluez {
         &self,
         adapter: &str,
         what: Looking,
+        limit: Duration,
     ) -> impl Future<Output = Result<(), Failure>> + use<> {
-        let (bus, adapter) = (self.bus.clone(), adapter.to_owned());
-        async move {
-            let transport = if what == Looking::All { "auto" } else { "bredr" };
-            // Without duplicates the signal of a device would be told once and never again.
-            let filter = HashMap::from([("Transport", Value::from(transport)), ("DuplicateData", Value::from(true))]);
-            call(&bus, &adapter, ADAPTER, "SetDiscoveryFilter", &(filter,)).await?;
-            match call(&bus, &adapter, ADAPTER, "StartDiscovery", &()).await {
-                // We look already.
-                Ok(_) | Err(Failure::Busy) => Ok(()),
-                Err(failure) => Err(failure),
-            }
-        }
+        let (discoveries, adapter) = (self.discoveries.clone(), self.adapter(adapter));
+        async move { discoveries.start(adapter?, what, limit).await }
     }
 
-    /// Stops looking; done when `BlueZ` has.
-    pub(crate) fn stop_discovery(&self, adapter: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
-        let (bus, adapter) = (self.bus.clone(), adapter.to_owned());
-        async move {
-            match call(&bus, &adapter, ADAPTER, "StopDiscovery", &()).await {
-                // We do not look ("No discovery started", or it is another program that does).
-                Ok(_) | Err(Failure::Other | Failure::AcquireFailed | Failure::ConnectFailed) => Ok(()),
-                // It does not look while it is off.
-                Err(Failure::AdapterOff | Failure::NotFound) => Ok(()),
-                Err(failure) => Err(failure),
-            }
-        }
+    /// Stops looking; done when the adapter has.
+    pub(crate) fn stop_discovery(
+        &self,
+        adapter: &str,
+        limit: Duration,
+    ) -> impl Future<Output = Result<(), Failure>> + use<> {
+        let (discoveries, adapter) = (self.discoveries.clone(), self.adapter(adapter));
+        async move { discoveries.stop(&adapter?, limit).await }
     }
 
-    /// `Device1.Pair`; the agent is asked what there is to ask.
+    /// `Device1.Pair`; the agent is asked what there is to ask. Dropping it is `CancelPairing`.
     pub(crate) fn pair(&self, device: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
-        self.tell_device(device, "Pair", ())
-    }
-
-    /// `Device1.CancelPairing`, of a `Pair` that has no answer yet.
-    pub(crate) fn cancel_pairing(&self, device: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
-        self.tell_device(device, "CancelPairing", ())
+        let device = self.device(device);
+        async move { device?.pair().await.map_err(|error| errors::of_bluer(&error)) }
     }
 
     /// Lets the device connect by itself from now on.
     pub(crate) fn trust(&self, device: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
-        let (bus, device) = (self.bus.clone(), device.to_owned());
-        async move { set(&bus, &device, names::DEVICE, "Trusted", true.into()).await }
+        let device = self.device(device);
+        async move { device?.set_trusted(true).await.map_err(|error| errors::of_bluer(&error)) }
     }
 
     /// Connects the device's A2DP sink, and nothing else of it.
     pub(crate) fn connect_sink(&self, device: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
-        self.tell_device(device, "ConnectProfile", (names::uuid(names::AUDIO_SINK),))
+        let device = self.device(device);
+        async move { device?.connect_profile(&names::SINK).await.map_err(|error| errors::of_bluer(&error)) }
     }
 
     /// Ends the connection with the device, and calls off one that is being made.
     pub(crate) fn disconnect(&self, device: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
-        self.tell_device(device, "Disconnect", ())
+        let device = self.device(device);
+        async move { device?.disconnect().await.map_err(|error| errors::of_bluer(&error)) }
     }
 
     /// Drops the keys and all that `BlueZ` knows of the device. One that it does not know is no failure.
     pub(crate) fn remove(&self, device: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
-        let (bus, adapter) = (self.bus.clone(), adapter_path_of(device));
-        let device = ObjectPath::try_from(device.to_owned());
+        let (adapter, address) = (self.adapter(device), device_address(device));
         async move {
-            let (adapter, device) = (adapter.ok_or(Failure::NoAdapter)?, device.map_err(|_| Failure::NotFound)?);
-            match call(&bus, &adapter, ADAPTER, "RemoveDevice", &(device,)).await {
-                Ok(_) | Err(Failure::NotFound) => Ok(()),
-                Err(failure) => Err(failure),
+            let address = address.ok_or(Failure::NotFound)?;
+            match adapter?.remove_device(bluer::Address(address.0)).await {
+                Err(bluer::Error { kind: bluer::ErrorKind::DoesNotExist | bluer::ErrorKind::NotFound, .. }) => Ok(()),
+                done => done.map_err(|error| errors::of_bluer(&error)),
             }
         }
     }
@@ -212,17 +195,15 @@ impl Bluez {
         async move { programs::look(&bus).await.map_err(|error| errors::of_zbus(&error)) }
     }
 
-    fn tell_device<B>(
-        &self,
-        device: &str,
-        method: &'static str,
-        body: B,
-    ) -> impl Future<Output = Result<(), Failure>> + use<B>
-    where
-        B: serde::Serialize + DynamicType,
-    {
-        let (bus, device) = (self.bus.clone(), device.to_owned());
-        async move { call(&bus, &device, names::DEVICE, method, &body).await.map(drop) }
+    /// The adapter that a path belongs to.
+    fn adapter(&self, path: &str) -> Result<bluer::Adapter, Failure> {
+        let name = adapter_name(path).ok_or(Failure::NoAdapter)?;
+        self.session.adapter(name).map_err(|error| errors::of_bluer(&error))
+    }
+
+    fn device(&self, path: &str) -> Result<bluer::Device, Failure> {
+        let address = device_address(path).ok_or(Failure::NotFound)?;
+        self.adapter(path)?.device(bluer::Address(address.0)).map_err(|error| errors::of_bluer(&error))
     }
 }
 

@@ -33,6 +33,9 @@ pub(crate) fn service(uuid: &str) -> Option<Service> {
     u16::from_str_radix(number, 16).ok()
 }
 
+/// The sink as `bluer` wants it.
+pub(crate) const SINK: bluer::Uuid = bluer::Uuid::from_u128(((AUDIO_SINK as u128) << 96) | 0x1000_8000_0080_5f9b_34fb);
+
 /// The end of the Bluetooth base UUID.
 const BASE: &str = "-0000-1000-8000-00805f9b34fb";
 
@@ -78,6 +81,7 @@ mod tests {
     #[test]
     fn services_have_their_numbers() {
         let sink = "0000110b-0000-1000-8000-00805f9b34fb";
+        assert_eq!(SINK.to_string(), sink);
         assert_eq!((uuid(AUDIO_SINK).as_str(), service(sink)), (sink, Some(AUDIO_SINK)));
         for other in ["0001110b-0000-1000-8000-00805f9b34fb", "0000110b-0000-1000-8000-00805f9b34fc", "110b", ""] {
             assert_eq!(service(other), None, "{other}");

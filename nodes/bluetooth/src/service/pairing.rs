@@ -1,6 +1,10 @@
 //! A person pairs a speaker: what the machine asks for is done.
 
-use tokio::{sync::mpsc::Sender, time::sleep};
+use tokio::{
+    select,
+    sync::{mpsc::Sender, oneshot},
+    time::sleep,
+};
 use tracing::info;
 use unisono_core::time::Nanos;
 
@@ -27,6 +31,8 @@ pub(super) struct PairingRun {
     link: Link,
     /// The window that was asked for last; any other is closed when it comes.
     opening: Option<Ticket>,
+    /// Calls off the `Pair` that was asked for last.
+    cancel: Option<oneshot::Sender<()>>,
     events: Option<Sender<PairEvent>>,
     told: Option<State>,
 }
@@ -172,6 +178,7 @@ impl Service {
         };
         let adapter = self.pairing.adapter.clone();
         let device = device_path(&adapter, address);
+        let limit = self.clock.span(DISCOVERY_LIMIT);
         macro_rules! job {
             ($call:expr) => {{
                 let call = $call;
@@ -187,14 +194,30 @@ impl Service {
                 let open = bluez.open_window(&adapter, &self.door, abilities, seconds);
                 self.jobs.push(Box::pin(async move { Done::WindowOpened(ticket, adapter, open.await) }));
             }
-            Command::StartDiscovery => job!(bluez.start_discovery(&adapter, Looking::Classic)),
+            Command::StartDiscovery => job!(bluez.start_discovery(&adapter, Looking::Classic, limit)),
             Command::StopDiscovery => {
-                job!(bluez.stop_discovery(&adapter));
+                job!(bluez.stop_discovery(&adapter, limit));
                 self.end_scans(None);
             }
             Command::Remove => job!(bluez.remove(&device)),
-            Command::Pair => job!(bluez.pair(&device)),
-            Command::CancelPairing => job!(bluez.cancel_pairing(&device)),
+            Command::Pair => {
+                let (pair, (cancel, canceled)) = (bluez.pair(&device), oneshot::channel::<()>());
+                self.pairing.cancel = Some(cancel);
+                job!(async move {
+                    select! {
+                        result = pair => result,
+                        // To drop it is to call it off.
+                        Ok(()) = canceled => Err(Failure::AuthenticationCanceled),
+                    }
+                });
+            }
+            Command::CancelPairing => {
+                // What has been answered cannot be called off.
+                if let Some(cancel) = self.pairing.cancel.take() {
+                    let _ = cancel.send(());
+                }
+                self.pairing_event(Event::Done(ticket, Ok(())));
+            }
             Command::Trust => job!(bluez.trust(&device)),
             Command::ConnectProfile => {
                 let quality = self.speakers.get(&address).map(|speaker| speaker.kept.quality);
@@ -292,6 +315,9 @@ impl Service {
         self.save();
     }
 }
+
+/// How long an adapter may take to begin or to stop looking: as long as the machine waits for it.
+pub(super) const DISCOVERY_LIMIT: Nanos = Nanos::from_secs(5);
 
 /// A receiver that is full has stopped listening; one that is gone calls the pairing off.
 fn tell(events: &Sender<PairEvent>, event: PairEvent) {

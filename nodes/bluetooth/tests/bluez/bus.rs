@@ -1,6 +1,7 @@
 //! A private bus for each test.
 //!
-//! Where the bus is stands in the environment of a process. So each test runs in one of its own: the test that the harness
+//! The C library below `bluer` reads the address of the bus once per process, from the environment. So each test runs in
+//! a process of its own: the test that the harness
 //! calls starts a `dbus-daemon` and then this same program once more, told to run that one test, with the address in its
 //! environment.
 
