@@ -10,11 +10,12 @@ use unisono_core::{
     wire::{
         VERSION, Version, clock,
         control::{
-            Anchors, ClockReport, Codec, Evidence, Format, Hello, Members, Message, Outranked, Refuse, RefuseReason,
-            Report, Room, RoomReport, RoomState, Rooms, SetGain, StreamStart, StreamStop, Trailing, Welcome,
+            Anchors, Answer, Ask, ClockReport, Codec, Evidence, Forget, Format, Hello, Members, Message, Method, Outranked,
+            Refuse, RefuseReason, Report, Room, RoomReport, RoomState, Rooms, SetGain, StreamStart, StreamStop,
+            Trailing, Welcome,
         },
         frame::FrameReader,
-        ids::{ClockTag, HouseholdId, PeerId, RoomIndex, StreamId},
+        ids::{AskId, ClockTag, HouseholdId, PeerId, RoomIndex, StreamId},
         media::MediaHeader,
         nack::{Missing, Nack},
     },
@@ -123,6 +124,26 @@ fn messages_1_1() -> Vec<(&'static str, Message)> {
     vec![(name, StreamStart { continues, ..start }.into())]
 }
 
+/// What 1.2 added.
+fn messages_1_2() -> Vec<(&'static str, Message)> {
+    let (_, message) = messages().swap_remove(2);
+    let Message::Report(mut report) = message else { panic!("another message") };
+    report.rooms[0].state = RoomState::Alone;
+    let ask = Ask {
+        id: AskId(70_000),
+        method: Method::Post,
+        path: "/bluetooth/scan?seconds=30".into(),
+        body: br#"{"address":"AA:BB:CC:DD:EE:FF"}"#.into(),
+    };
+    let answer = Answer { id: AskId(70_000), status: 200, part: b"{}\n".into(), last: true };
+    vec![
+        ("report_alone", report.into()),
+        ("ask", ask.into()),
+        ("forget", Forget { id: AskId(70_000) }.into()),
+        ("answer", answer.into()),
+    ]
+}
+
 fn corpus(name: &str) -> Vec<u8> {
     frozen("v1.0", name)
 }
@@ -134,12 +155,7 @@ fn frozen(version: &str, name: &str) -> Vec<u8> {
 
 #[test]
 fn control_messages_of_version_1_0_are_understood() {
-    for (name, expected) in messages() {
-        let mut reader = FrameReader::default();
-        reader.push(&corpus(name));
-        let frame = reader.next_frame().unwrap().unwrap();
-        assert_eq!(Message::from_frame(&frame).unwrap(), Some(expected), "{name}");
-    }
+    understood("v1.0", messages());
 }
 
 #[test]
@@ -173,27 +189,38 @@ fn datagrams_of_version_1_0_are_understood() {
 
 #[test]
 fn control_messages_of_version_1_1_are_understood() {
-    for (name, expected) in messages_1_1() {
+    understood("v1.1", messages_1_1());
+}
+
+#[test]
+fn control_messages_of_version_1_2_are_understood() {
+    understood("v1.2", messages_1_2());
+}
+
+fn understood(version: &str, messages: Vec<(&str, Message)>) {
+    for (name, expected) in messages {
         let mut reader = FrameReader::default();
-        reader.push(&frozen("v1.1", name));
+        reader.push(&frozen(version, name));
         let frame = reader.next_frame().unwrap().unwrap();
-        assert_eq!(Message::from_frame(&frame).unwrap(), Some(expected), "{name}");
+        assert_eq!(Message::from_frame(&frame).unwrap(), Some(expected), "{version} {name}");
     }
 }
 
-/// As long as this build speaks 1.1 it also writes it, byte for byte.
+/// As long as this build speaks 1.2 it also writes it, byte for byte.
 #[test]
 fn this_build_writes_what_it_froze() {
-    if VERSION != (Version { major: 1, minor: 1 }) {
+    if VERSION != (Version { major: 1, minor: 2 }) {
         return;
     }
-    let added = messages_1_1();
+    let changed = messages_1_1();
     for (name, message) in messages() {
-        if added.iter().all(|(changed, _)| *changed != name) {
+        if changed.iter().all(|(changed, _)| *changed != name) {
             assert_eq!(message.encode(), corpus(name), "{name}");
         }
     }
-    for (name, message) in added {
-        assert_eq!(message.encode(), frozen("v1.1", name), "{name}");
+    for (version, messages) in [("v1.1", changed), ("v1.2", messages_1_2())] {
+        for (name, message) in messages {
+            assert_eq!(message.encode(), frozen(version, name), "{version} {name}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What the API gives and takes. Times are in seconds, rates in parts per million, volumes in percent.
 
 use serde::{Deserialize, Serialize};
+pub use unisono_api::ErrorView;
 
 /// The hub.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -218,11 +219,4 @@ pub struct TokenView {
     pub lifetime_s: u64,
     /// How many nodes can join with it.
     pub uses: u32,
-}
-
-/// Why something was not done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ErrorView {
-    /// One line: what is wrong, and what to try.
-    pub error: String,
 }

@@ -80,6 +80,8 @@ open_enum! {
         NoOutput = 3,
         /// The clock estimate is not good enough yet.
         NoClock = 4,
+        /// Its node stands alone: it plays what the node has, and not what the hub sends. Since 1.2.
+        Alone = 5,
     }
 }
 
