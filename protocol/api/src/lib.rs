@@ -5,9 +5,11 @@
 //! |---|---|
 //! | `guard` | who may ask: programs on this machine, and no web page of somebody else's |
 //! | `refusal` | every refusal is `{"error": "one line"}` |
+//! | [`bluetooth`] | what that gives and takes about speakers |
 //! | [`node`] | what the node's API gives and takes |
 #![forbid(unsafe_code)]
 
+pub mod bluetooth;
 mod guard;
 pub mod node;
 mod refusal;

@@ -19,7 +19,7 @@ pub use address::{address, api_address};
 pub use file::{Error, checked, read, read_if_there};
 pub use folders::{Program, runtime_folder, state_folder};
 pub use stop::{hangup_ends, when_parent_ends};
-pub use usage::{WRONG_USAGE, arguments, one_line};
+pub use usage::{WRONG_USAGE, arguments, misunderstood, one_line};
 
 /// Logs to standard error. `RUST_LOG` chooses what (see `tracing_subscriber::EnvFilter`); otherwise what a person who
 /// runs the program wants to know.

@@ -3,6 +3,7 @@
 mod error;
 mod groups;
 mod nodes;
+mod relay;
 mod rooms;
 pub mod types;
 
@@ -41,6 +42,13 @@ pub fn router(engine: EngineHandle) -> Router {
         .route("/tokens", post(issue_token))
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", patch(rooms::change).delete(rooms::forget))
+        .route("/rooms/{room}/doctor", get(relay::ask))
+        .route("/rooms/{room}/standalone", get(relay::ask).post(relay::ask))
+        .route("/rooms/{room}/bluetooth", get(relay::ask))
+        .route("/rooms/{room}/bluetooth/scan", post(relay::ask))
+        .route("/rooms/{room}/bluetooth/pair", post(relay::ask))
+        .route("/rooms/{room}/bluetooth/{address}", patch(relay::ask))
+        .route("/rooms/{room}/bluetooth/{address}/{verb}", post(relay::ask))
         .route("/groups", get(groups::list).post(groups::create))
         .route("/groups/{group}", get(groups::show).patch(groups::change).delete(groups::remove))
         .route("/groups/{group}/rooms/{room}", put(groups::add_room))

@@ -92,6 +92,7 @@ fn view(house: &House, id: RoomId) -> Option<RoomView> {
         Some(RoomState::Playing) => "playing",
         Some(RoomState::NoOutput) => "no output",
         Some(RoomState::NoClock) => "no clock",
+        Some(RoomState::Alone) => "alone",
         Some(RoomState::Other(_)) => "unknown",
     };
     let sync = report.map(|report| SyncView {

@@ -58,7 +58,7 @@ pub struct RoomView {
     pub output: String,
     /// What lies between handing over a frame and hearing it.
     pub latency_s: f64,
-    /// `offline`, `idle`, `starting`, `playing`, `no output` or `no clock`.
+    /// `offline`, `idle`, `starting`, `playing`, `no output`, `no clock`, or `alone` while its node plays what it has itself.
     pub state: String,
     /// How what it plays is coded: `opus`, `flac`, `pcm16` or `pcm24`. It is Opus at fewer bits than others get while
     /// its link carries no more.
