@@ -138,7 +138,8 @@ impl Client {
 
     fn answer<T: DeserializeOwned>(&self, answer: Result<Response<Body>, ureq::Error>) -> anyhow::Result<T> {
         let mut response = self.check(answer)?;
-        let text = response.body_mut().read_to_string().with_context(|| format!("the {}'s answer broke off", self.kind))?;
+        let text =
+            response.body_mut().read_to_string().with_context(|| format!("the {}'s answer broke off", self.kind))?;
         // No content is null.
         let text = if text.is_empty() { "null" } else { &text };
         serde_json::from_str(text).map_err(|_| self.stranger())

@@ -90,9 +90,9 @@ const _: () = assert!(unisono_settings::NODE_API_PORT == 8481);
 /// The words of a command line that is for a node: `--node` and an address are one word then. `None` when it is for a hub.
 pub(crate) fn address_in(words: &[OsString]) -> Option<Vec<OsString>> {
     let ours = words.iter().take_while(|word| *word != "--");
-    let at = ours.enumerate().find(|(_, word)| {
-        word.to_str().is_some_and(|word| word == "--node" || word.starts_with("--node="))
-    });
+    let at = ours
+        .enumerate()
+        .find(|(_, word)| word.to_str().is_some_and(|word| word == "--node" || word.starts_with("--node=")));
     let (at, word) = at?;
     let mut joined = words.to_vec();
     let address = joined.get(at + 1).and_then(|next| next.to_str()).filter(|next| is_address(next)).map(String::from);
@@ -196,7 +196,10 @@ fn standalone(view: &StandaloneView) -> String {
 fn room(room: &RoomView) -> String {
     let title = room.title.as_ref().map(|title| format!(" \"{title}\"")).unwrap_or_default();
     let muted = if room.muted { ", muted" } else { "" };
-    format!("{}: {}{title}, for {}, own volume {}{muted}, {}\n", room.name, room.state, room.plays_for, room.volume, room.output)
+    format!(
+        "{}: {}{title}, for {}, own volume {}{muted}, {}\n",
+        room.name, room.state, room.plays_for, room.volume, room.output
+    )
 }
 
 #[cfg(test)]

@@ -233,9 +233,7 @@ impl Arguments {
             volume: alone.volume.unwrap_or(Volume::START),
             has_stdin: !self.with_parent,
         };
-        if !standalone.has_stdin
-            && standalone.material.as_ref().is_some_and(|own| own.place == Place::StandardInput)
-        {
+        if !standalone.has_stdin && standalone.material.as_ref().is_some_and(|own| own.place == Place::StandardInput) {
             return Err(Error::Impossible("--with-parent: standard input cannot be music as well".into()));
         }
         Ok(NodeSettings {

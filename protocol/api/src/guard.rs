@@ -19,15 +19,14 @@ pub fn routed<S: Clone + Send + Sync + 'static>(api: Router<S>) -> Router<S> {
         let problem = format!("{method} cannot be done here; the header \"Allow\" says what can");
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, problem)
     });
-    let nothing = async || Refusal::new(StatusCode::NOT_FOUND, format!("there is nothing here; the API is at {PREFIX}"));
+    let nothing =
+        async || Refusal::new(StatusCode::NOT_FOUND, format!("there is nothing here; the API is at {PREFIX}"));
     Router::new().nest(PREFIX, api).fallback(nothing).layer(middleware::map_response(say_in_one_line))
 }
 
 /// As [`routed`], for programs on this machine alone.
 pub fn guarded<S: Clone + Send + Sync + 'static>(api: Router<S>) -> Router<S> {
-    routed(api)
-        .layer(middleware::from_fn(only_this_machine))
-        .layer(middleware::from_fn(read_whole))
+    routed(api).layer(middleware::from_fn(only_this_machine)).layer(middleware::from_fn(read_whole))
 }
 
 /// Reads a request to its end before it is answered: of a connection with something unread in it no second request is

@@ -10,9 +10,9 @@ use unisono_core::{
     wire::{
         VERSION, Version, clock,
         control::{
-            Anchors, Answer, Ask, ClockReport, Codec, Evidence, Forget, Format, Hello, Members, Message, Method, Outranked,
-            Refuse, RefuseReason, Report, Room, RoomReport, RoomState, Rooms, SetGain, StreamStart, StreamStop,
-            Trailing, Welcome,
+            Anchors, Answer, Ask, ClockReport, Codec, Evidence, Forget, Format, Hello, Members, Message, Method,
+            Outranked, Refuse, RefuseReason, Report, Room, RoomReport, RoomState, Rooms, SetGain, StreamStart,
+            StreamStop, Trailing, Welcome,
         },
         frame::FrameReader,
         ids::{AskId, ClockTag, HouseholdId, PeerId, RoomIndex, StreamId},

@@ -39,8 +39,8 @@ use unisono_transport::{
     discovery::{Announcement, Record},
 };
 
-pub use self::{asks::Answers, playing::PlayError};
 pub(crate) use self::playing::frames_of;
+pub use self::{asks::Answers, playing::PlayError};
 use self::{
     doubles::Doubles,
     encoder::Encoder,

@@ -31,7 +31,9 @@ use unisono_core::{
     },
 };
 
-use self::{asks::Asks, connections::MemberNews, departures::Departure, ladder::Ladder, repair::TokenBucket, stream::Stream};
+use self::{
+    asks::Asks, connections::MemberNews, departures::Departure, ladder::Ladder, repair::TokenBucket, stream::Stream,
+};
 pub use self::{
     group::{Group, GroupId, Media, Playback},
     room::{Room, RoomId},

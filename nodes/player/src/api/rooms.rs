@@ -102,9 +102,8 @@ fn material(play: Play) -> Result<Option<Material>, Refusal> {
 fn find(node: &NodeHandle, text: &str) -> Result<RoomIndex, Refusal> {
     let rooms = node.inner.desk.rooms();
     let by_index = text.parse().ok().filter(|index| usize::from(*index) < rooms.len()).map(RoomIndex);
-    let mut named = (0..).map(RoomIndex).zip(rooms).filter(|(_, (room, _))| {
-        room.name.to_lowercase() == text.to_lowercase()
-    });
+    let mut named =
+        (0..).map(RoomIndex).zip(rooms).filter(|(_, (room, _))| room.name.to_lowercase() == text.to_lowercase());
     match (by_index, named.next(), named.next()) {
         (Some(index), ..) | (None, Some((index, _)), None) => Ok(index),
         (None, Some(_), Some(_)) => {

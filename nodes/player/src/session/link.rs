@@ -19,12 +19,7 @@ use unisono_household::members::{Pinned, Role, SignedMembers};
 use unisono_transport::{ClockChannel, Closed, Connection, ControlSender, Error, clock};
 
 use super::{GREETING_LIMIT, Node, pace::Pace, wanted::Wanted};
-use crate::{
-    api::Relay,
-    desk::Holder,
-    output::PositionSource,
-    room::RoomCommand,
-};
+use crate::{api::Relay, desk::Holder, output::PositionSource, room::RoomCommand};
 
 /// The hub is told how the rooms are doing so often at least.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);

@@ -5,7 +5,9 @@ use crate::{
     time::Nanos,
     wire::{
         self, VERSION, Version,
-        control::{Answer, Hello, Message, Outranked, Refuse, RefuseReason, Report, Room, Welcome, presentable, sentence},
+        control::{
+            Answer, Hello, Message, Outranked, Refuse, RefuseReason, Report, Room, Welcome, presentable, sentence,
+        },
         frame::Frame,
         ids::ClockTag,
         nack::Nack,

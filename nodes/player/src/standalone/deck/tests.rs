@@ -189,7 +189,7 @@ fn two_pieces_follow_each_other_without_a_gap_and_are_named_when_they_are_heard(
 #[test]
 fn next_goes_to_the_first_frame_of_the_next_piece_whether_that_was_read_or_not() {
     let mut player = Player::new(48_000);
-    player.run_for(900);
+    player.run_for(600);
     player.deck.push(&frames(player.next..48_000));
     player.deck.mark("two".into());
     (player.next, player.end) = (48_000, 96_000);
@@ -201,7 +201,11 @@ fn next_goes_to_the_first_frame_of_the_next_piece_whether_that_was_read_or_not()
     assert_eq!(player.title().unwrap().0, "two");
     let heard = player.heard();
     let at = heard.iter().position(|frame| *frame == 48_000).unwrap();
-    assert!(at >= begun && is_whole(&heard[..at]) && heard[at..].iter().copied().eq(48_000..48_000 + (heard.len() - at) as u64));
+    assert!(
+        at >= begun
+            && is_whole(&heard[..at])
+            && heard[at..].iter().copied().eq(48_000..48_000 + (heard.len() - at) as u64)
+    );
     // Of the second piece nothing is known of what follows.
     assert!(!player.deck.next(player.now));
     player.deck.mark("three".into());
