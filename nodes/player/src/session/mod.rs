@@ -38,6 +38,7 @@ use self::{
 };
 use crate::{
     api::{self, NodeHandle},
+    bluetooth::Lazy,
     desk::Desk,
     output::OutputSpec,
     room::{Room, RoomSetup},
@@ -150,7 +151,8 @@ impl Node {
         let (desk, is_alone_for_good) = (Arc::new(Desk::new(rooms)), settings.standalone.always);
         let standalone = standalone::start(settings.standalone, Arc::clone(&desk), hub.clone());
         let standalone = standalone.map_err(Error::Standalone)?;
-        let handle = NodeHandle::new(&settings.name, identity.peer_id(), Arc::clone(&desk), hub, standalone);
+        let bluetooth = Arc::new(Lazy::new(settings.state));
+        let handle = NodeHandle::new(&settings.name, identity.peer_id(), Arc::clone(&desk), hub, standalone, bluetooth);
         Ok(Self {
             name: settings.name,
             endpoint: Arc::new(endpoint),

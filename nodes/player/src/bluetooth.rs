@@ -1,0 +1,32 @@
+//! The node's Bluetooth, which begins when somebody wants it: a node that has no speaker and is asked for none leaves the
+//! adapters of its machine alone.
+
+use std::{path::PathBuf, sync::OnceLock};
+
+use unisono_bluetooth::service::{Bluetooth, Settings};
+
+/// Where the service keeps its speakers, in the state folder.
+const SPEAKERS: &str = "bluetooth.toml";
+
+/// A node's Bluetooth, wanted or not.
+#[derive(Debug)]
+pub(crate) struct Lazy {
+    folder: PathBuf,
+    service: OnceLock<Bluetooth>,
+}
+
+impl Lazy {
+    /// Begins at once where speakers are remembered. To be called within a tokio runtime.
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        let lazy = Self { folder, service: OnceLock::new() };
+        if lazy.folder.join(SPEAKERS).exists() {
+            lazy.handle();
+        }
+        lazy
+    }
+
+    /// The way to it. To be called within a tokio runtime.
+    pub(crate) fn handle(&self) -> &Bluetooth {
+        self.service.get_or_init(|| Bluetooth::start(Settings::new(self.folder.clone())))
+    }
+}
