@@ -61,9 +61,8 @@ impl Playlist {
         }
     }
 
-    const fn new(files: Vec<PathBuf>, rate: SampleRate, shuffle: Option<fastrand::Rng>) -> Self {
-        let (waiting, current, piece) = (VecDeque::new(), None, None);
-        Self { rate, files, shuffle, waiting, current, piece, plays: true }
+    fn new(files: Vec<PathBuf>, rate: SampleRate, shuffle: Option<fastrand::Rng>) -> Self {
+        Self { rate, files, shuffle, waiting: VecDeque::new(), current: None, piece: None, plays: true }
     }
 
     /// What comes next: sound of the piece in hand, or the name of the next one.
