@@ -10,8 +10,9 @@ use unisono_core::{
     wire::{
         VERSION, Version, clock,
         control::{
-            Anchors, ClockReport, Codec, Evidence, Format, Hello, Members, Message, Outranked, Refuse, RefuseReason,
-            Report, Room, RoomReport, RoomState, Rooms, SetGain, StreamStart, StreamStop, Trailing, Welcome,
+            Anchors, ClockReport, Codec, Evidence, Format, Hello, Members, Message, Outranked, OutputChoice,
+            OutputReport, Refuse, RefuseReason, Report, Room, RoomReport, RoomState, Rooms, SetGain, StreamStart,
+            StreamStop, Trailing, Welcome,
         },
         frame::FrameReader,
         ids::{ClockTag, HouseholdId, PeerId, RoomIndex, StreamId},
@@ -82,7 +83,7 @@ fn messages() -> Vec<(&'static str, Message)> {
     vec![
         ("hello", hello.into()),
         ("rooms", Rooms { rooms: vec![room()] }.into()),
-        ("report", Report { clock, rooms: vec![room_report] }.into()),
+        ("report", Report { clock, rooms: vec![room_report], outputs: Trailing::default() }.into()),
         ("outranked", Outranked { room: RoomIndex(0), term: TERM }.into()),
         (
             "welcome",
@@ -109,7 +110,7 @@ fn messages() -> Vec<(&'static str, Message)> {
             }
             .into(),
         ),
-        ("anchors", Anchors { stream: StreamId(6), anchors: anchors() }.into()),
+        ("anchors", Anchors { stream: StreamId(6), anchors: anchors(), lead: Trailing::default() }.into()),
         ("stream_stop", StreamStop { stream: StreamId(6), room: RoomIndex(1) }.into()),
         ("set_gain", SetGain { room: RoomIndex(1), gain: Gain::new(0.25), ramp_ms: 30 }.into()),
     ]
@@ -121,6 +122,24 @@ fn messages_1_1() -> Vec<(&'static str, Message)> {
     let Message::StreamStart(start) = message else { panic!("another message") };
     let continues = Some(FramePosition(96_960)).into();
     vec![(name, StreamStart { continues, ..start }.into())]
+}
+
+/// What 1.2 added to.
+fn messages_1_2() -> Vec<(&'static str, Message)> {
+    let Message::Report(report) = messages().swap_remove(2).1 else { panic!("another message") };
+    let Message::Anchors(anchors) = messages().swap_remove(8).1 else { panic!("another message") };
+    let output = OutputReport {
+        room: RoomIndex(1),
+        choice: OutputChoice::Fallback,
+        held: Nanos::from_secs(61),
+        latency: Nanos::from_millis(182),
+        why: "alsa:hw:CARD=DAC: no such device is here".into(),
+        back: "plug it in".into(),
+    };
+    vec![
+        ("report", Report { outputs: vec![output].into(), ..report }.into()),
+        ("anchors", Anchors { lead: Some(Nanos::from_millis(620)).into(), ..anchors }.into()),
+    ]
 }
 
 fn corpus(name: &str) -> Vec<u8> {
@@ -181,19 +200,37 @@ fn control_messages_of_version_1_1_are_understood() {
     }
 }
 
-/// As long as this build speaks 1.1 it also writes it, byte for byte.
+#[test]
+fn control_messages_of_version_1_2_are_understood() {
+    for (name, expected) in messages_1_2() {
+        let mut reader = FrameReader::default();
+        reader.push(&frozen("v1.2", name));
+        let frame = reader.next_frame().unwrap().unwrap();
+        assert_eq!(Message::from_frame(&frame).unwrap(), Some(expected), "{name}");
+    }
+}
+
+/// As long as this build speaks 1.2 it also writes it, byte for byte.
 #[test]
 fn this_build_writes_what_it_froze() {
-    if VERSION != (Version { major: 1, minor: 1 }) {
+    if VERSION != (Version { major: 1, minor: 2 }) {
         return;
     }
-    let added = messages_1_1();
+    let added = [("v1.1", messages_1_1()), ("v1.2", messages_1_2())];
     for (name, message) in messages() {
-        if added.iter().all(|(changed, _)| *changed != name) {
+        if added.iter().flat_map(|(_, added)| added).all(|(changed, _)| *changed != name) {
             assert_eq!(message.encode(), corpus(name), "{name}");
         }
     }
-    for (name, message) in added {
-        assert_eq!(message.encode(), frozen("v1.1", name), "{name}");
+    for (version, added) in added {
+        for (name, message) in added {
+            assert_eq!(message.encode(), frozen(version, name), "{version} {name}");
+        }
+    }
+}
+#[test]
+fn aaa_write() {
+    for (name, message) in messages_1_2() {
+        std::fs::write(format!("{}/corpus/v1.2/{name}.bin", env!("CARGO_MANIFEST_DIR")), message.encode()).unwrap();
     }
 }

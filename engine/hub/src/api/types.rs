@@ -64,8 +64,25 @@ pub struct RoomView {
     pub codec: Option<String>,
     /// Bits per second of that.
     pub bit_rate: Option<u32>,
+    /// Which of its outputs it uses and why; `None` when its node does not say.
+    pub output_state: Option<OutputView>,
     /// How well it is in time; `None` when its node says nothing.
     pub sync: Option<SyncView>,
+}
+
+/// Which of its outputs a room uses, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutputView {
+    /// `first`, `fallback` (one further down its list), or `none` (none works).
+    pub choice: String,
+    /// For how long that has been so.
+    pub held_s: f64,
+    /// What lies behind the converter: a speaker's delay, a trim.
+    pub latency_s: f64,
+    /// Why it is no better one.
+    pub why: Option<String>,
+    /// What would bring the better one back.
+    pub back: Option<String>,
 }
 
 /// How well a room is in time, and what that rests on.

@@ -43,7 +43,14 @@ impl House {
         }
         let session = HubSession::new(tag);
         let connection =
-            Connection { peer, session, codecs: Vec::new(), repairs: TokenBucket::new(), bad_datagrams: 0, budget: 0 };
+            Connection {
+                peer,
+                session,
+                codecs: Vec::new(),
+                repairs: TokenBucket::new(),
+                bad_datagrams: 0,
+                budget: (0, Nanos::ZERO),
+            };
         self.connections.insert(id, connection);
     }
 
@@ -118,7 +125,7 @@ impl House {
         }
         self.unsubscribe_connection(id);
         for (_, room) in self.rooms.iter_mut().filter(|(room, _)| room.node == connection.peer) {
-            room.report = None;
+            (room.report, room.output_report) = (None, None);
         }
     }
 
@@ -138,9 +145,11 @@ impl House {
             room.term = room.term.max(offer.term);
             let group = room.group;
             self.send_gain(id);
-            if let Some(group) = group.filter(|group| !self.is_subscribed(*group, id)) {
+            let Some(group) = group else { continue };
+            if !self.is_subscribed(group, id) {
                 self.subscribe(now, group, id);
             }
+            self.stretch(now, group);
         }
         self.actions.push_back(Action::Changed);
     }
@@ -154,6 +163,11 @@ impl House {
                     room.output.clone_from(&told.output);
                 }
                 room.report = Some(told);
+            }
+        }
+        for told in report.outputs.0 {
+            if let Some(room) = self.rooms.get_mut(&RoomId { node: peer, index: told.room }) {
+                room.output_report = Some(told);
             }
         }
     }

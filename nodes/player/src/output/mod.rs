@@ -31,6 +31,7 @@ mod error;
 mod fault;
 mod list;
 mod model;
+mod opener;
 mod pace;
 mod progress;
 mod samples;
@@ -48,6 +49,7 @@ use unisono_core::{
 pub use error::OpenError;
 pub use fault::{Fault, Gone};
 pub use list::{Device, list};
+pub use opener::Opener;
 pub use spec::{ModelSpec, OutputSpec, SpecError};
 pub use tone::{TestTone, ToneError, TonePlayed, test_tone};
 
@@ -90,6 +92,12 @@ pub trait Output {
 
     /// What the last position rests on.
     fn quality(&self) -> Quality;
+
+    /// What lies behind the converter, and so behind every position, as it is known now: a speaker's own delay, the way
+    /// to it. It may change while it plays.
+    fn latency(&self) -> Nanos {
+        Nanos::ZERO
+    }
 }
 
 /// What fits into an output.
@@ -130,7 +138,7 @@ impl PositionSource {
     pub const ALL: [Self; 4] = [Self::Device, Self::DeviceUnstamped, Self::Library, Self::Model];
 }
 
-/// Opens an output for stereo at `rate`. Takes up to a second; not real-time.
+/// Opens an output for stereo at `rate`, or at the only rate that it has: [`Output::rate`] says which. Takes up to a second; not real-time.
 ///
 /// # Errors
 ///
@@ -143,6 +151,12 @@ pub fn open(spec: &OutputSpec, rate: SampleRate) -> Result<Box<dyn Output + Send
         OutputSpec::File(path) => Ok(Box::new(wav::WavOutput::create(path, rate)?)),
         OutputSpec::Model(model) => Ok(Box::new(model::ModelOutput::open(model, rate)?)),
     }
+}
+
+/// To be called once on each thread that drives outputs which another has opened, before it does.
+pub(crate) fn prepare_thread() {
+    // What alsa-lib says of a device goes to whoever handles it on the thread on which it says it.
+    let ((), _) = alsa::quietly(|| ());
 }
 
 const CHANNELS: u8 = 2;

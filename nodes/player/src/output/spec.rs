@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use unisono_core::units::Drift;
+use unisono_core::units::{Drift, SampleRate};
 
 use super::list;
 
@@ -31,13 +31,15 @@ pub struct ModelSpec {
     pub drift: Drift,
     /// `quantum`: its position moves in steps of so many frames.
     pub quantum: u32,
+    /// `rate`: frames per second, when that is not what is asked for.
+    pub rate: Option<SampleRate>,
     /// `record`, which comes last and may hold commas: what it emits goes to PREFIX.raw, and when, to PREFIX.log.
     pub record: Option<PathBuf>,
 }
 
 impl Default for ModelSpec {
     fn default() -> Self {
-        Self { drift: Drift::ZERO, quantum: 1, record: None }
+        Self { drift: Drift::ZERO, quantum: 1, rate: None, record: None }
     }
 }
 
@@ -57,7 +59,7 @@ pub enum SpecError {
         remedy: &'static str,
     },
     /// A setting of the model that there is not, or with a value that it cannot have.
-    #[error("{0:?} is no setting of a model; try ppm=40 (up to ±1000), quantum=48 (1 to 1920) or record=PREFIX")]
+    #[error("{0:?} is no setting of a model; try ppm=40 (up to ±1000), quantum=48 (1 to 1920), rate=44100 or record=PREFIX")]
     Model(String),
 }
 
@@ -144,6 +146,9 @@ impl FromStr for ModelSpec {
                     let quantum = value.parse().ok().filter(|quantum| (1..=MAX_QUANTUM).contains(quantum));
                     model.quantum = quantum.ok_or_else(refused)?;
                 }
+                Some(("rate", value)) => {
+                    model.rate = Some(value.parse().ok().and_then(SampleRate::new).ok_or_else(refused)?);
+                }
                 _ => return Err(refused()),
             }
         }
@@ -167,6 +172,7 @@ impl fmt::Display for OutputSpec {
 impl fmt::Display for ModelSpec {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "model:ppm={},quantum={}", rounded(self.drift.ppm()), self.quantum)?;
+        self.rate.iter().try_for_each(|rate| write!(out, ",rate={}", rate.hertz()))?;
         self.record.iter().try_for_each(|prefix| write!(out, ",record={}", prefix.display()))
     }
 }
@@ -205,6 +211,7 @@ mod tests {
             "file:/tmp/a room.WAV",
             "model:ppm=0,quantum=1",
             "model:ppm=12.34,quantum=480,record=/tmp/a,b=c",
+            "model:ppm=0,quantum=1,rate=44100",
         ] {
             let spec: OutputSpec = text.parse().unwrap();
             assert_eq!(spec.to_string(), text);
@@ -238,6 +245,7 @@ mod tests {
             "model:ppm=1001",
             "model:quantum=0",
             "model:quantum=1921",
+            "model:rate=0",
             "model:record=",
             "model:colour=red",
         ] {

@@ -1,6 +1,7 @@
 //! A hub, as its node sees it.
 
 mod repair;
+mod rooms;
 mod step;
 mod streams;
 
@@ -20,8 +21,8 @@ use crate::{
         VERSION, Version,
         clock::{Probe, Report as ClockPacket},
         control::{
-            ClockReport, Codec, Format, Hello, Message, Refuse, RefuseReason, Report, Room, RoomReport, Welcome,
-            sentence,
+            ClockReport, Codec, Format, Hello, Message, OutputReport, Refuse, RefuseReason, Report, Room, RoomReport,
+            Welcome, sentence,
         },
         frame::Frame,
         ids::{HouseholdId, RoomIndex, StreamId},
@@ -44,7 +45,7 @@ pub struct NodeConfig {
     pub join: Option<[u8; 16]>,
     /// What it can decode, best first.
     pub codecs: Vec<Codec>,
-    /// Its rooms.
+    /// Its rooms, as the hub was told of them last.
     pub rooms: Vec<Room>,
 }
 
@@ -154,6 +155,8 @@ pub struct NodeSession {
     plays: BTreeMap<RoomIndex, StreamId>,
     /// How long before it is heard a packet is of use, for each room.
     give_up: Nanos,
+    /// Since when a room's latency has been another than the hub was told.
+    differs_since: Option<Timestamp<NodeClock>>,
     /// When gaps are to be looked at next, and when they were last.
     next_repair: Option<Timestamp<NodeClock>>,
     looked_at: Option<Timestamp<NodeClock>>,
@@ -188,6 +191,7 @@ impl NodeSession {
             streams: BTreeMap::new(),
             plays: BTreeMap::new(),
             give_up,
+            differs_since: None,
             next_repair: None,
             looked_at: None,
             ended: BTreeMap::new(),
@@ -271,8 +275,8 @@ impl NodeSession {
         self.actions.pop_front()
     }
 
-    /// Tells the hub how the rooms are doing; what this session counts itself is filled in.
-    pub fn report(&mut self, now: Timestamp<NodeClock>, mut rooms: Vec<RoomReport>) {
+    /// Tells the hub how the rooms and their outputs are doing; what this session counts itself is filled in.
+    pub fn report(&mut self, now: Timestamp<NodeClock>, mut rooms: Vec<RoomReport>, outputs: Vec<OutputReport>) {
         if !matches!(self.state, State::Welcomed(_)) {
             return;
         }
@@ -287,7 +291,8 @@ impl NodeSession {
             rtt: estimate.rtt,
             drift_ppb: -estimate.mapping.drift().parts_per_billion(),
         });
-        self.actions.push_back(NodeAction::Control(Message::from(Report { clock, rooms }).encode()));
+        let outputs = outputs.into();
+        self.actions.push_back(NodeAction::Control(Message::from(Report { clock, rooms, outputs }).encode()));
     }
 
     /// The hub's clock as it is known now.

@@ -9,7 +9,7 @@ mod report;
 mod stream;
 
 pub use greeting::{Hello, Members, Refuse, RefuseReason, Room, Rooms, Welcome};
-pub use report::{ClockReport, Evidence, Report, RoomReport, RoomState};
+pub use report::{ClockReport, Evidence, OutputChoice, OutputReport, Report, RoomReport, RoomState};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 pub use stream::{Anchors, Codec, Format, Outranked, SetGain, StreamStart, StreamStop};
 
