@@ -228,9 +228,3 @@ fn this_build_writes_what_it_froze() {
         }
     }
 }
-#[test]
-fn aaa_write() {
-    for (name, message) in messages_1_2() {
-        std::fs::write(format!("{}/corpus/v1.2/{name}.bin", env!("CARGO_MANIFEST_DIR")), message.encode()).unwrap();
-    }
-}

@@ -40,6 +40,8 @@ pub(crate) struct Home {
     pub(crate) done: Vec<Done>,
     /// Packets sent so far, by connection.
     pub(crate) packets: BTreeMap<ConnectionId, u32>,
+    /// What each connection is to carry, and how long before it is heard.
+    pub(crate) budgets: BTreeMap<ConnectionId, (u32, Nanos)>,
     told: Vec<(ConnectionId, Message)>,
     /// How many frames the source has.
     source_frames: u64,
@@ -59,6 +61,7 @@ impl Home {
             now: Timestamp::from_nanos(1_000_000_000),
             done: Vec::new(),
             packets: BTreeMap::new(),
+            budgets: BTreeMap::new(),
             told: Vec::new(),
             source_frames,
             run: (0, FramePosition(0), 0),
@@ -194,8 +197,10 @@ impl Home {
                 Action::CloseStream(group) => self.done.push(Done::CloseStream(group)),
                 Action::Ended(group) => self.done.push(Done::Ended(group)),
                 Action::Changed => self.done.push(Done::Changed),
+                Action::Budget(id, bits, latency) => {
+                    self.budgets.insert(id, (bits, latency));
+                }
                 Action::Clock(..)
-                | Action::Budget(..)
                 | Action::Close(..)
                 | Action::AddRendition(..)
                 | Action::RemoveRendition(..) => {}

@@ -10,3 +10,4 @@ mod members;
 mod playing;
 mod positions;
 mod restart;
+mod slow;
