@@ -168,7 +168,8 @@ fn output_switched(folder: &Path) -> anyhow::Result<()> {
     for (lost, back) in changes {
         let taken = second.found.iter().find(|found| found.time > lost).context("the second did not take over")?;
         expect("the second is heard within 3 s", taken.time - lost, 3.0, "s")?;
-        let again = heard[OFFICE].found.iter().find(|found| found.time > back).context("the first did not come back")?;
+        let again =
+            heard[OFFICE].found.iter().find(|found| found.time > back).context("the first did not come back")?;
         if again.time - back < 10.0 {
             bail!("the first is heard again after {:.3} s", again.time - back);
         }

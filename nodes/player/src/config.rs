@@ -128,8 +128,7 @@ pub enum Error {
     Impossible(String),
 }
 
-const OUTPUT_HELP: &str =
-    "Where the sound goes: auto, alsa:NAME, cpal[:NAME], file:PATH.wav, model[:ppm=..,quantum=..,record=..]; given \
+const OUTPUT_HELP: &str = "Where the sound goes: auto, alsa:NAME, cpal[:NAME], file:PATH.wav, model[:ppm=..,quantum=..,record=..]; given \
      several times, the first that works";
 
 /// Where the settings are unless it is said otherwise.

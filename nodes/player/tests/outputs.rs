@@ -104,7 +104,7 @@ impl Hub {
         let [(from, at_from), (to, at_to)] = ahead;
         let slope = (at_to - at_from) as f64 / (to - from) as f64;
         let frame = recording.runs[run].frames_per_nano;
-        let step = RATE.hertz() as f64 * 1e-9 / frame;
+        let step = f64::from(RATE.hertz()) * 1e-9 / frame;
         let heard = samples.iter().zip(0_u32..).map(|(sample, n)| {
             let monotonic = recording.runs[run].start as f64 + f64::from(n) / frame;
             let raw = monotonic + at_from as f64 + (monotonic - from as f64) * slope;
@@ -138,8 +138,7 @@ fn ahead() -> (i64, i64) {
 
 #[test]
 fn an_output_that_is_lost_is_followed_by_the_next_at_the_right_sample_and_is_used_again_when_it_is_back() {
-    let name =
-        "an_output_that_is_lost_is_followed_by_the_next_at_the_right_sample_and_is_used_again_when_it_is_back";
+    let name = "an_output_that_is_lost_is_followed_by_the_next_at_the_right_sample_and_is_used_again_when_it_is_back";
     in_own_process(name, &[], |lab| {
         let recorded = lab.path("other");
         let other_output = format!("model:ppm=-60,rate=44100,record={}", recorded.display());
@@ -147,7 +146,9 @@ fn an_output_that_is_lost_is_followed_by_the_next_at_the_right_sample_and_is_use
         let rooms = [&here, &other];
         let before = ahead();
         let mut hub = Hub::start(&rooms);
-        hub.feed_until(&rooms, "both rooms to play", || uses(&here, OutputChoice::First) && other.status().is_playing());
+        hub.feed_until(&rooms, "both rooms to play", || {
+            uses(&here, OutputChoice::First) && other.status().is_playing()
+        });
         hub.feed_for(&rooms, Duration::from_secs(2));
         lost_and_back(lab, &here, &rooms, &mut hub);
         hub.feed_for(&rooms, Duration::from_secs(2));

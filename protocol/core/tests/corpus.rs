@@ -10,8 +10,8 @@ use unisono_core::{
     wire::{
         VERSION, Version, clock,
         control::{
-            Anchors, ClockReport, Codec, Evidence, Format, Hello, Members, Message, Outranked, OutputChoice,
-            OutputReport, Refuse, RefuseReason, Report, Room, RoomReport, RoomState, Rooms, SetGain, StreamStart,
+            Anchors, ClockReport, Codec, Evidence, Format, Hello, Members, Message, OutputChoice, OutputReport,
+            Outranked, Refuse, RefuseReason, Report, Room, RoomReport, RoomState, Rooms, SetGain, StreamStart,
             StreamStop, Trailing, Welcome,
         },
         frame::FrameReader,

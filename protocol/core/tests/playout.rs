@@ -361,7 +361,9 @@ fn a_speaker_that_holds_14_ms_less_or_more_is_followed_within_five_seconds_witho
         let whole = Nanos::from_millis(from - to);
         assert!((left - whole).abs() < Nanos::from_micros(100), "{from} to {to} ms: it says {left}");
         let (fastest, steepest, dishonest) = followed(&mut room, if (from - to).abs() == 14 { 4_990 } else { 7_000 });
-        println!("{from} to {to} ms: {fastest:.0} ppm at most, steps of {steepest:.0} ppm, {dishonest:.1} µs dishonest");
+        println!(
+            "{from} to {to} ms: {fastest:.0} ppm at most, steps of {steepest:.0} ppm, {dishonest:.1} µs dishonest"
+        );
         let error = room.last_error().unwrap_or(f64::MAX);
         assert!(error.abs() < 60.0, "{from} to {to} ms: {error} µs left");
         assert!((4_900.0..5_100.0).contains(&fastest), "{from} to {to} ms: {fastest} ppm");

@@ -42,15 +42,14 @@ impl House {
             tag = ClockTag(self.random.u32(1..));
         }
         let session = HubSession::new(tag);
-        let connection =
-            Connection {
-                peer,
-                session,
-                codecs: Vec::new(),
-                repairs: TokenBucket::new(),
-                bad_datagrams: 0,
-                budget: (0, Nanos::ZERO),
-            };
+        let connection = Connection {
+            peer,
+            session,
+            codecs: Vec::new(),
+            repairs: TokenBucket::new(),
+            bad_datagrams: 0,
+            budget: (0, Nanos::ZERO),
+        };
         self.connections.insert(id, connection);
     }
 

@@ -98,7 +98,11 @@ mod tests {
             let heard = at(packet * 20);
             let leaves = lead.leaves(heard);
             let had = heard - leaves;
-            assert!(leaves < at(1_000) || (had - lead.at(leaves)).abs() < Nanos::new(2), "{had} of {}", lead.at(leaves));
+            assert!(
+                leaves < at(1_000) || (had - lead.at(leaves)).abs() < Nanos::new(2),
+                "{had} of {}",
+                lead.at(leaves)
+            );
         }
         assert_eq!(lead.leaves(at(3_000)), at(2_450));
         assert_eq!((lead.settled(), lead.grown_at()), (Nanos::from_millis(350), Some(at(1_200))));

@@ -200,10 +200,7 @@ impl Home {
                 Action::Budget(id, bits, latency) => {
                     self.budgets.insert(id, (bits, latency));
                 }
-                Action::Clock(..)
-                | Action::Close(..)
-                | Action::AddRendition(..)
-                | Action::RemoveRendition(..) => {}
+                Action::Clock(..) | Action::Close(..) | Action::AddRendition(..) | Action::RemoveRendition(..) => {}
             }
         }
     }

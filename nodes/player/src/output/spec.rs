@@ -59,7 +59,9 @@ pub enum SpecError {
         remedy: &'static str,
     },
     /// A setting of the model that there is not, or with a value that it cannot have.
-    #[error("{0:?} is no setting of a model; try ppm=40 (up to ±1000), quantum=48 (1 to 1920), rate=44100 or record=PREFIX")]
+    #[error(
+        "{0:?} is no setting of a model; try ppm=40 (up to ±1000), quantum=48 (1 to 1920), rate=44100 or record=PREFIX"
+    )]
     Model(String),
 }
 

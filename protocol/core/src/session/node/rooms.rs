@@ -24,7 +24,8 @@ impl NodeSession {
         let is_late = differs(|new, told| (new.latency - told.latency).abs() > SLACK);
         let since = is_late.then(|| self.differs_since.unwrap_or(now));
         self.differs_since = since;
-        let is_due = differs(|new, told| new.output != told.output) || since.is_some_and(|since| now - since > PATIENCE);
+        let is_due =
+            differs(|new, told| new.output != told.output) || since.is_some_and(|since| now - since > PATIENCE);
         if is_due && matches!(self.state, State::Welcomed(_)) {
             self.differs_since = None;
             self.config.rooms = rooms.to_vec();
