@@ -1,16 +1,18 @@
 //! The node's settings: a file, and the command line over it.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::{collections::HashSet, net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 use serde::Deserialize;
-use unisono_core::{playout::timing::MAX_OUTPUT_LATENCY, time::Nanos};
+use unisono_core::{playout::timing::MAX_OUTPUT_LATENCY, time::Nanos, units::Volume};
 use unisono_household::token::JoinToken;
-use unisono_settings::{Program, runtime_folder, state_folder};
+use unisono_media::RawFormat;
+use unisono_settings::{NODE_API_PORT, Program, api_address, runtime_folder, state_folder};
 
 use crate::{
     output::OutputSpec,
     session::{NodeSettings, RoomSettings, hubs},
+    standalone::{Material, Place, StandaloneSettings},
 };
 
 /// Plays what its hub sends, in time with every other room.
@@ -35,6 +37,18 @@ pub struct Arguments {
     /// Delay behind the converter (amplifier, television), in milliseconds
     #[arg(long, value_name = "MS", value_parser = |text: &str| text.parse().map_err(|_| "it is no number".into()).and_then(latency_ms))]
     pub latency_ms: Option<f64>,
+    /// Where the node's own control API answers (TCP, on this machine only) [default: 127.0.0.1:8481, or any free port]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = api)]
+    pub api: Option<SocketAddr>,
+    /// When the node plays what it has itself: auto (while there is no hub), always (no hub is looked for) or never
+    #[arg(long, value_name = "WHEN")]
+    pub standalone: Option<When>,
+    /// After so long without a hub it does, in seconds; 0 for never [default: 10]
+    #[arg(long, value_name = "SECONDS", value_parser = |text: &str| text.parse().map_err(|_| "it is no number".into()).and_then(after))]
+    pub standalone_after_s: Option<f64>,
+    /// What it plays then: a folder, a file, a FIFO, or - for standard input
+    #[arg(long, value_name = "SOURCE")]
+    pub music: Option<String>,
     /// What is kept across restarts
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
@@ -63,6 +77,9 @@ struct File {
     #[serde(deserialize_with = "in_file::hubs")]
     hub: Vec<String>,
     state: Option<PathBuf>,
+    #[serde(deserialize_with = "in_file::api")]
+    api: Option<SocketAddr>,
+    standalone: FileStandalone,
     #[serde(deserialize_with = "in_file::rooms")]
     room: Vec<FileRoom>,
 }
@@ -85,11 +102,38 @@ impl FileRoom {
     }
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct FileStandalone {
+    /// A folder, a file, a FIFO, or `-`.
+    source: Option<String>,
+    #[serde(deserialize_with = "in_file::format")]
+    format: Option<RawFormat>,
+    shuffle: bool,
+    #[serde(deserialize_with = "in_file::volume")]
+    volume: Option<Volume>,
+    #[serde(deserialize_with = "in_file::after")]
+    after_s: Option<f64>,
+    always: bool,
+}
+
+/// When a node plays what it has itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum When {
+    /// While there is no hub.
+    Auto,
+    /// For good.
+    Always,
+    /// On command only.
+    Never,
+}
+
 /// The checks below, for the values of a file.
 mod in_file {
     use serde::{Deserialize, Deserializer, de::Error};
+    use unisono_media::NoFormat;
 
-    use super::{FileRoom, HashSet, OutputSpec, checked_outputs, hubs::checked};
+    use super::{FileRoom, HashSet, OutputSpec, RawFormat, SocketAddr, Volume, checked_outputs, hubs::checked};
 
     pub(super) fn hubs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
         let addresses = Vec::<String>::deserialize(from)?;
@@ -111,6 +155,22 @@ mod in_file {
         Ok(rooms)
     }
 
+    pub(super) fn api<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+        unisono_settings::checked(from, |text: String| super::api(&text))
+    }
+
+    pub(super) fn format<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RawFormat>, D::Error> {
+        unisono_settings::checked(from, |text: String| text.parse().map_err(|error: NoFormat| error.to_string()))
+    }
+
+    pub(super) fn volume<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Volume>, D::Error> {
+        unisono_settings::checked(from, |percent: u8| Volume::try_from(percent).map_err(String::from))
+    }
+
+    pub(super) fn after<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+        unisono_settings::checked(from, super::after)
+    }
+
     pub(super) fn latency_ms<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
         unisono_settings::checked(from, super::latency_ms)
     }
@@ -128,7 +188,7 @@ pub enum Error {
     Impossible(String),
 }
 
-const OUTPUT_HELP: &str = "Where the sound goes: auto, alsa:NAME, cpal[:NAME], file:PATH.wav, model[:ppm=..,quantum=..,record=..]; given \
+const OUTPUT_HELP: &str = "Where the sound goes: auto, alsa:NAME, cpal[:NAME], bluetooth:ADDRESS, file:PATH.wav, model[:ppm=..,quantum=..,record=..]; given \
      several times, the first that works";
 
 /// Where the settings are unless it is said otherwise.
@@ -175,8 +235,30 @@ impl Arguments {
             let outputs = room.outputs();
             RoomSettings { name: room.name.unwrap_or_else(|| name.clone()), outputs, latency }
         });
+        let alone = file.standalone;
+        let after = match (self.standalone, self.standalone_after_s.or(alone.after_s)) {
+            (Some(When::Never), _) => None,
+            (_, Some(seconds)) => (seconds > 0.0).then(|| Nanos::from_secs_f64(seconds)),
+            (_, None) => StandaloneSettings::default().after,
+        };
+        let standalone = StandaloneSettings {
+            after,
+            always: self.standalone.map_or(alone.always, |when| when == When::Always),
+            material: self.music.or(alone.source).map(|source| Material {
+                place: Place::written(&source),
+                format: alone.format.unwrap_or(RawFormat::CD_48),
+                shuffle: alone.shuffle,
+            }),
+            volume: alone.volume.unwrap_or(Volume::START),
+            has_stdin: !self.with_parent,
+        };
+        if !standalone.has_stdin && standalone.material.as_ref().is_some_and(|own| own.place == Place::StandardInput) {
+            return Err(Error::Impossible("--with-parent: standard input cannot be music as well".into()));
+        }
         Ok(NodeSettings {
             rooms: rooms.collect(),
+            standalone,
+            api: self.api.or(file.api),
             hubs: if self.hub.is_empty() { file.hub } else { self.hub },
             state: self.state.or(file.state).unwrap_or_else(|| state_folder(Program::Node)),
             runtime: self.runtime.unwrap_or_else(runtime_folder),
@@ -203,6 +285,20 @@ fn checked_outputs(outputs: Vec<OutputSpec>) -> Result<Vec<OutputSpec>, String> 
         Some((_, output)) => Err(format!("outputs: {output} is there twice")),
         None => Ok(outputs),
     }
+}
+
+fn api(text: &str) -> Result<SocketAddr, String> {
+    api_address(text, NODE_API_PORT)
+}
+
+/// The longest that a node waits for a hub before it plays on its own: a day.
+const MAX_AFTER_S: f64 = 86_400.0;
+
+fn after(seconds: f64) -> Result<f64, String> {
+    if (0.0..=MAX_AFTER_S).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err(format!("{seconds} is not between 0 and {MAX_AFTER_S} seconds"))
 }
 
 /// What the machine is called.

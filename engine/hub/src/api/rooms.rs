@@ -7,7 +7,7 @@ use axum::{
 };
 use unisono_core::{
     units::Volume,
-    wire::control::{Evidence, OutputChoice, OutputReport, RoomState},
+    wire::control::{Evidence, OutputReport, RoomState},
 };
 use unisono_household::config::Command;
 
@@ -92,6 +92,7 @@ fn view(house: &House, id: RoomId) -> Option<RoomView> {
         Some(RoomState::Playing) => "playing",
         Some(RoomState::NoOutput) => "no output",
         Some(RoomState::NoClock) => "no clock",
+        Some(RoomState::Alone) => "alone",
         Some(RoomState::Other(_)) => "unknown",
     };
     let sync = report.map(|report| SyncView {
@@ -139,13 +140,7 @@ fn view(house: &House, id: RoomId) -> Option<RoomView> {
 fn output_view(report: &OutputReport) -> OutputView {
     let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     OutputView {
-        choice: match report.choice {
-            OutputChoice::None => "none",
-            OutputChoice::First => "first",
-            OutputChoice::Fallback => "fallback",
-            OutputChoice::Other(_) => "unknown",
-        }
-        .into(),
+        choice: report.choice.name().into(),
         held_s: report.held.as_secs_f64(),
         latency_s: report.latency.as_secs_f64(),
         why: said(&report.why),

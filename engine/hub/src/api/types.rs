@@ -1,6 +1,7 @@
 //! What the API gives and takes. Times are in seconds, rates in parts per million, volumes in percent.
 
 use serde::{Deserialize, Serialize};
+pub use unisono_api::{ErrorView, node::OutputView};
 
 /// The hub.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,7 +58,7 @@ pub struct RoomView {
     pub output: String,
     /// What lies between handing over a frame and hearing it.
     pub latency_s: f64,
-    /// `offline`, `idle`, `starting`, `playing`, `no output` or `no clock`.
+    /// `offline`, `idle`, `starting`, `playing`, `no output`, `no clock`, or `alone` while its node plays what it has itself.
     pub state: String,
     /// How what it plays is coded: `opus`, `flac`, `pcm16` or `pcm24`. It is Opus at fewer bits than others get while
     /// its link carries no more.
@@ -68,21 +69,6 @@ pub struct RoomView {
     pub output_state: Option<OutputView>,
     /// How well it is in time; `None` when its node says nothing.
     pub sync: Option<SyncView>,
-}
-
-/// Which of its outputs a room uses, and why.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OutputView {
-    /// `first`, `fallback` (one further down its list), or `none` (none works).
-    pub choice: String,
-    /// For how long that has been so.
-    pub held_s: f64,
-    /// What lies behind the converter: a speaker's delay, a trim.
-    pub latency_s: f64,
-    /// Why it is no better one.
-    pub why: Option<String>,
-    /// What would bring the better one back.
-    pub back: Option<String>,
 }
 
 /// How well a room is in time, and what that rests on.
@@ -235,11 +221,4 @@ pub struct TokenView {
     pub lifetime_s: u64,
     /// How many nodes can join with it.
     pub uses: u32,
-}
-
-/// Why something was not done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ErrorView {
-    /// One line: what is wrong, and what to try.
-    pub error: String,
 }

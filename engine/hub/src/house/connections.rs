@@ -66,6 +66,7 @@ impl House {
                 self.handle_report(peer, report);
             }
             Ok(Some(HubEvent::Outranked(outranked))) => self.handle_outranked(peer, &outranked),
+            Ok(Some(HubEvent::Answer(answer))) => self.handle_answer(id, answer),
             Err(refuse) => self.turn_away(id, refuse),
         }
     }
@@ -123,6 +124,7 @@ impl House {
             self.admitted.remove(&connection.peer);
         }
         self.unsubscribe_connection(id);
+        self.drop_asks(id);
         for (_, room) in self.rooms.iter_mut().filter(|(room, _)| room.node == connection.peer) {
             (room.report, room.output_report) = (None, None);
         }

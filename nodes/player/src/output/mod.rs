@@ -1,4 +1,4 @@
-//! Where a node puts its sound: an ALSA device, what cpal finds, a WAV file, or a model of a converter.
+//! Where a node puts its sound: an ALSA device, what cpal finds, a Bluetooth speaker, a WAV file, or a model of a converter.
 //!
 //! [`open`] gives an [`Output`]; one audio thread then drives it, the same way whatever it is:
 //!
@@ -25,6 +25,7 @@
 //! The sleep is drawn at random so that readings never beat with the steps of the device's counter.
 
 mod alsa;
+mod bluetooth;
 mod clock;
 mod cpal;
 mod error;
@@ -131,11 +132,13 @@ pub enum PositionSource {
     Library,
     /// A model: nothing is heard.
     Model,
+    /// The sender of a link to a speaker; what lies behind it is modelled.
+    Link,
 }
 
 impl PositionSource {
     /// Every one that there is.
-    pub const ALL: [Self; 4] = [Self::Device, Self::DeviceUnstamped, Self::Library, Self::Model];
+    pub const ALL: [Self; 5] = [Self::Device, Self::DeviceUnstamped, Self::Library, Self::Model, Self::Link];
 }
 
 /// Opens an output for stereo at `rate`, or at the only rate that it has: [`Output::rate`] says which. Takes up to a second; not real-time.
@@ -149,6 +152,7 @@ pub fn open(spec: &OutputSpec, rate: SampleRate) -> Result<Box<dyn Output + Send
         OutputSpec::Alsa(name) => Ok(Box::new(alsa::AlsaOutput::open(name, rate)?)),
         OutputSpec::Cpal(id) => Ok(Box::new(cpal::CpalOutput::open(id.as_deref(), rate)?)),
         OutputSpec::File(path) => Ok(Box::new(wav::WavOutput::create(path, rate)?)),
+        OutputSpec::Bluetooth(address) => Err(OpenError::NoSpeakers { device: bluetooth::spec(*address) }),
         OutputSpec::Model(model) => Ok(Box::new(model::ModelOutput::open(model, rate)?)),
     }
 }

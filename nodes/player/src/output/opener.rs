@@ -2,9 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
+use unisono_bluetooth::{Address, Failure, service::Opened};
 use unisono_core::units::SampleRate;
 
-use super::{OpenError, Output, OutputSpec, open};
+use super::{
+    OpenError, Output, OutputSpec,
+    bluetooth::{self, BluetoothOutput},
+    open,
+};
 
 type Open = dyn Fn(&OutputSpec, SampleRate) -> Result<Box<dyn Output + Send>, OpenError> + Send + Sync;
 
@@ -18,6 +23,17 @@ impl Opener {
         open: impl Fn(&OutputSpec, SampleRate) -> Result<Box<dyn Output + Send>, OpenError> + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(open))
+    }
+
+    /// One that opens Bluetooth speakers as `open` does, which may wait for them, and everything else by itself.
+    pub fn with_speakers(open_speaker: impl Fn(Address) -> Result<Opened, Failure> + Send + Sync + 'static) -> Self {
+        Self::new(move |spec, rate| match spec {
+            OutputSpec::Bluetooth(address) => match open_speaker(*address) {
+                Ok(opened) => Ok(Box::new(BluetoothOutput::new(opened))),
+                Err(failure) => Err(OpenError::Speaker { device: bluetooth::spec(*address), failure }),
+            },
+            other => open(other, rate),
+        })
     }
 
     /// Opens an output. It may take as long as it takes to call a speaker.

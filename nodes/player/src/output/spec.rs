@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use unisono_bluetooth::Address;
 use unisono_core::units::{Drift, SampleRate};
 
 use super::list;
@@ -18,6 +19,8 @@ pub enum OutputSpec {
     Alsa(String),
     /// `cpal` or `cpal:ID`: the default device of cpal, or one by cpal's id.
     Cpal(Option<String>),
+    /// `bluetooth:ADDRESS`: a speaker that was paired, such as `bluetooth:00:11:22:AA:BB:CC`.
+    Bluetooth(Address),
     /// `file:PATH.wav`: a recording.
     File(PathBuf),
     /// `model` or `model:KEY=VALUE,...`: a converter that is only computed.
@@ -48,7 +51,7 @@ impl Default for ModelSpec {
 #[non_exhaustive]
 pub enum SpecError {
     /// It begins with no kind that there is.
-    #[error("{0:?} is no output; try auto, alsa:default, cpal, file:PATH.wav or model")]
+    #[error("{0:?} is no output; try auto, alsa:default, cpal, bluetooth:ADDRESS, file:PATH.wav or model")]
     Kind(String),
     /// The kind is followed by nothing, or by what it cannot take.
     #[error("{spec:?} is no output; {remedy}")]
@@ -114,6 +117,12 @@ impl FromStr for OutputSpec {
             }
             ("cpal", None) => Ok(Self::Cpal(None)),
             ("cpal", _) => Ok(Self::Cpal(Some(named("name a device of cpal, or say cpal for its default")?.into()))),
+            ("bluetooth", _) => {
+                let remedy =
+                    "name a paired speaker, as in bluetooth:00:11:22:AA:BB:CC; `unisono bluetooth list` has them";
+                let address = named(remedy)?.parse().map_err(|_| name(remedy))?;
+                Ok(Self::Bluetooth(address))
+            }
             ("file", _) => {
                 let remedy = "name a WAV file, as in file:/tmp/room.wav";
                 let path = PathBuf::from(named(remedy)?);
@@ -165,6 +174,7 @@ impl fmt::Display for OutputSpec {
             Self::Alsa(name) => write!(out, "alsa:{name}"),
             Self::Cpal(None) => out.write_str("cpal"),
             Self::Cpal(Some(id)) => write!(out, "cpal:{id}"),
+            Self::Bluetooth(address) => out.write_str(&super::bluetooth::spec(*address)),
             Self::File(path) => write!(out, "file:{}", path.display()),
             Self::Model(model) => model.fmt(out),
         }
@@ -210,6 +220,7 @@ mod tests {
             "alsa:hw:CARD=Headphones,DEV=0",
             "cpal",
             "cpal:alsa:default",
+            "bluetooth:00:11:22:AA:BB:CC",
             "file:/tmp/a room.WAV",
             "model:ppm=0,quantum=1",
             "model:ppm=12.34,quantum=480,record=/tmp/a,b=c",
@@ -238,6 +249,9 @@ mod tests {
             "alsa:a\0b",
             "auto:x",
             "cpal:",
+            "bluetooth",
+            "bluetooth:00:11:22:AA:BB",
+            "bluetooth:kitchen",
             "file:",
             "file:/tmp/room.mp3",
             "jack",

@@ -222,7 +222,21 @@ fn is_due(state: State, now: Instant) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
     use super::*;
+
+    impl State {
+        fn name(self) -> &'static str {
+            match self {
+                Self::Closed(_) => "closed",
+                Self::Opening(_) => "opening",
+                Self::Ready(_) => "ready",
+                Self::Taking => "taking",
+                Self::Used => "used",
+            }
+        }
+    }
 
     /// A device that is there at times, and takes so long to be opened, or to be found not to be there.
     #[derive(Clone, Copy)]
@@ -242,6 +256,10 @@ mod tests {
         history: Vec<(i64, Option<usize>)>,
         /// How often each was tried.
         tried: Vec<u32>,
+        /// Whether what is to be used is gone before it is.
+        refuses: bool,
+        states: Vec<&'static str>,
+        seen: BTreeSet<(String, String)>,
     }
 
     const TURN: Nanos = Nanos::from_millis(10);
@@ -259,6 +277,20 @@ mod tests {
                 open: vec![false; count],
                 history: vec![(0, None)],
                 tried: vec![0; count],
+                refuses: false,
+                states: vec!["closed"; count],
+                seen: BTreeSet::new(),
+            }
+        }
+
+        /// Notes what states have become of those that there were.
+        fn note(&mut self) {
+            for (before, candidate) in self.states.iter_mut().zip(&self.chooser.candidates) {
+                let after = candidate.state.name();
+                let before = core::mem::replace(before, after);
+                if before != after {
+                    self.seen.insert((before.into(), after.into()));
+                }
             }
         }
 
@@ -274,6 +306,7 @@ mod tests {
             self.devices[device].is_there = is_there;
             if !is_there && core::mem::take(&mut self.open[device]) {
                 self.chooser.lost(self.now, device, Trouble::new("it was unplugged; plug it in"));
+                self.note();
             }
         }
 
@@ -292,6 +325,7 @@ mod tests {
                     } else {
                         self.chooser.failed(self.now, index, Trouble::new("no such device; plug it in"));
                     }
+                    self.note();
                 }
             }
             self.act();
@@ -299,6 +333,7 @@ mod tests {
 
         fn act(&mut self) {
             while let Some(action) = self.chooser.poll_action(self.now) {
+                self.note();
                 match action {
                     Action::Open(index) => {
                         assert!(!self.open[index], "{index} is open");
@@ -306,6 +341,10 @@ mod tests {
                         self.opening.push((index, self.now + self.devices[index].takes));
                     }
                     Action::Close(index) => assert!(core::mem::take(&mut self.open[index]), "{index} is not open"),
+                    Action::Use(index) if self.refuses => {
+                        self.open[index] = false;
+                        self.chooser.lost(self.now, index, Trouble::new("it has stopped moving; restart it"));
+                    }
                     Action::Use(index) => {
                         assert!(self.open[index], "{index} is not open");
                         let before = self.used();
@@ -315,6 +354,7 @@ mod tests {
                         }
                     }
                 }
+                self.note();
             }
             assert!(self.chooser.poll_timeout(self.now).is_none_or(|at| at > self.now), "it would never rest");
             let used = self.used();
@@ -410,14 +450,17 @@ mod tests {
         let seed = std::env::var("UNISONO_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(11);
         println!("seed {seed}");
         let mut random = fastrand::Rng::with_seed(seed);
+        let mut seen = BTreeSet::new();
         for _ in 0..100 {
             let devices: Vec<(bool, i64)> = (0..3).map(|_| (random.bool(), random.i64(1..3_000))).collect();
             let mut room = Room::new(&devices);
             for _ in 0..60 {
                 let (device, is_there) = (random.usize(0..3), random.bool());
+                room.refuses = random.u8(0..10) == 0;
                 room.plug(device, is_there);
                 room.run(random.i64(10..8_000));
             }
+            room.refuses = false;
             // One that has been there all the time was found, however long the others take.
             room.run(120_000);
             let best = room.devices.iter().position(|device| device.is_there);
@@ -430,6 +473,17 @@ mod tests {
                     assert!(back - left >= 10_000, "to and fro within {} ms", back - left);
                 }
             }
+            seen.append(&mut room.seen);
         }
+        assert_eq!(seen, drawn(), "nodes/bluetooth/STATES.md draws something else");
+    }
+
+    /// The transitions that are drawn of outputs, those from `[*]` aside.
+    fn drawn() -> BTreeSet<(String, String)> {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../bluetooth/STATES.md")).unwrap();
+        let section = text.split("\n## ").find(|section| section.starts_with("Output")).unwrap();
+        let arrows = section.lines().filter_map(|line| line.split_once(" --> "));
+        let arrows = arrows.map(|(from, to)| (from.trim().into(), to.split(" : ").next().unwrap_or(to).into()));
+        arrows.filter(|(from, _): &(String, String)| from != "[*]").collect()
     }
 }

@@ -1,12 +1,13 @@
 //! A hub, as its node sees it.
 
+mod asks;
 mod repair;
 mod rooms;
 mod step;
 mod streams;
 
 use core::ops::Add;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
@@ -21,11 +22,11 @@ use crate::{
         VERSION, Version,
         clock::{Probe, Report as ClockPacket},
         control::{
-            ClockReport, Codec, Format, Hello, Message, OutputReport, Refuse, RefuseReason, Report, Room, RoomReport,
-            Welcome, sentence,
+            Ask, ClockReport, Codec, Format, Hello, Message, OutputReport, Refuse, RefuseReason, Report, Room,
+            RoomReport, Welcome, sentence,
         },
         frame::Frame,
-        ids::{HouseholdId, RoomIndex, StreamId},
+        ids::{AskId, HouseholdId, RoomIndex, StreamId},
     },
 };
 
@@ -114,6 +115,10 @@ pub enum NodeAction {
     },
     /// The hub's clock is known better.
     Estimate(Estimate),
+    /// Do this, and hand the answer to [`NodeSession::answer`].
+    Ask(Ask),
+    /// Nobody waits for that answer any more.
+    Forget(AskId),
     /// The connection is over.
     Close(Refuse),
 }
@@ -162,6 +167,8 @@ pub struct NodeSession {
     looked_at: Option<Timestamp<NodeClock>>,
     /// What each room has counted of the streams that it has left.
     ended: BTreeMap<RoomIndex, ReceiverCounts>,
+    /// What the hub has asked and was not answered to the end.
+    asks: BTreeSet<AskId>,
     actions: VecDeque<NodeAction>,
     bad_datagrams: u64,
 }
@@ -195,6 +202,7 @@ impl NodeSession {
             next_repair: None,
             looked_at: None,
             ended: BTreeMap::new(),
+            asks: BTreeSet::new(),
             actions,
             bad_datagrams: 0,
         }
@@ -226,6 +234,8 @@ impl NodeSession {
                 self.actions.push_back(NodeAction::Gain { room: set.room, gain: set.gain, ramp });
             }
             (State::Welcomed(_), Message::SetGain(_)) => {}
+            (State::Welcomed(_), Message::Ask(ask)) => self.ask(ask),
+            (State::Welcomed(_), Message::Forget(forget)) => self.forget(forget),
             (State::Greeting, _) | (_, Message::Welcome(_)) => {
                 self.close(RefuseReason::Protocol, "the hub sent a message out of turn".into());
             }
@@ -356,6 +366,7 @@ impl NodeSession {
         self.state = State::Closed;
         self.streams.clear();
         self.plays.clear();
+        self.asks.clear();
         self.next_repair = None;
         self.learned = self.clock.take().map(ClockClient::into_estimator).or(self.learned.take());
         self.actions.push_back(NodeAction::Close(refuse));

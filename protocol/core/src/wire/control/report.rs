@@ -98,6 +98,18 @@ open_enum! {
     }
 }
 
+impl OutputChoice {
+    /// Its name for programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::First => "first",
+            Self::Fallback => "fallback",
+            Self::Other(_) => "unknown",
+        }
+    }
+}
+
 open_enum! {
     /// What a room is doing.
     RoomState {
@@ -111,6 +123,8 @@ open_enum! {
         NoOutput = 3,
         /// The clock estimate is not good enough yet.
         NoClock = 4,
+        /// Its node stands alone: it plays what the node has, and not what the hub sends. Since 1.2.
+        Alone = 5,
     }
 }
 
