@@ -4,7 +4,7 @@ use std::{collections::HashSet, net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 use serde::Deserialize;
-use unisono_core::{time::Nanos, units::Volume};
+use unisono_core::{playout::timing::MAX_OUTPUT_LATENCY, time::Nanos, units::Volume};
 use unisono_household::token::JoinToken;
 use unisono_media::RawFormat;
 use unisono_settings::{NODE_API_PORT, Program, api_address, runtime_folder, state_folder};
@@ -33,7 +33,7 @@ pub struct Arguments {
     pub name: Option<String>,
     /// Where the sound goes; `--list` shows what this machine has
     #[arg(long, value_name = "OUTPUT", help = OUTPUT_HELP, value_parser = str::parse::<OutputSpec>)]
-    pub output: Option<OutputSpec>,
+    pub output: Vec<OutputSpec>,
     /// Delay behind the converter (amplifier, television), in milliseconds
     #[arg(long, value_name = "MS", value_parser = |text: &str| text.parse().map_err(|_| "it is no number".into()).and_then(latency_ms))]
     pub latency_ms: Option<f64>,
@@ -88,10 +88,18 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct FileRoom {
     name: Option<String>,
-    #[serde(default = "automatic")]
-    output: OutputSpec,
+    output: Option<OutputSpec>,
+    outputs: Option<Vec<OutputSpec>>,
     #[serde(default, deserialize_with = "in_file::latency_ms")]
     latency_ms: Option<f64>,
+}
+
+impl FileRoom {
+    /// Where the sound may go, the best first.
+    fn outputs(&self) -> Vec<OutputSpec> {
+        let one = || vec![self.output.clone().unwrap_or(OutputSpec::Auto)];
+        self.outputs.clone().unwrap_or_else(one)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -125,7 +133,7 @@ mod in_file {
     use serde::{Deserialize, Deserializer, de::Error};
     use unisono_media::NoFormat;
 
-    use super::{FileRoom, HashSet, OutputSpec, RawFormat, SocketAddr, Volume, hubs::checked};
+    use super::{FileRoom, HashSet, OutputSpec, RawFormat, SocketAddr, Volume, checked_outputs, hubs::checked};
 
     pub(super) fn hubs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
         let addresses = Vec::<String>::deserialize(from)?;
@@ -133,10 +141,14 @@ mod in_file {
     }
 
     pub(super) fn rooms<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<FileRoom>, D::Error> {
-        let (rooms, mut outputs) = (Vec::<FileRoom>::deserialize(from)?, HashSet::new());
+        let (rooms, mut shared) = (Vec::<FileRoom>::deserialize(from)?, HashSet::new());
         for room in &rooms {
-            let output = room.output.to_string();
-            if !matches!(room.output, OutputSpec::Model(_)) && !outputs.insert(output.clone()) {
+            if room.output.is_some() && room.outputs.is_some() {
+                return Err(D::Error::custom("output, outputs: a room has one or the other; put all into outputs"));
+            }
+            let outputs = checked_outputs(room.outputs()).map_err(D::Error::custom)?;
+            let used = outputs.iter().filter(|output| !matches!(output, OutputSpec::Model(_)));
+            if let Some(output) = used.map(ToString::to_string).find(|output| !shared.insert(output.clone())) {
                 return Err(D::Error::custom(format!("output: two rooms cannot share {output}")));
             }
         }
@@ -176,14 +188,17 @@ pub enum Error {
     Impossible(String),
 }
 
-const OUTPUT_HELP: &str =
-    "Where the sound goes: auto, alsa:NAME, cpal[:NAME], file:PATH.wav, model[:ppm=..,quantum=..,record=..]";
+const OUTPUT_HELP: &str = "Where the sound goes: auto, alsa:NAME, cpal[:NAME], bluetooth:ADDRESS, file:PATH.wav, model[:ppm=..,quantum=..,record=..]; given \
+     several times, the first that works";
 
 /// Where the settings are unless it is said otherwise.
 const CONFIG: &str = "/etc/unisono/node.toml";
 
-/// The longest delay behind a converter.
-const MAX_LATENCY_MS: f64 = 2_000.0;
+/// The longest delay behind a converter, in milliseconds.
+const MAX_LATENCY_MS: f64 = MAX_OUTPUT_LATENCY.as_secs_f64() * 1e3;
+
+/// Nobody has more, and each that is gone is looked for.
+const MAX_OUTPUTS: usize = 8;
 
 impl Arguments {
     /// The settings that the file and the command line make together.
@@ -202,19 +217,23 @@ impl Arguments {
         let name = self.name.or(file.name).unwrap_or_else(machine_name);
         let mut rooms = file.room;
         if rooms.is_empty() {
-            rooms.push(FileRoom { name: None, output: automatic(), latency_ms: None });
+            rooms.push(FileRoom { name: None, output: None, outputs: None, latency_ms: None });
         }
-        if self.output.is_some() || self.latency_ms.is_some() {
+        if !self.output.is_empty() || self.latency_ms.is_some() {
             let [only] = rooms.as_mut_slice() else {
                 let text = "--output and --latency-ms are for a node with one room; set them in the settings file";
                 return Err(Error::Impossible(text.into()));
             };
-            only.output = self.output.unwrap_or_else(|| only.output.clone());
+            if !self.output.is_empty() {
+                let outputs = checked_outputs(self.output).map_err(|error| Error::Impossible(format!("--{error}")))?;
+                (only.output, only.outputs) = (None, Some(outputs));
+            }
             only.latency_ms = self.latency_ms.or(only.latency_ms);
         }
         let rooms = rooms.into_iter().map(|room| {
             let latency = Nanos::from_secs_f64(room.latency_ms.unwrap_or(0.0) * 1e-3);
-            RoomSettings { name: room.name.unwrap_or_else(|| name.clone()), output: room.output, latency }
+            let outputs = room.outputs();
+            RoomSettings { name: room.name.unwrap_or_else(|| name.clone()), outputs, latency }
         });
         let alone = file.standalone;
         let after = match (self.standalone, self.standalone_after_s.or(alone.after_s)) {
@@ -256,6 +275,18 @@ fn latency_ms(milliseconds: f64) -> Result<f64, String> {
     Err(format!("{milliseconds} is not between 0 and {MAX_LATENCY_MS} milliseconds"))
 }
 
+/// A room's outputs, none of them twice.
+fn checked_outputs(outputs: Vec<OutputSpec>) -> Result<Vec<OutputSpec>, String> {
+    if outputs.is_empty() || outputs.len() > MAX_OUTPUTS {
+        return Err(format!("outputs: {} are not between 1 and {MAX_OUTPUTS}", outputs.len()));
+    }
+    let twice = outputs.iter().enumerate().find(|(index, output)| outputs[..*index].contains(output));
+    match twice {
+        Some((_, output)) => Err(format!("outputs: {output} is there twice")),
+        None => Ok(outputs),
+    }
+}
+
 fn api(text: &str) -> Result<SocketAddr, String> {
     api_address(text, NODE_API_PORT)
 }
@@ -268,10 +299,6 @@ fn after(seconds: f64) -> Result<f64, String> {
         return Ok(seconds);
     }
     Err(format!("{seconds} is not between 0 and {MAX_AFTER_S} seconds"))
-}
-
-const fn automatic() -> OutputSpec {
-    OutputSpec::Auto
 }
 
 /// What the machine is called.

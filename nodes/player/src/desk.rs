@@ -65,9 +65,9 @@ impl Desk {
         *self.lock() = holder;
     }
 
-    /// What the slowest output adds.
+    /// What lies behind the slowest output now.
     pub(crate) fn latency(&self) -> Nanos {
-        self.rooms.iter().map(|(settings, _)| settings.latency).max().unwrap_or(Nanos::ZERO)
+        self.rooms.iter().map(|(_, room)| room.status().latency()).max().unwrap_or(Nanos::ZERO)
     }
 
     fn lock(&self) -> MutexGuard<'_, Holder> {

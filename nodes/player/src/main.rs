@@ -37,8 +37,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     if test_tone {
         for room in &settings.rooms {
-            unisono_settings::print(format_args!("{}: a test tone on {}", room.name, room.output))?;
-            output::test_tone(&room.output, TEST_TONE)?;
+            for output in &room.outputs {
+                unisono_settings::print(format_args!("{}: a test tone on {output}", room.name))?;
+                output::test_tone(output, TEST_TONE)?;
+            }
         }
         return Ok(());
     }

@@ -53,6 +53,8 @@ pub struct RoomView {
     pub output: String,
     /// Whether sound can be put out.
     pub works: bool,
+    /// Which of its outputs it uses, and why.
+    pub output_state: OutputView,
     /// `playing`, `idle` or `no output`.
     pub state: String,
     /// Who decides what it plays: `hub`, `node` or, while one has gone and the other has yet to come, `nobody`.
@@ -67,6 +69,21 @@ pub struct RoomView {
     pub muted: bool,
     /// Times the converter ran dry.
     pub underruns: u64,
+}
+
+/// Which of its outputs a room uses, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutputView {
+    /// `first`, `fallback` (one further down its list), or `none` (none works).
+    pub choice: String,
+    /// For how long that has been so.
+    pub held_s: f64,
+    /// What lies behind the converter: a speaker's delay, a trim.
+    pub latency_s: f64,
+    /// Why it is no better one.
+    pub why: Option<String>,
+    /// What would bring the better one back.
+    pub back: Option<String>,
 }
 
 /// A change to a room of a node that stands alone; what is left out stays.

@@ -11,8 +11,8 @@ use unisono_core::{
         VERSION, Version, clock,
         control::{
             Anchors, Answer, Ask, ClockReport, Codec, Evidence, Forget, Format, Hello, Members, Message, Method,
-            Outranked, Refuse, RefuseReason, Report, Room, RoomReport, RoomState, Rooms, SetGain, StreamStart,
-            StreamStop, Trailing, Welcome,
+            OutputChoice, OutputReport, Outranked, Refuse, RefuseReason, Report, Room, RoomReport, RoomState, Rooms,
+            SetGain, StreamStart, StreamStop, Trailing, Welcome,
         },
         frame::FrameReader,
         ids::{AskId, ClockTag, HouseholdId, PeerId, RoomIndex, StreamId},
@@ -83,7 +83,7 @@ fn messages() -> Vec<(&'static str, Message)> {
     vec![
         ("hello", hello.into()),
         ("rooms", Rooms { rooms: vec![room()] }.into()),
-        ("report", Report { clock, rooms: vec![room_report] }.into()),
+        ("report", Report { clock, rooms: vec![room_report], outputs: Trailing::default() }.into()),
         ("outranked", Outranked { room: RoomIndex(0), term: TERM }.into()),
         (
             "welcome",
@@ -110,7 +110,7 @@ fn messages() -> Vec<(&'static str, Message)> {
             }
             .into(),
         ),
-        ("anchors", Anchors { stream: StreamId(6), anchors: anchors() }.into()),
+        ("anchors", Anchors { stream: StreamId(6), anchors: anchors(), lead: Trailing::default() }.into()),
         ("stream_stop", StreamStop { stream: StreamId(6), room: RoomIndex(1) }.into()),
         ("set_gain", SetGain { room: RoomIndex(1), gain: Gain::new(0.25), ramp_ms: 30 }.into()),
     ]
@@ -126,9 +126,18 @@ fn messages_1_1() -> Vec<(&'static str, Message)> {
 
 /// What 1.2 added.
 fn messages_1_2() -> Vec<(&'static str, Message)> {
-    let (_, message) = messages().swap_remove(2);
-    let Message::Report(mut report) = message else { panic!("another message") };
-    report.rooms[0].state = RoomState::Alone;
+    let Message::Report(report) = messages().swap_remove(2).1 else { panic!("another message") };
+    let Message::Anchors(anchors) = messages().swap_remove(8).1 else { panic!("another message") };
+    let mut alone = report.clone();
+    alone.rooms[0].state = RoomState::Alone;
+    let output = OutputReport {
+        room: RoomIndex(1),
+        choice: OutputChoice::Fallback,
+        held: Nanos::from_secs(61),
+        latency: Nanos::from_millis(182),
+        why: "alsa:hw:CARD=DAC: no such device is here".into(),
+        back: "plug it in".into(),
+    };
     let ask = Ask {
         id: AskId(70_000),
         method: Method::Post,
@@ -137,7 +146,9 @@ fn messages_1_2() -> Vec<(&'static str, Message)> {
     };
     let answer = Answer { id: AskId(70_000), status: 200, part: b"{}\n".into(), last: true };
     vec![
-        ("report_alone", report.into()),
+        ("report", Report { outputs: vec![output].into(), ..report }.into()),
+        ("report_alone", alone.into()),
+        ("anchors", Anchors { lead: Some(Nanos::from_millis(620)).into(), ..anchors }.into()),
         ("ask", ask.into()),
         ("forget", Forget { id: AskId(70_000) }.into()),
         ("answer", answer.into()),
@@ -212,14 +223,14 @@ fn this_build_writes_what_it_froze() {
     if VERSION != (Version { major: 1, minor: 2 }) {
         return;
     }
-    let changed = messages_1_1();
+    let added = [("v1.1", messages_1_1()), ("v1.2", messages_1_2())];
     for (name, message) in messages() {
-        if changed.iter().all(|(changed, _)| *changed != name) {
+        if added.iter().flat_map(|(_, added)| added).all(|(changed, _)| *changed != name) {
             assert_eq!(message.encode(), corpus(name), "{name}");
         }
     }
-    for (version, messages) in [("v1.1", changed), ("v1.2", messages_1_2())] {
-        for (name, message) in messages {
+    for (version, added) in added {
+        for (name, message) in added {
             assert_eq!(message.encode(), frozen(version, name), "{version} {name}");
         }
     }

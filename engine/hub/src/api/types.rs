@@ -1,7 +1,7 @@
 //! What the API gives and takes. Times are in seconds, rates in parts per million, volumes in percent.
 
 use serde::{Deserialize, Serialize};
-pub use unisono_api::ErrorView;
+pub use unisono_api::{ErrorView, node::OutputView};
 
 /// The hub.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,8 @@ pub struct RoomView {
     pub codec: Option<String>,
     /// Bits per second of that.
     pub bit_rate: Option<u32>,
+    /// Which of its outputs it uses and why; `None` when its node does not say.
+    pub output_state: Option<OutputView>,
     /// How well it is in time; `None` when its node says nothing.
     pub sync: Option<SyncView>,
 }

@@ -11,6 +11,7 @@ mod connections;
 mod departures;
 mod group;
 mod ladder;
+mod lead;
 mod playback;
 mod repair;
 mod room;
@@ -155,7 +156,8 @@ struct Connection {
     codecs: Vec<Codec>,
     repairs: TokenBucket,
     bad_datagrams: u64,
-    budget: u32,
+    /// Bits a second that it carries, and how long before they are heard.
+    budget: (u32, Nanos),
 }
 
 /// The hub's state machine.

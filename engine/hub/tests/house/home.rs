@@ -42,6 +42,8 @@ pub(crate) struct Home {
     pub(crate) done: Vec<Done>,
     /// Packets sent so far, by connection.
     pub(crate) packets: BTreeMap<ConnectionId, u32>,
+    /// What each connection is to carry, and how long before it is heard.
+    pub(crate) budgets: BTreeMap<ConnectionId, (u32, Nanos)>,
     told: Vec<(ConnectionId, Message)>,
     /// How many frames the source has.
     source_frames: u64,
@@ -61,6 +63,7 @@ impl Home {
             now: Timestamp::from_nanos(1_000_000_000),
             done: Vec::new(),
             packets: BTreeMap::new(),
+            budgets: BTreeMap::new(),
             told: Vec::new(),
             source_frames,
             run: (0, FramePosition(0), 0),
@@ -206,13 +209,12 @@ impl Home {
                 Action::CloseStream(group) => self.done.push(Done::CloseStream(group)),
                 Action::Ended(group) => self.done.push(Done::Ended(group)),
                 Action::Changed => self.done.push(Done::Changed),
+                Action::Budget(id, bits, latency) => {
+                    self.budgets.insert(id, (bits, latency));
+                }
                 Action::Answer(answer) => self.done.push(Done::Answer(answer)),
                 Action::Unanswered(id) => self.done.push(Done::Unanswered(id)),
-                Action::Clock(..)
-                | Action::Budget(..)
-                | Action::Close(..)
-                | Action::AddRendition(..)
-                | Action::RemoveRendition(..) => {}
+                Action::Clock(..) | Action::Close(..) | Action::AddRendition(..) | Action::RemoveRendition(..) => {}
             }
         }
     }

@@ -11,3 +11,4 @@ mod members;
 mod playing;
 mod positions;
 mod restart;
+mod slow;

@@ -7,10 +7,15 @@ use axum::{
 };
 use unisono_api::{
     Refusal,
-    node::{Play, RoomChange, RoomView},
+    node::{OutputView, Play, RoomChange, RoomView},
 };
-use unisono_core::{time::Nanos, units::Volume, wire::ids::RoomIndex};
+use unisono_core::{
+    time::{Nanos, NodeClock},
+    units::Volume,
+    wire::ids::RoomIndex,
+};
 use unisono_media::RawFormat;
+use unisono_transport::clock;
 
 use super::{NodeHandle, refusal, stopping};
 use crate::{
@@ -126,6 +131,13 @@ fn view(node: &NodeHandle, state: &Standalone, index: RoomIndex) -> Option<RoomV
         name: settings.name.clone(),
         output: output.text,
         works: output.works,
+        output_state: OutputView {
+            choice: output.choice.name().into(),
+            held_s: (clock::now::<NodeClock>() - output.since).as_secs_f64(),
+            latency_s: status.latency().as_secs_f64(),
+            why: said(output.why),
+            back: said(output.back),
+        },
         state: match (output.works, status.is_playing()) {
             (false, _) => "no output",
             (true, true) => "playing",
@@ -144,4 +156,8 @@ fn view(node: &NodeHandle, state: &Standalone, index: RoomIndex) -> Option<RoomV
         muted: loudness.muted,
         underruns: status.underruns(),
     })
+}
+
+fn said(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
 }

@@ -11,7 +11,7 @@ use unisono_core::{
     time::{HubClock, Mapping, Nanos, NodeClock},
     wire::{
         clock::Report as ClockPacket,
-        control::{Evidence, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome, presentable},
+        control::{Evidence, OutputReport, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome, presentable},
         ids::{PeerId, RoomIndex, StreamId},
     },
 };
@@ -74,8 +74,9 @@ impl Node {
         let hub = connection.peer();
         let learned = self.take_estimator(hub);
         let seed = clock::now::<NodeClock>().as_nanos().cast_unsigned();
-        let latency = self.desk.latency();
-        let mut session = NodeSession::new(self.greeting(), learned, LEADS.give_up + latency, seed);
+        let greeting = self.greeting();
+        let give_up = greeting.rooms.iter().map(|room| room.latency).max().unwrap_or(LEADS.give_up);
+        let mut session = NodeSession::new(greeting, learned, give_up, seed);
         let ended = tokio::select! {
             () = stop => Ended::Stopped,
             ended = self.drive(connection, &mut session) => ended,
@@ -104,7 +105,7 @@ impl Node {
         };
         let greeted = Instant::now();
         let (mut looked, mut reported, mut told) = (greeted, greeted, Vec::new());
-        let mut pace = Pace::new();
+        let (mut pace, mut offers) = (Pace::new(), self.offers());
         loop {
             if let Err(ended) = self.act(session, &mut link) {
                 return ended;
@@ -146,7 +147,11 @@ impl Node {
                 let due = states != told || reported.elapsed() >= REPORT_INTERVAL;
                 if due && link.clock.is_some() {
                     (reported, told) = (Instant::now(), states);
-                    session.report(clock::now(), reports);
+                    session.report(clock::now(), reports, self.output_reports());
+                }
+                if link.clock.is_some() {
+                    self.renew(&mut offers);
+                    session.rooms(clock::now(), &offers);
                 }
             }
             session.handle_timeout(clock::now());
@@ -263,8 +268,35 @@ impl Node {
                 index: RoomIndex(index),
                 name: settings.name.clone(),
                 output: room.status().output().text,
-                latency: LEADS.give_up + settings.latency,
+                latency: LEADS.give_up + room.status().latency(),
                 term: judge.highest(),
+            })
+            .collect()
+    }
+
+    /// Brings offers up to date. An output that is gone is still the one that the room had.
+    fn renew(&self, offers: &mut [RoomOffer]) {
+        for (offer, new) in offers.iter_mut().zip(self.offers()) {
+            let works = self.room(offer.index).is_some_and(|room| room.status().output().works);
+            let output = if works { new.output } else { core::mem::take(&mut offer.output) };
+            *offer = RoomOffer { output, ..new };
+        }
+    }
+
+    fn output_reports(&self) -> Vec<OutputReport> {
+        let now = clock::now();
+        let rooms = self.desk.rooms().iter().zip(0..);
+        rooms
+            .map(|((_, room), index)| {
+                let output = room.status().output();
+                OutputReport {
+                    room: RoomIndex(index),
+                    choice: output.choice,
+                    held: now - output.since,
+                    latency: room.status().latency(),
+                    why: output.why,
+                    back: output.back,
+                }
             })
             .collect()
     }
@@ -352,7 +384,7 @@ async fn receive(clock: &mut Option<ClockChannel<NodeClock>>) -> Result<unisono_
 const fn evidence_of(source: PositionSource) -> Evidence {
     match source {
         PositionSource::Device | PositionSource::DeviceUnstamped => Evidence::Device,
-        PositionSource::Library => Evidence::Estimate,
+        PositionSource::Library | PositionSource::Link => Evidence::Estimate,
         PositionSource::Model => Evidence::Model,
     }
 }

@@ -40,7 +40,7 @@ use crate::{
     api::{self, NodeHandle},
     bluetooth::Lazy,
     desk::Desk,
-    output::OutputSpec,
+    output::{Opener, OutputSpec},
     room::{Room, RoomSetup},
     standalone::{self, StandaloneSettings},
 };
@@ -50,8 +50,8 @@ use crate::{
 pub struct RoomSettings {
     /// What the room is called until the household names it.
     pub name: String,
-    /// Where its sound goes.
-    pub output: OutputSpec,
+    /// Where its sound may go, the best first; at least one.
+    pub outputs: Vec<OutputSpec>,
     /// What lies behind the converter.
     pub latency: Nanos,
 }
@@ -142,7 +142,8 @@ impl Node {
         let endpoint = Endpoint::bind(SocketAddr::from(([0_u16; 8], 0)), &identity, &Options::new([0; 64]))?;
         let mut rooms = Vec::new();
         for room in settings.rooms {
-            let setup = RoomSetup { output: room.output.clone(), latency: room.latency, rate: SampleRate::HZ_48000 };
+            let (outputs, opener) = (room.outputs.clone(), Opener::default());
+            let setup = RoomSetup { outputs, opener, latency: room.latency, rate: SampleRate::HZ_48000 };
             let running = Room::start(&setup).map_err(|reason| Error::Threads { room: room.name.clone(), reason })?;
             rooms.push((room, running));
         }

@@ -136,6 +136,9 @@ impl HubSession {
             (State::Admitted, Message::Rooms(rooms)) => Ok(Some(HubEvent::Rooms(checked(rooms.rooms)?))),
             (State::Admitted, Message::Report(mut report)) => {
                 report.rooms.iter_mut().for_each(|room| room.output = sentence(&room.output));
+                for output in &mut report.outputs.0 {
+                    (output.why, output.back) = (sentence(&output.why), sentence(&output.back));
+                }
                 Ok(Some(HubEvent::Report(report)))
             }
             (State::Admitted, Message::Outranked(outranked)) => Ok(Some(HubEvent::Outranked(outranked))),

@@ -2,6 +2,7 @@
 
 mod asks;
 mod repair;
+mod rooms;
 mod step;
 mod streams;
 
@@ -21,8 +22,8 @@ use crate::{
         VERSION, Version,
         clock::{Probe, Report as ClockPacket},
         control::{
-            Ask, ClockReport, Codec, Format, Hello, Message, Refuse, RefuseReason, Report, Room, RoomReport, Welcome,
-            sentence,
+            Ask, ClockReport, Codec, Format, Hello, Message, OutputReport, Refuse, RefuseReason, Report, Room,
+            RoomReport, Welcome, sentence,
         },
         frame::Frame,
         ids::{AskId, HouseholdId, RoomIndex, StreamId},
@@ -45,7 +46,7 @@ pub struct NodeConfig {
     pub join: Option<[u8; 16]>,
     /// What it can decode, best first.
     pub codecs: Vec<Codec>,
-    /// Its rooms.
+    /// Its rooms, as the hub was told of them last.
     pub rooms: Vec<Room>,
 }
 
@@ -159,6 +160,8 @@ pub struct NodeSession {
     plays: BTreeMap<RoomIndex, StreamId>,
     /// How long before it is heard a packet is of use, for each room.
     give_up: Nanos,
+    /// Since when a room's latency has been another than the hub was told.
+    differs_since: Option<Timestamp<NodeClock>>,
     /// When gaps are to be looked at next, and when they were last.
     next_repair: Option<Timestamp<NodeClock>>,
     looked_at: Option<Timestamp<NodeClock>>,
@@ -195,6 +198,7 @@ impl NodeSession {
             streams: BTreeMap::new(),
             plays: BTreeMap::new(),
             give_up,
+            differs_since: None,
             next_repair: None,
             looked_at: None,
             ended: BTreeMap::new(),
@@ -281,8 +285,8 @@ impl NodeSession {
         self.actions.pop_front()
     }
 
-    /// Tells the hub how the rooms are doing; what this session counts itself is filled in.
-    pub fn report(&mut self, now: Timestamp<NodeClock>, mut rooms: Vec<RoomReport>) {
+    /// Tells the hub how the rooms and their outputs are doing; what this session counts itself is filled in.
+    pub fn report(&mut self, now: Timestamp<NodeClock>, mut rooms: Vec<RoomReport>, outputs: Vec<OutputReport>) {
         if !matches!(self.state, State::Welcomed(_)) {
             return;
         }
@@ -297,7 +301,8 @@ impl NodeSession {
             rtt: estimate.rtt,
             drift_ppb: -estimate.mapping.drift().parts_per_billion(),
         });
-        self.actions.push_back(NodeAction::Control(Message::from(Report { clock, rooms }).encode()));
+        let outputs = outputs.into();
+        self.actions.push_back(NodeAction::Control(Message::from(Report { clock, rooms, outputs }).encode()));
     }
 
     /// The hub's clock as it is known now.

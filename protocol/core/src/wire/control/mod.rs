@@ -11,7 +11,7 @@ mod stream;
 
 pub use asks::{Answer, Ask, Forget, MAX_ASK_BODY, MAX_ASKS, MAX_PART, MAX_PATH, Method};
 pub use greeting::{Hello, Members, Refuse, RefuseReason, Room, Rooms, Welcome};
-pub use report::{ClockReport, Evidence, Report, RoomReport, RoomState};
+pub use report::{ClockReport, Evidence, OutputChoice, OutputReport, Report, RoomReport, RoomState};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 pub use stream::{Anchors, Codec, Format, Outranked, SetGain, StreamStart, StreamStop};
 
