@@ -53,8 +53,11 @@ impl Node {
     }
 
     fn start_in(folder: TempDir, standalone: StandaloneSettings) -> Self {
-        let room =
-            |name: &str| RoomSettings { name: name.into(), output: "model".parse().unwrap(), latency: Nanos::ZERO };
+        let room = |name: &str| RoomSettings {
+            name: name.into(),
+            outputs: vec!["model".parse().unwrap()],
+            latency: Nanos::ZERO,
+        };
         let settings = NodeSettings {
             name: "ground floor".into(),
             // Nobody is there.
