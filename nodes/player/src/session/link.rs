@@ -142,6 +142,7 @@ impl Node {
                     return Ended::Closed(Closed::Silent);
                 }
                 self.hand_over(&mut link);
+                self.told.heard(clock::now(), session.heard_at());
                 let reports = self.reports(session, &link);
                 let states: Vec<RoomState> = reports.iter().map(|report| report.state).collect();
                 let due = states != told || reported.elapsed() >= REPORT_INTERVAL;

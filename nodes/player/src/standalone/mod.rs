@@ -237,8 +237,12 @@ impl Task {
                     if changed.is_err() {
                         return;
                     }
-                    let in_time = hub.borrow_and_update().is_in_time();
-                    self.watch.handle_hub(clock::now(), in_time);
+                    let (now, state) = (clock::now(), hub.borrow_and_update().clone());
+                    if state.is_in_time() {
+                        self.watch.handle_hub(now);
+                    } else {
+                        self.watch.handle_gone(now, state.silent_since().unwrap_or(now));
+                    }
                 }
                 command = commands.recv() => match command {
                     Some(command) => self.obey(command).await,
