@@ -2,6 +2,8 @@
 //!
 //! The files in `corpus/` are frozen. A new version adds a folder; it never changes an old one.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use unisono_core::{
     leadership::Term,
     time::{Nanos, Timestamp},

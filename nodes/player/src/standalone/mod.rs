@@ -217,7 +217,9 @@ pub(crate) fn start(
     hub: changes::Receiver<HubState>,
 ) -> io::Result<StandaloneHandle> {
     let player = Player::start(Arc::clone(&desk), settings.material.clone())?;
-    let mut watch = Watch::new(clock::now(), settings.after);
+    // With nothing to play there is no reason to keep the rooms from a hub that comes.
+    let after = settings.after.filter(|_| settings.material.is_some());
+    let mut watch = Watch::new(clock::now(), after);
     if settings.always {
         watch.handle_mode(clock::now(), Mode::On);
     }

@@ -62,7 +62,7 @@ impl fmt::Display for Place {
 
 /// Something that is being played.
 pub(super) enum Source {
-    Files(Playlist),
+    Files(Box<Playlist>),
     Pipe(Pipe),
 }
 
@@ -77,11 +77,15 @@ impl Source {
         match place {
             Place::StandardInput => Pipe::stdin(*format, rate).map(Self::Pipe).map_err(named),
             Place::Path(path) => match kind_of(path) {
-                Kind::Folder => Playlist::folder(path, rate, *shuffle).map(Self::Files),
+                Kind::Folder => Playlist::folder(path, rate, *shuffle).map(Self::files),
                 Kind::Fifo => Pipe::fifo(path, *format, rate).map(Self::Pipe).map_err(named),
-                Kind::File => Playlist::file(path, rate).map(Self::Files),
+                Kind::File => Playlist::file(path, rate).map(Self::files),
             },
         }
+    }
+
+    fn files(playlist: Playlist) -> Self {
+        Self::Files(Box::new(playlist))
     }
 
     /// Reads on.
