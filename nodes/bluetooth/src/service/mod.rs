@@ -26,6 +26,7 @@ mod run;
 mod scanning;
 mod speaker;
 mod store;
+mod testing;
 mod view;
 
 use std::{
@@ -125,6 +126,7 @@ pub struct Opened {
 pub struct Bluetooth {
     commands: mpsc::Sender<Command>,
     hurry: u32,
+    chime: Duration,
 }
 
 impl Bluetooth {
@@ -134,9 +136,9 @@ impl Bluetooth {
     /// Outside a runtime.
     pub fn start(settings: Settings) -> Self {
         let (commands, received) = mpsc::channel(COMMANDS);
-        let hurry = settings.hurry.max(1);
+        let (hurry, chime) = (settings.hurry.max(1), settings.chime);
         tokio::spawn(async move { Service::new(settings, received).await.run().await });
-        Self { commands, hurry }
+        Self { commands, hurry, chime }
     }
 
     /// Looks for speakers for so long (30 s is usual), or until the receiver is dropped.
