@@ -1,4 +1,4 @@
-//! Encoders and decoders of Unisono: Opus, FLAC and PCM behind one pair of traits.
+//! Encoders and decoders of Unisono: Opus, FLAC and PCM behind one pair of traits, and SBC for Bluetooth speakers.
 //!
 //! A hub makes one encoder for each rendition of a stream ([`encoder`]) and sends its [`Encode::format`] along; a node
 //! makes the decoder from that ([`decoder`]). No codec here needs a container: a packet is one frame of its codec. Output
@@ -10,7 +10,8 @@
 //! | `flac` | one FLAC frame (RFC 9639) in each packet, by flacenc and symphonia |
 //! | `pcm` | plain big-endian samples |
 //! | `conceal` | what is played in the place of a lost packet |
-#![forbid(unsafe_code)]
+//! | [`sbc`] | libsbc, on Linux; never over QUIC, and with an interface of its own |
+#![deny(unsafe_code)]
 
 mod conceal;
 mod error;
@@ -18,6 +19,8 @@ mod flac;
 mod opus;
 mod pcm;
 mod sample;
+#[cfg(target_os = "linux")]
+pub mod sbc;
 
 use bytes::Bytes;
 use unisono_core::{
