@@ -31,6 +31,7 @@ pub(super) struct Endpoint {
     pub(super) capabilities: [u8; 4],
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "zbus hands them over")]
 #[interface(name = "org.bluez.MediaEndpoint1")]
 impl Endpoint {
     /// Asked when the speaker called: the best that both can, of each kind.
@@ -77,6 +78,7 @@ pub(super) struct Agent {
     pub(super) devices: String,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "zbus hands them over")]
 #[interface(name = "org.bluez.Agent1")]
 impl Agent {
     fn release(&self) {}

@@ -69,8 +69,8 @@ impl Radio {
                 sleep(CONFIGURED).await;
                 self.send_report().await
             }
-            Event::Cleared(_) => {
-                self.transport = None;
+            Event::Cleared(transport) => {
+                self.transport.take_if(|(known, _)| *known == transport);
                 Ok(())
             }
             Event::State(transport, state) if state == "pending" => self.acquire(&transport).await,
