@@ -13,6 +13,9 @@ PREFIX ?= /usr/local
 
 PACKAGES = build-essential cmake pkg-config libasound2-dev libdbus-1-dev libsbc-dev
 
+# What tests hold our SBC against.
+TEST_PACKAGES = ffmpeg sbc-tools
+
 # As it was typed: make would expand a $ in it.
 override export FILE := $(value FILE)
 
@@ -21,6 +24,7 @@ play: packages
 	@trap '' INT; target/release/unisono demo -- $${FILE:+"$$FILE"}
 
 test: packages
+	@.ci/packages $(TEST_PACKAGES)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --workspace --locked
@@ -35,6 +39,7 @@ lab: packages
 	target/release/lab $(ARGS)
 
 bench: packages
+	@.ci/packages sbc-tools
 	cargo bench --locked -p unisono-benches
 
 instructions: packages

@@ -15,8 +15,8 @@ use std::{
 
 use common::{in_bits, music, seed};
 use proptest::{collection::vec, prelude::*};
-use unisono_codec::sbc::{Allocation, Blocks, ChannelMode, Config, Decoder, Encoder, Error, MAX_FRAME, MAX_SAMPLES,
-    Subbands,
+use unisono_codec::sbc::{
+    Allocation, Blocks, ChannelMode, Config, Decoder, Encoder, Error, MAX_FRAME, MAX_SAMPLES, Subbands,
 };
 
 /// What a node may agree on with a speaker: both rates, all four channel modes, at the bitpools in use.
@@ -234,9 +234,9 @@ fn after_a_reset_it_is_as_if_it_were_new() {
     encoder.reset();
     assert_eq!(run(&mut encoder), first);
     let mut decoder = Decoder::new(config).unwrap();
-    let mut play = |decoder: &mut Decoder| {
+    let play = |decoder: &mut Decoder| {
         let mut out = [0.0; 256];
-        first.iter().for_each(|frame| drop(decoder.decode(frame, &mut out).unwrap()));
+        assert!(first.iter().all(|frame| decoder.decode(frame, &mut out) == Ok(frame.len())));
         out
     };
     let heard = play(&mut decoder);
@@ -263,8 +263,7 @@ fn frames_are_made_and_read_without_allocating() {
 
 fn any_config() -> impl Strategy<Value = Config> {
     let hertz = prop::sample::select(&[16_000, 32_000, 44_100, 48_000]);
-    let mode =
-        prop::sample::select(&[ChannelMode::Mono, ChannelMode::Dual, ChannelMode::Stereo, ChannelMode::Joint]);
+    let mode = prop::sample::select(&[ChannelMode::Mono, ChannelMode::Dual, ChannelMode::Stereo, ChannelMode::Joint]);
     let blocks = prop::sample::select(&[Blocks::Four, Blocks::Eight, Blocks::Twelve, Blocks::Sixteen]);
     let subbands = prop::sample::select(&[Subbands::Four, Subbands::Eight]);
     let allocation = prop::sample::select(&[Allocation::Snr, Allocation::Loudness]);

@@ -65,7 +65,10 @@ pub(crate) fn exists(path: &Path) -> Result<bool, Error> {
 }
 
 /// What a file holds, `None` when there is no file. A file longer than `limit` is cut there: it is not ours anyway.
-pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+///
+/// # Errors
+/// When it cannot be read, is no file, or is a link to nowhere.
+pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
     read_checked(path, limit, |_| Ok(()))
 }
 
@@ -128,7 +131,10 @@ fn refuse_exposed(path: &Path, metadata: &Metadata) -> Result<(), Error> {
 }
 
 /// Replaces or creates a file (mode 0600) so that, whenever the power goes, the old or the new content is there.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+///
+/// # Errors
+/// When it cannot be written; the old content is there then.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let parent = parent(path);
     create_private_dir(parent)?;
     let mut temporary = path.as_os_str().to_owned();

@@ -11,6 +11,7 @@
 //! | [`household`] | all of it together, as a hub holds it |
 //! | [`node_store`] | what a node keeps |
 //! | [`session_store`] | what a hub wants back after a restart: volumes, queues, positions |
+//! | [`files`] | how all of that is read and written |
 //!
 //! Files that hold a secret are readable by their owner alone, are written whole or not at all, and are never
 //! replaced because they could not be read.
@@ -19,7 +20,7 @@
 mod code;
 pub mod config;
 mod error;
-mod files;
+pub mod files;
 mod generations;
 pub mod household;
 pub mod keys;

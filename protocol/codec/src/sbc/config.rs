@@ -147,7 +147,9 @@ impl Config {
             return Err(Error::Configuration { flaw: "it is 16, 32, 44.1 or 48 kHz" });
         }
         if self.min_bitpool < 2 || self.min_bitpool > self.max_bitpool || self.max_bitpool > 250 {
-            return Err(Error::Configuration { flaw: "bitpools are 2 to 250, and the least is not above the greatest" });
+            return Err(Error::Configuration {
+                flaw: "bitpools are 2 to 250, and the least is not above the greatest",
+            });
         }
         if self.min_bitpool > self.bitpool_limit() {
             return Err(Error::Configuration { flaw: "its least bitpool is more than its subbands can take" });

@@ -1,5 +1,7 @@
 //! Why something with a Bluetooth speaker did not work, in words that a person can act on.
 
+mod bluez;
+
 use serde::Serialize;
 
 /// Defines [`Failure`]: each with its name for programs and metrics, its cause and what to do.
@@ -75,6 +77,8 @@ failures! {
     PinWanted, "pin_wanted", "the speaker wants a PIN", "look into its manual and give it with --pin (mostly 0000)";
     /// `br-connection-key-missing`.
     KeyMissing, "key_missing", "the speaker has forgotten this machine", "forget it here too, then pair again";
+    /// `AlreadyExists` in answer to `Pair`.
+    AlreadyPaired, "already_paired", "the speaker is paired already", "connect it; if that fails, forget it and pair again";
     /// The one that asks is not the one being paired.
     NotExpected, "not_expected", "a device that nobody asked for wanted to pair", "if it is yours, choose it in a scan";
     // Connecting.
@@ -124,6 +128,55 @@ failures! {
     StepTimeout, "step_timeout", "BlueZ did not answer in time", "try again; if it stays so, systemctl restart bluetooth";
     /// None of the above.
     Other, "other", "BlueZ reports an error that is not known here", "the log has its words; please report them";
+}
+
+impl Failure {
+    /// Whether the same may work in a moment, with nobody doing anything about it.
+    pub const fn is_worth_retrying(self) -> bool {
+        matches!(
+            self,
+            Self::BluezRestarted
+                | Self::AuthenticationCanceled
+                | Self::AuthenticationTimeout
+                | Self::PageTimeout
+                | Self::ProfileUnavailable
+                | Self::Refused
+                | Self::Busy
+                | Self::ConnectTimeout
+                | Self::AbortedByRemote
+                | Self::Canceled
+                | Self::CreateSocket
+                | Self::RadioProtocol
+                | Self::ConnectFailed
+                | Self::NoTransport
+                | Self::AcquireFailed
+                | Self::HungUp
+                | Self::LinkLost
+                | Self::NotPlayed
+                | Self::InProgress
+                | Self::StepTimeout
+                | Self::Other
+        )
+    }
+
+    /// Whether the two have lost their common keys, so that nothing but pairing again helps.
+    pub const fn wants_new_keys(self) -> bool {
+        matches!(self, Self::KeyMissing | Self::AuthenticationFailed | Self::AuthenticationRejected | Self::PinWanted)
+    }
+
+    /// Whether it lies with this machine rather than with the speaker.
+    pub const fn is_of_this_machine(self) -> bool {
+        matches!(
+            self,
+            Self::NoBluez
+                | Self::NoAdapter
+                | Self::AdapterOff
+                | Self::NotPermitted
+                | Self::OtherProgram
+                | Self::AdapterBusy
+                | Self::BluezRestarted
+        )
+    }
 }
 
 impl std::fmt::Display for Failure {

@@ -1,0 +1,59 @@
+//! How a connection ended.
+
+use nix::errno::Errno;
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Departure {
+    /// The speaker ended it: it was switched off, or went to another device.
+    Remote,
+    /// Nothing was heard of it for too long.
+    LinkLost,
+    /// This machine ended it.
+    Local,
+    /// Nobody says. It counts as [`Departure::Remote`]: that takes no speaker from anyone.
+    Unknown,
+}
+
+impl Departure {
+    /// From the first argument of `Device1.Disconnected`, which `BlueZ` has since 5.83.
+    pub fn of_bluez(reason: &str) -> Self {
+        match reason.strip_prefix("org.bluez.Reason.").unwrap_or(reason) {
+            "Timeout" => Self::LinkLost,
+            "Remote" => Self::Remote,
+            "Local" | "Suspend" => Self::Local,
+            // A failed authentication is told by the next call.
+            _ => Self::Unknown,
+        }
+    }
+
+    /// From the error of a stream's socket, for the versions before that.
+    pub const fn of_errno(errno: Errno) -> Self {
+        match errno {
+            Errno::ETIMEDOUT | Errno::EHOSTDOWN => Self::LinkLost,
+            Errno::ECONNRESET | Errno::EPIPE => Self::Remote,
+            Errno::ECONNABORTED => Self::Local,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_of_bluez_is_understood() {
+        for (reason, departure) in [
+            ("org.bluez.Reason.Unknown", Departure::Unknown),
+            ("org.bluez.Reason.Timeout", Departure::LinkLost),
+            ("org.bluez.Reason.Local", Departure::Local),
+            ("org.bluez.Reason.Remote", Departure::Remote),
+            ("org.bluez.Reason.Authentication", Departure::Unknown),
+            ("org.bluez.Reason.Suspend", Departure::Local),
+            ("", Departure::Unknown),
+        ] {
+            assert_eq!(Departure::of_bluez(reason), departure, "{reason}");
+        }
+    }
+}

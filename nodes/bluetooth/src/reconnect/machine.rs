@@ -1,0 +1,439 @@
+//! The machine.
+
+use std::collections::VecDeque;
+
+use unisono_core::time::{Nanos, NodeClock, Timestamp};
+
+use super::{Action, Command, Departure, Event, Mode, State, Status, Ticket, calls::Calls};
+use crate::Failure;
+
+/// A connection that lasted so long was a good one: the pauses begin anew.
+const GOOD_CONNECTION: Nanos = Nanos::from_secs(60);
+/// A speaker that shows up mostly connects by itself, and two that call each other at once get in each other's way.
+const SETTLING: Nanos = Nanos::from_secs(2);
+/// A call is given up after this: `BlueZ` needs up to 20 s for paging and AVDTP.
+const CALL_LIMIT: Nanos = Nanos::from_secs(25);
+/// A disconnection likewise; `BlueZ` waits 2 s before it drops the link.
+const DISCONNECT_LIMIT: Nanos = Nanos::from_secs(10);
+/// How many calls a speaker gets that may be with somebody else, and of which the link was not lost.
+const FEW: u32 = 3;
+/// How many calls in a row before they become slow.
+const MANY: u32 = 10;
+/// How many slow calls a polite node makes: an hour. What comes back later comes by itself.
+const POLITE_POLLS: u32 = 12;
+/// After calls that were made because it showed up came to nothing, showing up does not count for so long.
+const DEAF: Nanos = Nanos::from_secs(300);
+
+/// Decides when one speaker is called.
+///
+/// After every call, take [`Self::poll_action`] until it is empty, then call [`Self::handle_timeout`] at
+/// [`Self::poll_timeout`].
+#[derive(Debug)]
+pub struct Reconnect {
+    mode: Mode,
+    adapter: Result<(), Failure>,
+    /// Whether the adapter was usable before: only its first time is a start.
+    has_started: bool,
+    paused: bool,
+    held: bool,
+    stopped: Option<Failure>,
+    connected: Option<Timestamp<NodeClock>>,
+    /// The command under way, and until when an answer counts.
+    pending: Option<(Action, Timestamp<NodeClock>)>,
+    /// Why it is called, as long as it is.
+    errand: Option<Errand>,
+    next: Option<Timestamp<NodeClock>>,
+    /// Calls in a row that came to nothing; short connections count as such.
+    failed: u32,
+    polls: u32,
+    deaf_until: Option<Timestamp<NodeClock>>,
+    departure: Option<Departure>,
+    failure: Option<Failure>,
+    calls: Calls,
+    tickets: u64,
+    actions: VecDeque<Action>,
+    state: State,
+    since: Timestamp<NodeClock>,
+}
+
+/// Why a speaker is called. What was more is not made less by another event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Errand {
+    /// It showed up.
+    Appeared,
+    /// The node starts, or a room wants it.
+    Started,
+    /// It was ours a moment ago.
+    Lost,
+    /// The node is exclusive.
+    Exclusive,
+    /// A person wants it.
+    Wanted,
+}
+
+impl Reconnect {
+    /// For one speaker; it waits for [`Event::Adapter`]. `seed` draws the jitter.
+    pub fn new(now: Timestamp<NodeClock>, mode: Mode, seed: u64) -> Self {
+        Self {
+            mode,
+            adapter: Err(Failure::NoBluez),
+            has_started: false,
+            paused: false,
+            held: false,
+            stopped: None,
+            connected: None,
+            pending: None,
+            errand: None,
+            next: None,
+            failed: 0,
+            polls: 0,
+            deaf_until: None,
+            departure: None,
+            failure: None,
+            calls: Calls::new(seed),
+            tickets: 0,
+            actions: VecDeque::new(),
+            state: State::Unusable(Failure::NoBluez),
+            since: now,
+        }
+    }
+
+    /// Polite from now on, or exclusive.
+    pub fn set_mode(&mut self, now: Timestamp<NodeClock>, mode: Mode) {
+        if self.mode == mode {
+            return;
+        }
+        self.mode = mode;
+        match mode {
+            Mode::Exclusive => self.call_soon(now, Errand::Exclusive, Nanos::ZERO),
+            Mode::Polite if self.errand != Some(Errand::Exclusive) => {}
+            // A call that is under way is the last.
+            Mode::Polite if self.pending.is_some() => self.errand = None,
+            Mode::Polite => self.leave_alone(),
+        }
+        self.settle(now);
+    }
+
+    /// Takes what happened.
+    pub fn handle_event(&mut self, now: Timestamp<NodeClock>, event: Event) {
+        match event {
+            Event::Adapter(usable) => self.handle_adapter(now, usable),
+            Event::Appeared => {
+                if self.deaf_until.is_none_or(|until| now >= until) {
+                    self.call_soon(now, Errand::Appeared, SETTLING);
+                }
+            }
+            Event::Connected => self.handle_connected(now),
+            Event::Disconnected(departure) => self.handle_disconnected(now, departure),
+            Event::Done(ticket, result) => self.handle_done(now, ticket, result),
+            Event::Wanted => {
+                self.held = false;
+                self.stopped = None;
+                self.failed = 0;
+                self.errand = Some(Errand::Wanted);
+                if self.connected.is_none() {
+                    self.next = Some(now);
+                }
+            }
+            Event::Needed => {
+                let is_with_another =
+                    self.mode == Mode::Polite && matches!(self.departure, Some(Departure::Remote | Departure::Unknown));
+                if !is_with_another {
+                    self.call_soon(now, Errand::Started, Nanos::ZERO);
+                }
+            }
+            Event::Unwanted => self.handle_unwanted(now),
+            Event::Pause => self.handle_pause(now),
+            Event::Resume => self.handle_resume(now),
+            Event::Paired => {
+                self.stopped = None;
+                self.held = false;
+                self.failed = 0;
+                self.failure = None;
+            }
+        }
+        self.settle(now);
+    }
+
+    /// To be called when [`Self::poll_timeout`] has come; earlier it does nothing.
+    pub fn handle_timeout(&mut self, now: Timestamp<NodeClock>) {
+        if let Some((action, until)) = self.pending
+            && now >= until
+        {
+            match action.command {
+                Command::Connect => {
+                    self.command(now, Command::Disconnect);
+                    self.pending = None;
+                    self.handle_not_connected(now, Failure::ConnectTimeout);
+                }
+                Command::Disconnect if self.connected.is_some() => self.disconnect(now),
+                Command::Disconnect => self.pending = None,
+            }
+        }
+        self.settle(now);
+    }
+
+    /// What is to be done next.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When it wants to be called without an event.
+    pub fn poll_timeout(&self) -> Option<Timestamp<NodeClock>> {
+        let answer = self.pending.map(|(_, until)| until);
+        let call = if self.may_call() { self.next } else { None };
+        match (answer, call) {
+            (Some(answer), Some(call)) => Some(answer.min(call)),
+            (answer, call) => answer.or(call),
+        }
+    }
+
+    /// Where it is, and why.
+    pub const fn status(&self) -> Status {
+        Status {
+            state: self.state,
+            since: self.since,
+            departure: self.departure,
+            failure: self.failure,
+            next: match self.state {
+                State::BackingOff | State::Polling => self.next,
+                _ => None,
+            },
+        }
+    }
+
+    /// Polite or exclusive.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    fn handle_adapter(&mut self, now: Timestamp<NodeClock>, usable: Result<(), Failure>) {
+        let was_usable = self.adapter.is_ok();
+        self.adapter = usable;
+        if usable.is_err() {
+            self.pending = None;
+            if self.connected.take().is_some() {
+                self.errand = Some(Errand::Lost);
+            }
+        } else if !was_usable {
+            if !self.has_started {
+                self.has_started = true;
+                self.errand = Some(Errand::Started);
+            }
+            // Whatever was under way goes on; what was left alone is left alone.
+            if let Some(errand) = self.errand {
+                self.failed = 0;
+                self.next = None;
+                self.call_soon(now, errand, Nanos::ZERO);
+            }
+        }
+    }
+
+    fn handle_connected(&mut self, now: Timestamp<NodeClock>) {
+        if self.connected.is_some() || self.adapter.is_err() {
+            return;
+        }
+        self.connected = Some(now);
+        self.leave_alone();
+        self.stopped = None;
+        self.failure = None;
+        self.departure = None;
+        self.deaf_until = None;
+        if self.pending.is_some_and(|(action, _)| action.command == Command::Connect) {
+            self.pending = None;
+        }
+        // It comes by itself after a person disconnected it, as many do.
+        if self.held {
+            self.disconnect(now);
+        }
+    }
+
+    fn handle_disconnected(&mut self, now: Timestamp<NodeClock>, departure: Departure) {
+        let Some(since) = self.connected.take() else {
+            return;
+        };
+        self.departure = Some(departure);
+        if self.pending.is_some_and(|(action, _)| action.command == Command::Disconnect) {
+            self.pending = None;
+        }
+        if now - since >= GOOD_CONNECTION {
+            self.failed = 0;
+        }
+        self.failed += 1;
+        let errand = match (departure, self.mode) {
+            (Departure::Local, _) | (Departure::Remote | Departure::Unknown, Mode::Polite) => None,
+            (Departure::LinkLost, Mode::Polite) => Some(Errand::Lost),
+            (_, Mode::Exclusive) => Some(Errand::Exclusive),
+        };
+        self.errand = errand;
+        self.plan(now);
+    }
+
+    fn handle_done(&mut self, now: Timestamp<NodeClock>, ticket: Ticket, result: Result<(), Failure>) {
+        let Some((action, _)) = self.pending.filter(|(action, _)| action.ticket == ticket) else {
+            return;
+        };
+        match (action.command, result) {
+            (Command::Connect, Ok(()) | Err(Failure::AlreadyConnected)) => self.handle_connected(now),
+            (Command::Connect, Err(failure)) => {
+                self.pending = None;
+                self.handle_not_connected(now, failure);
+            }
+            // The end of a connection is an event of its own.
+            (Command::Disconnect, Ok(())) if self.connected.is_some() => {}
+            (Command::Disconnect, Ok(()) | Err(Failure::HungUp | Failure::NotFound)) => {
+                self.connected = None;
+                self.pending = None;
+            }
+            // Once more when the limit has passed.
+            (Command::Disconnect, Err(_)) => {}
+        }
+    }
+
+    fn handle_not_connected(&mut self, now: Timestamp<NodeClock>, failure: Failure) {
+        self.failure = Some(failure);
+        self.failed += 1;
+        let is_with_another = matches!(failure, Failure::Refused | Failure::AbortedByRemote);
+        if failure.wants_new_keys() || !(failure.is_worth_retrying() || failure.is_of_this_machine()) {
+            self.stopped = Some(failure);
+            self.leave_alone();
+        } else if is_with_another && self.errand < Some(Errand::Exclusive) {
+            self.departure = Some(Departure::Remote);
+            self.leave_alone();
+        } else {
+            self.plan(now);
+        }
+    }
+
+    fn handle_unwanted(&mut self, now: Timestamp<NodeClock>) {
+        self.held = true;
+        self.leave_alone();
+        let is_calling = self.pending.is_some_and(|(action, _)| action.command == Command::Connect);
+        if self.connected.is_some() || is_calling {
+            self.disconnect(now);
+        }
+    }
+
+    fn handle_pause(&mut self, now: Timestamp<NodeClock>) {
+        self.paused = true;
+        if self.pending.is_some_and(|(action, _)| action.command == Command::Connect) {
+            // Called off, and made good afterwards.
+            self.command(now, Command::Disconnect);
+            self.pending = None;
+            self.next = Some(now);
+        }
+    }
+
+    fn handle_resume(&mut self, now: Timestamp<NodeClock>) {
+        self.paused = false;
+        if let Some(next) = self.next {
+            self.next = Some(next.max(self.calls.soon(now, Nanos::from_secs(1))));
+        }
+    }
+
+    /// Has it called, unless it is connected, or called already, or a person does not want it.
+    fn call_soon(&mut self, now: Timestamp<NodeClock>, errand: Errand, pause: Nanos) {
+        if self.connected.is_some() || self.held || self.stopped.is_some() || self.adapter.is_err() {
+            return;
+        }
+        if self.errand.is_none() {
+            self.failed = 0;
+        }
+        let always = (self.mode == Mode::Exclusive).then_some(Errand::Exclusive);
+        self.errand = self.errand.max(Some(errand)).max(always);
+        let soon = self.calls.soon(now, pause);
+        self.next = Some(self.next.map_or(soon, |next| next.min(soon)));
+    }
+
+    /// When to call next, after a call or a connection that came to nothing.
+    fn plan(&mut self, now: Timestamp<NodeClock>) {
+        let (calls, polls) = match self.errand {
+            None => (0, 0),
+            Some(Errand::Appeared | Errand::Started) => (FEW, 0),
+            Some(Errand::Wanted) if self.mode == Mode::Polite => (MANY, 0),
+            Some(Errand::Lost) => (MANY, POLITE_POLLS),
+            Some(Errand::Exclusive | Errand::Wanted) => (MANY, u32::MAX),
+        };
+        if self.failed < calls {
+            self.polls = 0;
+            self.next = Some(self.calls.after(now, self.failed));
+        } else if self.polls < polls {
+            self.polls += 1;
+            self.next = Some(self.calls.poll(now));
+        } else {
+            if self.errand == Some(Errand::Appeared) {
+                self.deaf_until = Some(now + DEAF);
+            }
+            self.leave_alone();
+        }
+    }
+
+    fn leave_alone(&mut self) {
+        self.errand = None;
+        self.next = None;
+        self.polls = 0;
+    }
+
+    fn may_call(&self) -> bool {
+        self.adapter.is_ok()
+            && !self.paused
+            && !self.held
+            && self.stopped.is_none()
+            && self.connected.is_none()
+            && self.pending.is_none()
+    }
+
+    fn disconnect(&mut self, now: Timestamp<NodeClock>) {
+        let action = self.command(now, Command::Disconnect);
+        self.pending = Some((action, now + DISCONNECT_LIMIT));
+    }
+
+    fn command(&mut self, now: Timestamp<NodeClock>, command: Command) -> Action {
+        let action = Action { ticket: Ticket(self.tickets), command };
+        self.tickets += 1;
+        if command == Command::Connect {
+            self.calls.made(now);
+        }
+        self.actions.push_back(action);
+        action
+    }
+
+    /// Makes the call that is due, and notes where that leaves the machine.
+    fn settle(&mut self, now: Timestamp<NodeClock>) {
+        if self.may_call() && self.next.is_some_and(|next| now >= next) {
+            self.next = None;
+            let action = self.command(now, Command::Connect);
+            self.pending = Some((action, now + CALL_LIMIT));
+        }
+        let state = self.judge();
+        if state != self.state {
+            self.state = state;
+            self.since = now;
+        }
+    }
+
+    fn judge(&self) -> State {
+        let pending = self.pending.map(|(action, _)| action.command);
+        if let Err(failure) = self.adapter {
+            State::Unusable(failure)
+        } else if pending == Some(Command::Disconnect) {
+            State::Disconnecting
+        } else if self.connected.is_some() {
+            State::Connected
+        } else if self.held {
+            State::Held
+        } else if let Some(failure) = self.stopped {
+            State::Stopped(failure)
+        } else if self.paused {
+            State::Paused
+        } else if pending == Some(Command::Connect) {
+            State::Calling
+        } else if self.next.is_none() {
+            State::Waiting
+        } else if self.polls > 0 {
+            State::Polling
+        } else {
+            State::BackingOff
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What the handle asks of the task.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use unisono_core::units::Volume;
+
+use super::{AdapterView, Change, Opened, PairEvent, ScanEvent, SpeakerView};
+use crate::{Address, Failure, doctor::Facts};
+
+/// How a wish of a person ended.
+pub(super) type Answer<T = ()> = oneshot::Sender<Result<T, Failure>>;
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Scan(Duration, mpsc::Sender<ScanEvent>),
+    Pair { address: Address, pin: Option<String>, events: mpsc::Sender<PairEvent> },
+    Forget(Address, Answer),
+    Connect(Address, Answer),
+    Disconnect(Address, Answer),
+    Change(Address, Change, Answer),
+    SetVolume(Address, Volume, Answer<bool>),
+    List(oneshot::Sender<Vec<SpeakerView>>),
+    Adapters(oneshot::Sender<Vec<AdapterView>>),
+    Facts(oneshot::Sender<Facts>),
+    Open { address: Address, answer: std::sync::mpsc::SyncSender<Result<Opened, Failure>> },
+}

@@ -1,0 +1,304 @@
+//! A person pairs a speaker: what the machine asks for is done.
+
+use tokio::sync::mpsc::Sender;
+use tracing::info;
+
+use super::{
+    PairEvent, chime,
+    link::{Happening, Link},
+    run::{Done, Service},
+    speaker::{Slot, Speaker},
+    store::Kept,
+};
+use crate::{
+    Address, Failure,
+    a2dp::{self, IdleMode, Options, Transport},
+    bluez::{Looking, TransportState, Window, device_path},
+    pairing::{Command, Event, Pairing, Request, State, Ticket, WHOLE_LIMIT},
+    reconnect,
+};
+
+/// The pairing that goes on, or went on last.
+#[derive(Default)]
+pub(super) struct PairingRun {
+    pub(super) machine: Pairing,
+    adapter: String,
+    link: Link,
+    window: Option<Window>,
+    /// The window that was asked for last; any other is closed when it comes.
+    opening: Option<Ticket>,
+    events: Option<Sender<PairEvent>>,
+    told: Option<State>,
+}
+
+impl PairingRun {
+    /// The adapter that it has for itself, while it goes on.
+    pub(super) fn adapter(&self) -> Option<&str> {
+        (!self.machine.state().is_over()).then_some(self.adapter.as_str())
+    }
+
+    /// The path of the device being paired.
+    pub(super) fn device(&self) -> Option<String> {
+        Some(device_path(self.adapter()?, self.machine.address()?))
+    }
+}
+
+impl Service {
+    /// Begins with a speaker.
+    pub(super) fn pair(&mut self, address: Address, pin: Option<String>, events: Sender<PairEvent>) {
+        if !self.pairing.machine.state().is_over() {
+            let _ = events.try_send(PairEvent::Failed(Failure::InProgress));
+            return;
+        }
+        let kept = self.speakers.get(&address).map(|speaker| speaker.kept.adapter);
+        let seen = self.objects.devices.iter().filter(|(_, device)| device.sight.address == address);
+        let seen = seen.max_by_key(|(_, device)| device.sight.signal.unwrap_or(i16::MIN));
+        let prefer = match (&seen, kept) {
+            (Some((path, _)), None) => crate::bluez::adapter_path_of(path),
+            (_, Some(adapter)) => self.objects.adapter_of(adapter).map(|(path, _)| path.to_owned()),
+            (None, None) => None,
+        };
+        let adapter = match self.choose_adapter(prefer.as_deref()) {
+            Ok(adapter) => adapter,
+            Err(failure) => return drop(events.try_send(PairEvent::Failed(failure))),
+        };
+        let device = device_path(&adapter, address);
+        let sight = self.objects.devices.get(&device).map(|device| device.sight.clone());
+        let request = Request { address, pin, remembered: kept.is_some(), sight };
+        let now = self.clock.now();
+        if let Err(failure) = self.pairing.machine.start(now, request) {
+            return drop(events.try_send(PairEvent::Failed(failure)));
+        }
+        self.pairing.adapter = adapter;
+        self.pairing.link = Link::default();
+        self.pairing.events = Some(events);
+        self.pairing.told = None;
+        self.look_at_pairing();
+    }
+
+    /// Whoever wanted it has gone.
+    pub(super) fn tend_pairing(&mut self) {
+        if self.pairing.events.as_ref().is_some_and(Sender::is_closed) {
+            self.pairing.events = None;
+            self.pairing_event(Event::Cancel);
+        }
+    }
+
+    pub(super) fn pairing_event(&mut self, event: Event) {
+        self.pairing.machine.handle_event(self.clock.now(), event);
+    }
+
+    /// Looks at the connection with the speaker that is being paired.
+    pub(super) fn look_at_pairing(&mut self) {
+        let Some(device) = self.pairing.device() else { return };
+        let Some(address) = self.pairing.machine.address() else { return };
+        for happening in self.pairing.link.look(&self.objects, Some(&device), &self.ours) {
+            match happening {
+                Happening::Linked => {}
+                Happening::Up => self.pairing_event(Event::TransportUp(address)),
+                Happening::Down => self.pairing_event(Event::TransportDown(address)),
+                Happening::Gone(departure) => self.pairing_event(Event::Disconnected(address, departure)),
+            }
+        }
+    }
+
+    /// Says how a connection ends.
+    pub(super) fn pairing_is_ending(&mut self, departure: reconnect::Departure) {
+        self.pairing.link.is_ending(departure);
+    }
+
+    /// With `BlueZ` the window went.
+    pub(super) fn pairing_lost_bluez(&mut self) {
+        self.pairing.window = None;
+        self.pairing.opening = None;
+        self.pairing.link = Link::default();
+        self.pairing_event(Event::BluezGone);
+    }
+
+    /// Does what the machine asks for, and tells what it has come to. Whether there was anything.
+    pub(super) fn drive_pairing(&mut self) -> bool {
+        let mut busy = false;
+        while let Some(action) = self.pairing.machine.poll_action() {
+            busy = true;
+            self.carry_out(action.ticket, action.command);
+        }
+        let address = self.pairing.machine.address();
+        self.door.set(address.filter(|address| self.pairing.machine.authorize(*address)));
+        let state = self.pairing.machine.state();
+        if self.pairing.told == Some(state) || address.is_none() {
+            return busy;
+        }
+        self.pairing.told = Some(state);
+        if state == State::Paired
+            && let Some(address) = address
+        {
+            self.remember(address);
+        }
+        let event = match state {
+            State::Paired => PairEvent::Paired,
+            State::Failed(failure) => PairEvent::Failed(failure),
+            state => PairEvent::Step(state),
+        };
+        if let Some(address) = address {
+            info!("{address}: {state}");
+        }
+        if let Some(events) = &self.pairing.events {
+            let _ = events.try_send(event);
+        }
+        if state.is_over() {
+            self.pairing.events = None;
+        }
+        true
+    }
+
+    /// A window was opened, or not.
+    pub(super) fn window_opened(&mut self, ticket: Ticket, result: Result<Window, Failure>) {
+        let wanted = self.pairing.opening == Some(ticket);
+        let result = match result {
+            Ok(window) if wanted => {
+                self.pairing.window = Some(window);
+                Ok(())
+            }
+            // It comes too late.
+            Ok(window) => {
+                let close = window.close();
+                self.jobs.push(Box::pin(async move {
+                    let _ = close.await;
+                    Done::Nothing
+                }));
+                return;
+            }
+            Err(failure) => Err(failure),
+        };
+        self.pairing_event(Event::Done(ticket, result));
+    }
+
+    fn carry_out(&mut self, ticket: Ticket, command: Command) {
+        let (Some(bluez), Some(address)) = (&self.bluez, self.pairing.machine.address()) else {
+            return self.pairing_event(Event::Done(ticket, Err(Failure::NoBluez)));
+        };
+        let adapter = self.pairing.adapter.clone();
+        let device = device_path(&adapter, address);
+        macro_rules! job {
+            ($call:expr) => {{
+                let call = $call;
+                self.jobs.push(Box::pin(async move { Done::Pairing(ticket, call.await) }));
+            }};
+        }
+        match command {
+            Command::OpenWindow { pin } => {
+                self.pairing.opening = Some(ticket);
+                self.pairing.window = None;
+                let seconds = u32::try_from(WHOLE_LIMIT.to_duration().as_secs()).unwrap_or(u32::MAX);
+                let door = self.door.clone();
+                self.jobs.push(Box::pin(async move {
+                    Done::WindowOpened(ticket, Window::open(&adapter, door, pin, seconds).await)
+                }));
+            }
+            Command::StartDiscovery => job!(bluez.start_discovery(&adapter, Looking::Classic)),
+            Command::StopDiscovery => {
+                job!(bluez.stop_discovery(&adapter));
+                self.end_scans(None);
+            }
+            Command::Remove => job!(bluez.remove(&device)),
+            Command::Pair => match &self.pairing.window {
+                Some(window) => job!(window.pair(&device)),
+                None => self.pairing_event(Event::Done(ticket, Err(Failure::BluezRestarted))),
+            },
+            Command::CancelPairing => job!(bluez.cancel_pairing(&device)),
+            Command::Trust => job!(bluez.trust(&device)),
+            Command::ConnectProfile => {
+                let quality = self.speakers.get(&address).map(|speaker| speaker.kept.quality);
+                self.gate.expect(&adapter, quality.unwrap_or_default());
+                job!(bluez.connect_sink(&device));
+            }
+            Command::Disconnect => {
+                job!(bluez.disconnect(&device));
+                self.pairing.link.is_ending(reconnect::Departure::Local);
+            }
+            Command::Chime => self.chime(ticket, address),
+            Command::CloseWindow => {
+                self.pairing.opening = None;
+                let window = self.pairing.window.take();
+                let close = bluez.close_adapter(&adapter);
+                job!(async move {
+                    match window {
+                        Some(window) => window.close().await,
+                        None => close.await,
+                    }
+                });
+            }
+        }
+    }
+
+    fn chime(&mut self, ticket: Ticket, address: Address) {
+        let (Some(bluez), Some(transport)) = (&self.bluez, self.pairing.link.transport.clone()) else {
+            return self.pairing_event(Event::Done(ticket, Err(Failure::NoTransport)));
+        };
+        if let Some(speaker) = self.speakers.get_mut(&address) {
+            match speaker.slot {
+                Slot::Free => speaker.slot = Slot::Acquiring,
+                // It is heard already.
+                _ => return self.pairing_event(Event::Done(ticket, Ok(()))),
+            }
+        }
+        let Some(shown) = self.objects.transports.get(&transport) else {
+            return self.pairing_event(Event::Done(ticket, Err(Failure::NoTransport)));
+        };
+        let config = a2dp::validate(&shown.configuration);
+        let acquire = bluez.acquire(&transport, shown.state == TransportState::Pending);
+        let release = bluez.release(&transport);
+        let (span, before) = (self.settings.chime, self.settings.before);
+        self.jobs.push(Box::pin(async move {
+            let acquired = acquire.await;
+            let taken = acquired.is_ok();
+            let played = async {
+                let (acquired, config) = (acquired?, config?);
+                let options = Options { idle: IdleMode::Suspend, before, ..Options::default() };
+                let transport = Transport { fd: acquired.fd, mtu: acquired.mtu, config };
+                let (feed, stream) = a2dp::start(transport, options).map_err(|_| Failure::AcquireFailed)?;
+                chime::play(feed, stream, span).await
+            };
+            let result = played.await;
+            if taken {
+                // It is idle again for the room that comes; a speaker that left has none to be released.
+                let _ = release.await;
+            }
+            Done::Chimed(ticket, address, result)
+        }));
+    }
+
+    /// A speaker is paired: it is kept from now on.
+    fn remember(&mut self, address: Address) {
+        let Some(adapter) = self.objects.adapters.get(&self.pairing.adapter).and_then(|adapter| adapter.address) else {
+            return;
+        };
+        let device = self.objects.devices.get(&device_path(&self.pairing.adapter, address));
+        let name = device.and_then(|device| device.sight.name.clone()).unwrap_or_else(|| address.to_string());
+        let now = self.clock.now();
+        match self.speakers.get_mut(&address) {
+            Some(speaker) => {
+                speaker.kept.adapter = adapter;
+                speaker.kept.name = name;
+            }
+            None => {
+                let kept = Kept {
+                    address,
+                    adapter,
+                    alias: name.clone(),
+                    name,
+                    mode: reconnect::Mode::default(),
+                    trim_ms: 0.0,
+                    idle: IdleMode::default(),
+                    quality: a2dp::Quality::default(),
+                    last_report: None,
+                };
+                self.speakers.insert(address, Speaker::new(now, kept));
+            }
+        }
+        self.tell_usable();
+        self.speaker_event(address, reconnect::Event::Paired);
+        self.look_at_speakers();
+        self.save();
+    }
+}

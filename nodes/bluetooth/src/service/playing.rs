@@ -1,0 +1,328 @@
+//! Rooms play on speakers: transports are acquired and given back, streams watched, latencies kept.
+
+use std::sync::mpsc::SyncSender;
+
+use tracing::{debug, info, warn};
+use unisono_core::time::Nanos;
+
+use super::{
+    Opened, Settings,
+    run::{Done, Service},
+    speaker::{Slot, Speaker, Waiting},
+};
+use crate::{
+    Address, Failure,
+    a2dp::{self, Feed, Options, Stream, Transport, Wish},
+    bluez::{Acquired, TransportState},
+    latency::{LatencyModel, LatencyWatch, Prior},
+    reconnect::{Departure, Event},
+};
+
+/// A stream that a room plays on.
+pub(super) struct Playing {
+    pub(super) stream: Stream,
+    pub(super) model: LatencyModel,
+    watch: LatencyWatch,
+    rest: Rest,
+}
+
+/// Where a stream stands that was silent for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// It was not.
+    None,
+    /// Its transport was given back, or its speaker disconnected.
+    Resting,
+    /// A transport is being acquired again.
+    Waking,
+}
+
+/// Why a stream ends that nobody stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Its transport is gone; the connection is still there.
+    Down,
+    /// Its connection is gone.
+    Gone(Departure),
+    /// `BlueZ` is gone.
+    Bluez(Failure),
+}
+
+impl Service {
+    /// A room wants a stream to a speaker.
+    pub(super) fn open(&mut self, address: Address, answer: SyncSender<Result<Opened, Failure>>) {
+        let until = self.clock.now() + OPEN_LIMIT;
+        let Some(speaker) = self.speakers.get_mut(&address) else {
+            return drop(answer.try_send(Err(Failure::Unknown)));
+        };
+        if speaker.playing().is_some_and(|playing| playing.is_alive()) {
+            return drop(answer.try_send(Err(Failure::Busy)));
+        }
+        speaker.waiting.push(Waiting::Room(answer, until));
+        self.speaker_event(address, Event::Needed);
+    }
+
+    /// Acquires transports for rooms that wait and whose speaker is there.
+    pub(super) fn serve_rooms(&mut self) {
+        for address in self.addresses() {
+            let Some(speaker) = self.speakers.get(&address) else { continue };
+            let waits = speaker.waiting.iter().any(|waiting| matches!(waiting, Waiting::Room(..)));
+            let adapter = speaker.kept.adapter;
+            if !waits || speaker.link.transport.is_none() || !matches!(speaker.slot, Slot::Free) {
+                continue;
+            }
+            if self.has_room(adapter) {
+                self.acquire(address);
+            } else if let Some(speaker) = self.speakers.get_mut(&address) {
+                speaker.disappoint(Failure::AdapterBusy);
+            }
+        }
+    }
+
+    fn acquire(&mut self, address: Address) {
+        let Some(speaker) = self.speakers.get_mut(&address) else { return };
+        let (Some(bluez), Some(path)) = (&self.bluez, speaker.link.transport.clone()) else { return };
+        let Some(shown) = self.objects.transports.get(&path) else { return };
+        if matches!(speaker.slot, Slot::Free) {
+            speaker.slot = Slot::Acquiring;
+        }
+        let acquire = bluez.acquire(&path, shown.state == TransportState::Pending);
+        self.jobs.push(Box::pin(async move { Done::Acquired(address, path, acquire.await) }));
+    }
+
+    /// A transport was acquired, or not.
+    pub(super) fn acquired(&mut self, address: Address, path: String, result: Result<Acquired, Failure>) {
+        let transport = self.objects.transports.get(&path);
+        let config = transport.map_or(Err(Failure::HungUp), |shown| a2dp::validate(&shown.configuration));
+        let (table, settings) = (&self.table, &self.settings);
+        let Some(speaker) = self.speakers.get_mut(&address) else {
+            // Forgotten meanwhile: to remove a device is to release its transport.
+            return;
+        };
+        let current = speaker.link.transport.as_deref() == Some(path.as_str());
+        let taken = result.is_ok();
+        let result = result.and_then(|acquired| {
+            let config = config.and_then(|config| if current { Ok(config) } else { Err(Failure::HungUp) })?;
+            Ok(Transport { fd: acquired.fd, mtu: acquired.mtu, config })
+        });
+        if let Slot::Playing(playing) = &mut speaker.slot {
+            let woken = result.and_then(|transport| playing.stream.resume(transport));
+            playing.rest = if woken.is_ok() { Rest::None } else { playing.rest };
+            if let Err(failure) = woken {
+                playing.stream.stop(failure);
+            }
+            return;
+        }
+        speaker.slot = Slot::Free;
+        match result.and_then(|transport| start(speaker, transport, table, settings)) {
+            Ok((feed, playing)) => {
+                let latency = playing.watch.clone();
+                speaker.slot = Slot::Playing(Box::new(playing));
+                speaker.failure = None;
+                speaker.hand_over(Opened { feed, latency });
+                info!("{address} ({}) plays", speaker.kept.alias);
+            }
+            Err(failure) => {
+                warn!("{address} ({}): no stream: {failure}", speaker.kept.alias);
+                speaker.failure = Some(failure);
+                speaker.disappoint(failure);
+                if taken && current {
+                    self.release(address);
+                } else if failure == Failure::StepTimeout {
+                    // A call that BlueZ does not answer is ended by ending the connection, never by releasing.
+                    self.drop_link(address);
+                }
+            }
+        }
+    }
+
+    /// Looks at every stream: what it wants, whether it is over, how late it is.
+    pub(super) fn tend_streams(&mut self) {
+        let now = self.clock.now();
+        for address in self.addresses() {
+            let Some(speaker) = self.speakers.get_mut(&address) else { continue };
+            let Slot::Playing(playing) = &mut speaker.slot else { continue };
+            if playing.stream.has_ended() {
+                let counters = playing.stream.counters();
+                speaker.failure = playing.stream.is_over().filter(|failure| *failure != Failure::Canceled);
+                match speaker.failure {
+                    Some(failure) => warn!("{address} ({}): the stream ended: {failure}", speaker.kept.alias),
+                    None => info!("{address} ({}): the stream ended ({counters:?})", speaker.kept.alias),
+                }
+                let resting = playing.rest == Rest::Resting;
+                speaker.slot = Slot::Free;
+                if speaker.link.transport.is_some() && !resting {
+                    self.release(address);
+                }
+                continue;
+            }
+            let report = speaker.link.transport.as_deref().and_then(|path| self.objects.transports.get(path)?.delay);
+            playing.model.handle_report(report.map(tenths));
+            playing.model.handle_queue(now, playing.stream.counters().queue);
+            playing.watch.set(playing.model.latency().total);
+            if let Some(report) = report.filter(|report| *report > 0)
+                && speaker.kept.last_report != Some(report)
+            {
+                info!("{address} ({}) reports a delay of {} ms", speaker.kept.alias, f64::from(report) / 10.0);
+                speaker.kept.last_report = Some(report);
+                self.unsaved = true;
+            }
+            self.grant(address);
+        }
+    }
+
+    /// Does what a stream that is or was silent wants.
+    fn grant(&mut self, address: Address) {
+        let device = self.device_of(address);
+        let Some(speaker) = self.speakers.get_mut(&address) else { return };
+        let Slot::Playing(playing) = &mut speaker.slot else { return };
+        let Some(bluez) = &self.bluez else { return };
+        match (playing.stream.wish(), playing.rest) {
+            (Wish::Suspend, Rest::None) => {
+                debug!("{address}: silent for long; suspended");
+                playing.rest = Rest::Resting;
+                if let Some(path) = speaker.link.transport.clone() {
+                    let release = bluez.release(&path);
+                    self.jobs.push(Box::pin(async move {
+                        let _ = release.await;
+                        Done::Nothing
+                    }));
+                }
+            }
+            (Wish::Disconnect, Rest::None) => {
+                debug!("{address}: silent for long; disconnected");
+                playing.rest = Rest::Resting;
+                speaker.link.is_ending(Departure::Local);
+                if let Some(device) = device {
+                    let disconnect = bluez.disconnect(&device);
+                    self.jobs.push(Box::pin(async move {
+                        let _ = disconnect.await;
+                        Done::Nothing
+                    }));
+                }
+            }
+            (Wish::Resume, Rest::Resting) if speaker.link.transport.is_some() => {
+                playing.rest = Rest::Waking;
+                self.acquire(address);
+            }
+            (Wish::Resume, Rest::Resting) => self.speaker_event(address, Event::Needed),
+            _ => {}
+        }
+    }
+
+    /// Gives a transport back.
+    fn release(&mut self, address: Address) {
+        let Some(speaker) = self.speakers.get_mut(&address) else { return };
+        let (Some(bluez), Some(path)) = (&self.bluez, &speaker.link.transport) else { return };
+        speaker.slot = Slot::Releasing;
+        let release = bluez.release(path);
+        self.jobs.push(Box::pin(async move {
+            let _ = release.await;
+            Done::Released(address)
+        }));
+    }
+
+    fn drop_link(&mut self, address: Address) {
+        let device = self.device_of(address);
+        let (Some(bluez), Some(device)) = (&self.bluez, device) else { return };
+        let disconnect = bluez.disconnect(&device);
+        self.jobs.push(Box::pin(async move {
+            let _ = disconnect.await;
+            Done::Nothing
+        }));
+    }
+
+    /// Whether any stream is to be looked at.
+    pub(super) fn plays(&self) -> bool {
+        self.speakers.values().any(|speaker| speaker.playing().is_some())
+    }
+}
+
+impl Speaker {
+    /// Its transport or its connection is gone.
+    pub(super) fn end_stream(&mut self, ending: Ending) {
+        match &mut self.slot {
+            // It is disconnected because it rests, and wakes by being connected again.
+            Slot::Playing(playing) if playing.rest == Rest::Resting && !matches!(ending, Ending::Bluez(_)) => {}
+            Slot::Playing(playing) => playing.stream.stop(match ending {
+                Ending::Gone(Departure::LinkLost) => Failure::LinkLost,
+                Ending::Gone(Departure::Local) => Failure::Canceled,
+                Ending::Bluez(failure) => failure,
+                Ending::Down | Ending::Gone(_) => Failure::HungUp,
+            }),
+            Slot::Releasing => self.slot = Slot::Free,
+            Slot::Free | Slot::Acquiring => {}
+        }
+    }
+
+    /// The trim has changed.
+    pub(super) fn set_trim(&mut self) {
+        let trim = self.kept.trim();
+        if let Slot::Playing(playing) = &mut self.slot {
+            playing.model.set_trim(trim);
+        }
+    }
+
+    /// Gives the stream to the first room that still waits. Where none does, the feed is dropped here, and the stream ends.
+    fn hand_over(&mut self, opened: Opened) {
+        let mut opened = Some(opened);
+        self.waiting.retain_mut(|waiting| match (waiting, opened.take()) {
+            (Waiting::Room(answer, _), Some(stream)) => {
+                if let Err(refused) = answer.try_send(Ok(stream)) {
+                    opened = match refused {
+                        std::sync::mpsc::TrySendError::Full(stream)
+                        | std::sync::mpsc::TrySendError::Disconnected(stream) => stream.ok(),
+                    };
+                }
+                false
+            }
+            (Waiting::Room(answer, _), None) => {
+                let _ = answer.try_send(Err(Failure::Busy));
+                false
+            }
+            (Waiting::Person(_), stream) => {
+                opened = stream;
+                true
+            }
+        });
+    }
+}
+
+impl Playing {
+    /// Whether a room still plays on it.
+    fn is_alive(&self) -> bool {
+        !self.stream.has_ended() && self.stream.is_over().is_none()
+    }
+}
+
+/// Begins a stream on a transport.
+fn start(
+    speaker: &Speaker,
+    transport: Transport,
+    table: &crate::speakers::Table,
+    settings: &Settings,
+) -> Result<(Feed, Playing), Failure> {
+    let config = transport.config;
+    let (idle, idle_after, before) = (speaker.kept.idle, settings.idle_after, settings.before);
+    let options = Options { idle, idle_after, before, ..Options::default() };
+    let (feed, stream) = a2dp::start(transport, options).map_err(|error| {
+        warn!("{}: {error}", speaker.kept.address);
+        Failure::AcquireFailed
+    })?;
+    let mut model = LatencyModel::new(&config, stream.packet_duration());
+    let prior = table.find(&speaker.kept.name).and_then(|model| model.latency);
+    model.set_prior(prior.map(|prior| Prior { value: prior.value, uncertainty: prior.uncertainty }));
+    model.set_trim(speaker.kept.trim());
+    // What it said last time is nearer than nothing, until it says something.
+    model.handle_report(speaker.kept.last_report.map(tenths));
+    let watch = LatencyWatch::new(model.latency().total);
+    Ok((feed, Playing { stream, model, watch, rest: Rest::None }))
+}
+
+/// From the unit of AVDTP.
+fn tenths(report: u16) -> Nanos {
+    Nanos::from_micros(i64::from(report) * 100)
+}
+
+/// How long a room waits.
+const OPEN_LIMIT: Nanos = Nanos::from_millis(11_500);

@@ -1,0 +1,137 @@
+//! The speaker table: what is known of models before a speaker is measured.
+//!
+//! The rows are in `table.toml`, each with its source. A person's own file of the same form adds to them and goes before
+//! them.
+
+mod file;
+mod model;
+
+use std::{fs, io, path::Path, sync::LazyLock};
+
+pub use self::{
+    file::BadTable,
+    model::{Band, Model, Prior, Quirk},
+};
+
+/// The rows that come with the program.
+const BUILT_IN: &str = include_str!("table.toml");
+
+/// Models, in the order in which they are asked.
+#[derive(Clone, Debug)]
+pub struct Table {
+    models: Vec<Model>,
+}
+
+impl Table {
+    /// The one that comes with the program.
+    pub fn built_in() -> &'static Self {
+        static TABLE: LazyLock<Table> = LazyLock::new(|| Table { models: file::parse(BUILT_IN).unwrap_or_default() });
+        &TABLE
+    }
+
+    /// The built-in one, with a file before it. A file that cannot be used changes nothing, and is told of in one line.
+    pub fn with_file(path: &Path) -> (Self, Option<BadTable>) {
+        let own = fs::read_to_string(path)
+            .map_err(|error| file::Fault::whole(reason(&error)))
+            .and_then(|text| file::parse(&text));
+        let (mut models, bad) = match own {
+            Ok(models) => (models, None),
+            Err(fault) => (Vec::new(), Some(BadTable { path: path.to_owned(), fault })),
+        };
+        models.extend(Self::built_in().models.iter().cloned());
+        (Self { models }, bad)
+    }
+
+    /// The model of a speaker that calls itself so.
+    pub fn find(&self, name: &str) -> Option<&Model> {
+        self.models.iter().find(|model| model.is_called(name))
+    }
+
+    /// All of them.
+    pub fn models(&self) -> &[Model] {
+        &self.models
+    }
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".into(),
+        io::ErrorKind::InvalidData => "it is no text in UTF-8".into(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unisono_core::time::Nanos;
+
+    use super::*;
+
+    #[test]
+    fn the_built_in_table_has_what_it_promises() {
+        assert!(file::parse(BUILT_IN).unwrap().len() >= 18);
+        let table = Table::built_in();
+        for (name, latency, bands) in [
+            ("Soundcore Motion+", 182, 0),
+            ("JBL Flip 6", 156, 2),
+            ("Bose SoundLink Flex", 143, 1),
+            ("Sonos Roam SL", 210, 2),
+            ("Beosound A9 living room", 290, 0),
+        ] {
+            let model = table.find(name).expect(name);
+            let prior = model.latency.unwrap();
+            assert_eq!(prior.value, Nanos::from_millis(latency), "{name}");
+            assert_eq!(prior.uncertainty, Nanos::from_millis(60), "{name}");
+            assert_eq!(model.eq.len(), bands, "{name}");
+        }
+        assert_eq!(table.find("jbl flip 6-office").unwrap().name, "JBL Flip 6");
+        assert!(table.find("soundcore 2").unwrap().has(Quirk::NoXq));
+        assert!(!table.find("JBL Flip 6").unwrap().has(Quirk::NoXq));
+        assert!(table.find("SoundCore 20").is_none());
+        assert!(table.find("").is_none());
+        assert!(table.models().iter().all(|model| !model.source.is_empty()));
+    }
+
+    #[test]
+    fn a_file_of_ones_own_goes_before_the_built_in_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("speakers.toml");
+        fs::write(&path, "[[speaker]]\nname = \"Mine\"\nnames = [\"JBL*\"]\nlatency_ms = 99\nsource = \"measured\"\n")
+            .unwrap();
+        let (table, bad) = Table::with_file(&path);
+        assert!(bad.is_none());
+        assert_eq!(table.find("JBL Flip 6").unwrap().name, "Mine");
+        assert_eq!(table.find("Sonos Roam SL").unwrap().name, "Sonos Roam SL");
+    }
+
+    #[test]
+    fn a_bad_file_is_told_of_in_one_line_with_line_and_key_and_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("speakers.toml");
+        let head = "[[speaker]]\nname = \"Mine\"\nnames = [\"JBL*\"]\nsource = \"me\"\n";
+        for (text, line, key) in [
+            ("latency_ms = \"fast\"\n", 5, "latency_ms"),
+            ("latency_ms = -3\n", 5, "latency_ms"),
+            ("latency_ms = 99999\n", 5, "latency_ms"),
+            ("latncy_ms = 99\n", 5, "latncy_ms"),
+            ("codecs = []\nquirks = [\"too_loud\"]\n", 6, "quirks"),
+            ("eq = [{ frequency_hz = 60, gain_db = 40.0 }]\n", 5, "eq"),
+            ("eq = [{ frequency_hz = 5, gain_db = 4.0 }]\n", 5, "eq"),
+            ("eq = [{ frequency_hz = 50, gain_db = nan }]\n", 5, "eq"),
+            ("latency_ms =\n", 5, "latency_ms"),
+        ] {
+            fs::write(&path, format!("{head}{text}")).unwrap();
+            let (table, bad) = Table::with_file(&path);
+            let bad = bad.expect(text).to_string();
+            let start = format!("{}, line {line}, {key}: ", path.display());
+            assert!(bad.starts_with(&start), "{bad}");
+            assert!(!bad.contains('\n'), "{bad}");
+            assert_eq!(table.find("JBL Flip 6").unwrap().name, "JBL Flip 6");
+        }
+        fs::write(&path, "[[speaker]]\nname = \"Mine\"\n").unwrap();
+        let bad = Table::with_file(&path).1.unwrap().to_string();
+        assert!(bad.contains("line 1") && bad.contains("names"), "{bad}");
+        let bad = Table::with_file(&folder.path().join("none")).1.unwrap().to_string();
+        assert!(bad.ends_with("none: there is no such file"), "{bad}");
+    }
+}

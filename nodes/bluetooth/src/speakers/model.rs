@@ -1,0 +1,167 @@
+//! One row of the table.
+
+use serde::{Deserialize, Serialize, de};
+use unisono_core::time::Nanos;
+
+/// What a latency is off by where the table does not say.
+const UNCERTAINTY_MS: u16 = 60;
+/// No speaker is slower than this; a larger figure is a slip of the pen.
+const LONGEST_MS: u16 = 2_000;
+
+/// What is known of a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Row")]
+pub struct Model {
+    /// What a person calls it.
+    pub name: String,
+    /// What it calls itself, as patterns in which `*` stands for anything.
+    #[serde(skip_serializing)]
+    pub names: Vec<String>,
+    /// Its latency with SBC, where somebody has measured it.
+    pub latency: Option<Prior>,
+    /// Codecs that it takes beside SBC.
+    pub codecs: Vec<String>,
+    /// What it does otherwise than others.
+    pub quirks: Vec<Quirk>,
+    /// A correction that is offered, and never applied unasked.
+    pub eq: Vec<Band>,
+    /// Where all this is from.
+    pub source: String,
+}
+
+/// A latency that is expected before anything was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Prior {
+    /// From the frame that is sent to the sound.
+    pub value: Nanos,
+    /// How far off that may be.
+    pub uncertainty: Nanos,
+}
+
+/// What a model does otherwise than others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quirk {
+    /// Its own volume does not follow AVRCP; samples are scaled instead.
+    NoAbsoluteVolume,
+    /// Dual channel at high bitpools breaks up.
+    NoXq,
+    /// It wants three seconds of quiet between connecting and the stream.
+    NeedsSettle,
+    /// It switches off after some minutes without a stream.
+    SwitchesOff,
+}
+
+/// One band of a correction.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Band {
+    /// Its centre, hertz, 20 to 20 000.
+    #[serde(deserialize_with = "frequency")]
+    pub frequency_hz: u16,
+    /// Decibels, −12 to 12.
+    #[serde(deserialize_with = "gain")]
+    pub gain_db: f64,
+}
+
+impl Model {
+    /// Whether a speaker that calls itself so is of this model.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.names.iter().any(|pattern| matches(pattern, name))
+    }
+
+    /// Whether it has this quirk.
+    pub fn has(&self, quirk: Quirk) -> bool {
+        self.quirks.contains(&quirk)
+    }
+}
+
+/// A row as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    name: String,
+    names: Vec<String>,
+    #[serde(default, deserialize_with = "millis")]
+    latency_ms: Option<u16>,
+    #[serde(default, deserialize_with = "millis")]
+    uncertainty_ms: Option<u16>,
+    #[serde(default)]
+    codecs: Vec<String>,
+    #[serde(default)]
+    quirks: Vec<Quirk>,
+    #[serde(default)]
+    eq: Vec<Band>,
+    source: String,
+}
+
+impl TryFrom<Row> for Model {
+    type Error = &'static str;
+
+    fn try_from(row: Row) -> Result<Self, &'static str> {
+        if row.names.is_empty() || row.names.iter().any(|pattern| pattern.chars().all(|letter| letter == '*')) {
+            return Err("names has to say what the speaker calls itself");
+        }
+        let latency = row.latency_ms.map(|value| Prior {
+            value: Nanos::from_millis(value.into()),
+            uncertainty: Nanos::from_millis(row.uncertainty_ms.unwrap_or(UNCERTAINTY_MS).into()),
+        });
+        let Row { name, names, codecs, quirks, eq, source, .. } = row;
+        Ok(Self { name, names, latency, codecs, quirks, eq, source })
+    }
+}
+
+fn millis<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
+    let value = u16::deserialize(deserializer)?;
+    if value <= LONGEST_MS { Ok(Some(value)) } else { Err(de::Error::custom("more than 2000 ms")) }
+}
+
+fn frequency<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let value = u16::deserialize(deserializer)?;
+    if (20..=20_000).contains(&value) { Ok(value) } else { Err(de::Error::custom("not within 20 to 20000 Hz")) }
+}
+
+fn gain<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let value = f64::deserialize(deserializer)?;
+    if (-12.0..=12.0).contains(&value) { Ok(value) } else { Err(de::Error::custom("not within -12 to 12 dB")) }
+}
+
+/// Whether a name fits a pattern, upper and lower case alike.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.to_lowercase(), name.to_lowercase());
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|start| name.strip_prefix(start)) else {
+        return false;
+    };
+    let Some(end) = parts.next_back() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (pattern, name, fits) in [
+            ("JBL Flip 6", "jbl flip 6", true),
+            ("JBL Flip 6", "JBL Flip 6 x", false),
+            ("JBL*", "JBL", true),
+            ("*Flip*", "JBL Flip 6", true),
+            ("J*F*6", "JBL Flip 6", true),
+            ("J*6*6", "JBL Flip 6", false),
+            ("a*a", "a", false),
+            ("*ß*", "Straße", true),
+        ] {
+            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
+        }
+    }
+}

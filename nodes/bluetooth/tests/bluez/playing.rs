@@ -1,0 +1,181 @@
+//! Streams: what ends them, what begins them again, and how many there may be.
+
+use std::time::Duration;
+
+use unisono_bluetooth::{
+    Failure,
+    a2dp::{FeedFault, IdleMode},
+    service::{Change, Opened},
+};
+use unisono_core::time::Nanos;
+
+use crate::{
+    bus::alone,
+    house::House,
+    standin::{Speaker, TRANSPORT},
+};
+
+alone! {
+    async fn a_bluez_that_is_restarted_while_it_plays_plays_again_by_itself() {
+        let house = House::new(10).await;
+        let address = house.paired(Speaker::new(0xfe)).await;
+        let mut opened = house.open(address).await.unwrap();
+        play(&mut opened, Duration::from_millis(300)).await.unwrap();
+        house.standin.restart(Duration::from_millis(300)).await;
+        let gone = loop {
+            if let Err(FeedFault::Gone(failure)) = opened.feed.room() {
+                break failure;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        assert_eq!(gone, Failure::BluezRestarted);
+        drop(opened);
+        // The room opens again, as it does with any output that was lost.
+        let mut opened = loop {
+            match house.open(address).await {
+                Ok(opened) => break opened,
+                Err(failure) => assert!(failure.is_of_this_machine(), "{failure:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        play(&mut opened, Duration::from_millis(300)).await.unwrap();
+        assert!(house.heard(address).await.packets().len() > 10);
+        house.closed().await;
+    }
+
+    async fn a_speaker_that_connects_and_starts_by_itself_is_played_to_as_it_chose() {
+        let house = House::new(10).await;
+        let address = house.paired(Speaker::new(0xfe)).await;
+        house.standin.leave(address, "org.bluez.Reason.Remote").await;
+        house.until("it is gone", async || !house.view(address).await.connected).await;
+        // 44.1 kHz, plain stereo, bitpool 35.
+        assert!(house.standin.connect_from_outside(address, [0x22, 0x15, 2, 35], true).await);
+        house.standin.calls();
+        let mut opened = house.open(address).await.unwrap();
+        assert_eq!(opened.feed.rate().hertz(), 44_100);
+        let calls = house.standin.calls();
+        assert!(calls.iter().any(|call| call.starts_with("TryAcquire ")), "{calls:?}");
+        play(&mut opened, Duration::from_millis(200)).await.unwrap();
+        assert!(house.view(address).await.counters.unwrap().bitpool <= 35);
+        drop(opened);
+        // What is no configuration, or none that we offered, is refused.
+        house.standin.leave(address, "org.bluez.Reason.Remote").await;
+        assert!(!house.standin.connect_from_outside(address, [0xff, 0xff, 2, 250], false).await);
+    }
+
+    async fn a_hang_up_in_the_middle_of_a_packet_is_told_and_the_next_stream_is_whole() {
+        let house = House::new(10).await;
+        let address = house.paired(Speaker::new(0xfe)).await;
+        let mut opened = house.open(address).await.unwrap();
+        play(&mut opened, Duration::from_millis(200)).await.unwrap();
+        house.heard(address).await.hang_up();
+        let fault = play(&mut opened, Duration::from_secs(5)).await.unwrap_err();
+        assert!(matches!(fault, FeedFault::Gone(Failure::HungUp | Failure::LinkLost)), "{fault:?}");
+        drop(opened);
+        let mut opened = house.open(address).await.unwrap();
+        play(&mut opened, Duration::from_millis(300)).await.unwrap();
+        let packets = house.heard(address).await.packets();
+        assert!(packets.len() > 10);
+        crate::pairing::decode(&packets.into_iter().map(|(_, packet)| packet).collect::<Vec<_>>());
+    }
+
+    async fn a_full_socket_costs_packets_and_bits_and_nothing_else() {
+        let house = House::new(1).await;
+        let address = house.paired(Speaker::new(0xfe)).await;
+        let mut opened = house.open(address).await.unwrap();
+        play(&mut opened, Duration::from_millis(300)).await.unwrap();
+        let heard = house.heard(address).await;
+        let before = house.view(address).await.counters.unwrap();
+        assert_eq!(before.dropped, 0);
+        heard.set_deaf(true);
+        play(&mut opened, Duration::from_millis(1_500)).await.unwrap();
+        let full = house.view(address).await.counters.unwrap();
+        assert!(full.dropped > 20 && full.bitpool < before.bitpool, "{full:?}");
+        heard.set_deaf(false);
+        play(&mut opened, Duration::from_millis(2_500)).await.unwrap();
+        let after = house.view(address).await.counters.unwrap();
+        assert!(after.bitpool > full.bitpool, "{after:?}");
+        // The numbers of the packets that were dropped are missing, and no others.
+        let numbers: Vec<_> = heard.packets().iter().map(|(_, packet)| u16::from_be_bytes([packet[2], packet[3]])).collect();
+        let missing: u64 = numbers.windows(2).map(|pair| u64::from(pair[1].wrapping_sub(pair[0]).wrapping_sub(1))).sum();
+        assert_eq!(missing, after.dropped + after.skipped, "{after:?}");
+    }
+
+    async fn an_adapter_carries_one_stream_and_a_second_adapter_another() {
+        let house = House::new(10).await;
+        let first = house.paired(Speaker::new(1)).await;
+        let second = house.paired(Speaker::new(2)).await;
+        let opened = house.open(first).await.unwrap();
+        assert_eq!(house.open(second).await.map(drop), Err(Failure::AdapterBusy));
+        drop(opened);
+        house.until("there is room", async || !house.view(first).await.playing).await;
+        drop(house.open(second).await.unwrap());
+
+        // Both at once where that is allowed: each has an endpoint of its own.
+        drop(house);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+
+    async fn two_streams_go_through_one_adapter_where_that_is_allowed() {
+        let house = House::with(|settings| (settings.hurry, settings.streams_per_adapter) = (10, 2)).await;
+        let (first, second) = (house.paired(Speaker::new(1)).await, house.paired(Speaker::new(2)).await);
+        let (mut one, mut two) = (house.open(first).await.unwrap(), house.open(second).await.unwrap());
+        play(&mut one, Duration::from_millis(100)).await.unwrap();
+        play(&mut two, Duration::from_millis(100)).await.unwrap();
+        assert!(house.heard(first).await.packets().len() > 3 && house.heard(second).await.packets().len() > 3);
+    }
+
+    async fn a_silent_speaker_is_suspended_or_disconnected_as_it_was_set_and_woken_by_sound() {
+        let house = House::with(|settings| (settings.hurry, settings.idle_after) = (10, Nanos::from_millis(300))).await;
+        let address = house.paired(Speaker::new(0xfe)).await;
+        for idle in [IdleMode::Suspend, IdleMode::Disconnect] {
+            house.bluetooth.change(address, Change { idle: Some(idle), ..Change::default() }).await.unwrap();
+            let mut opened = house.open(address).await.unwrap();
+            play(&mut opened, Duration::from_millis(200)).await.unwrap();
+            let asleep = async || {
+                let idle_now = house.standin.transport(address).is_none_or(|transport| {
+                    let state: String = house.standin.property(&transport, TRANSPORT, "State").unwrap().try_into().unwrap();
+                    state == "idle"
+                });
+                idle_now && (house.is(address, "Connected") == (idle == IdleMode::Suspend))
+            };
+            let began = std::time::Instant::now();
+            while !asleep().await {
+                assert!(began.elapsed() < crate::house::SOON, "{idle:?}");
+                silence(&mut opened, Duration::from_millis(50)).await.unwrap();
+            }
+            let began = std::time::Instant::now();
+            while house.standin.heard(address).is_none() {
+                assert!(began.elapsed() < crate::house::SOON, "{idle:?}");
+                play(&mut opened, Duration::from_millis(50)).await.unwrap();
+            }
+            play(&mut opened, Duration::from_millis(300)).await.unwrap();
+            assert!(house.heard(address).await.packets().len() > 10, "{idle:?}");
+            drop(opened);
+            house.until("it has ended", async || !house.view(address).await.playing).await;
+        }
+    }
+}
+
+/// Plays a tone for so long.
+pub(crate) async fn play(opened: &mut Opened, span: Duration) -> Result<(), FeedFault> {
+    write(opened, span, 0.3).await
+}
+
+async fn silence(opened: &mut Opened, span: Duration) -> Result<(), FeedFault> {
+    write(opened, span, 0.0).await
+}
+
+/// An underrun is no fault here: a machine that is busy otherwise has them.
+async fn write(opened: &mut Opened, span: Duration, level: f32) -> Result<(), FeedFault> {
+    let began = std::time::Instant::now();
+    let tone: Vec<f32> = (0..4_800).flat_map(|frame| [level * (frame as f32 * 0.06).sin(); 2]).collect();
+    while began.elapsed() < span {
+        match opened.feed.write(&tone) {
+            Ok(_) | Err(FeedFault::Underrun) => {}
+            Err(gone) => return Err(gone),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}

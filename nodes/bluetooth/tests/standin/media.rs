@@ -1,0 +1,315 @@
+//! Endpoints, transports, and what arrives at the speaker.
+
+use std::{
+    collections::HashMap,
+    os::fd::{AsRawFd, OwnedFd},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socketpair},
+};
+use unisono_bluetooth::Address;
+use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue};
+
+use super::{
+    DEVICE, ENDPOINT, StandIn, TRANSPORT, adapter_in, address_in,
+    calls::{Answer, Reply, refuse},
+    device_path,
+    objects::{path, properties, service},
+};
+
+/// An endpoint that the node has registered.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    pub adapter: String,
+    pub owner: String,
+    pub path: String,
+    /// The transport that uses it; `BlueZ` before 5.83 bears one.
+    used_by: Option<String>,
+}
+
+/// What arrives at a speaker. Clones hear the same.
+#[derive(Clone)]
+pub struct Heard {
+    packets: Arc<Mutex<Vec<(Instant, Vec<u8>)>>>,
+    deaf: Arc<AtomicBool>,
+    over: Arc<AtomicBool>,
+}
+
+impl Heard {
+    /// The packets so far, with their instants.
+    pub fn packets(&self) -> Vec<(Instant, Vec<u8>)> {
+        self.packets.lock().unwrap().clone()
+    }
+
+    /// From now on nothing is read, so that the socket fills; or again.
+    pub fn set_deaf(&self, deaf: bool) {
+        self.deaf.store(deaf, Ordering::Relaxed);
+    }
+
+    /// The speaker's end is closed, whatever is on its way.
+    pub fn hang_up(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the stream has ended, from either side.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    fn listen(socket: OwnedFd) -> Self {
+        let heard = Self { packets: Arc::default(), deaf: Arc::default(), over: Arc::default() };
+        let listener = heard.clone();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 2048];
+            while !listener.over.load(Ordering::Relaxed) {
+                if listener.deaf.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(5));
+                    continue;
+                }
+                let mut polled = [PollFd::new(std::os::fd::AsFd::as_fd(&socket), PollFlags::POLLIN)];
+                let _ = poll(&mut polled, PollTimeout::from(20_u8));
+                match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                    Ok(0) => break,
+                    Ok(length) => listener.packets.lock().unwrap().push((Instant::now(), buffer[..length].to_vec())),
+                    Err(Errno::EAGAIN) => {}
+                    Err(_) => break,
+                }
+            }
+            listener.over.store(true, Ordering::Relaxed);
+        });
+        heard
+    }
+}
+
+impl StandIn {
+    /// The stream that a speaker hears at the moment, if there is one.
+    pub fn heard(&self, address: Address) -> Option<Heard> {
+        let world = self.world();
+        let (_, heard) = world.streams.iter().find(|(at, heard)| address_in(at) == Some(address) && !heard.is_over())?;
+        Some(heard.clone())
+    }
+
+    /// The transport of a speaker, if there is one.
+    pub fn transport(&self, address: Address) -> Option<String> {
+        let world = self.world();
+        world.objects.iter().find(|(at, object)| object.contains_key(TRANSPORT) && address_in(at) == Some(address)).map(|(at, _)| at.clone())
+    }
+
+    /// The speaker reports another delay, in 1/10 ms; `None`: `BlueZ` shows none any more.
+    pub async fn report(&self, address: Address, delay: Option<u16>) {
+        self.world().speakers.get_mut(&address).unwrap().delay = delay;
+        let Some(transport) = self.transport(address) else { return };
+        match delay {
+            Some(delay) => self.put(&transport, TRANSPORT, "Delay", delay.into()).await,
+            None => self.take(&transport, TRANSPORT, "Delay").await,
+        }
+    }
+
+    /// A speaker that has been paired connects by itself, with a configuration of its own choice, and perhaps starts the
+    /// stream. Whether it was let.
+    pub async fn connect_from_outside(&self, address: Address, configuration: [u8; 4], start: bool) -> bool {
+        let at = device_path("hci0", address);
+        self.show_device(&at).await;
+        self.put(&at, DEVICE, "Connected", true.into()).await;
+        let Some(transport) = self.configure(&at, configuration).await else { return false };
+        if start {
+            self.put(&transport, TRANSPORT, "State", "pending".into()).await;
+        }
+        true
+    }
+
+    /// A speaker goes: `reason` is `BlueZ`'s word for why, `org.bluez.Reason.Timeout` when it was switched off.
+    pub async fn leave(&self, address: Address, reason: &str) {
+        for adapter in ["hci0", "hci1"] {
+            let at = device_path(adapter, address);
+            if self.is(&at, DEVICE, "Connected") {
+                self.disconnect(&at, reason).await;
+            }
+        }
+    }
+
+    pub(super) async fn disconnect(&self, at: &str, reason: &str) {
+        self.end_transports(at, Some(reason)).await;
+        self.signal(at, DEVICE, "Disconnected", &(reason, "")).await;
+        self.put(at, DEVICE, "Connected", false.into()).await;
+    }
+
+    /// Ends the transports of a device.
+    pub(super) async fn end_transports(&self, device: &str, _reason: Option<&str>) {
+        let below = format!("{device}/");
+        let ended: Vec<_> = {
+            let mut world = self.world();
+            world.streams.retain(|at, heard| {
+                if at.starts_with(&below) {
+                    heard.hang_up();
+                }
+                !at.starts_with(&below)
+            });
+            let used = world.endpoints.iter_mut().filter_map(|endpoint| {
+                let transport = endpoint.used_by.take_if(|transport| transport.starts_with(&below))?;
+                Some((endpoint.clone(), transport))
+            });
+            used.collect()
+        };
+        for (endpoint, transport) in ended {
+            let at = ObjectPath::try_from(transport.as_str()).unwrap();
+            self.tell(&endpoint.owner, &endpoint.path, ENDPOINT, "ClearConfiguration", &(&at,)).await;
+            self.hide(&transport).await;
+        }
+    }
+
+    pub(super) async fn connect(&self, at: &str) -> Answer {
+        let looking = self.world().looking.iter().any(|(adapter, _)| *adapter == adapter_in(at));
+        assert!(!looking, "nothing is to be connected while the adapter looks for devices");
+        let speaker = address_in(at).map(|address| self.speaker(address)).unwrap();
+        if self.transport(speaker.address).is_some() {
+            return refuse("org.bluez.Error.AlreadyConnected", "Already Connected");
+        }
+        if !speaker.on {
+            return refuse("org.bluez.Error.Failed", "br-connection-page-timeout");
+        }
+        if !speaker.knows_us || !self.is(at, DEVICE, "Paired") {
+            return refuse("org.bluez.Error.Failed", "br-connection-key-missing");
+        }
+        if !speaker.services.contains(&0x110b) || !self.has_endpoint(&adapter_in(at)) {
+            return refuse("org.bluez.Error.NotAvailable", "br-connection-profile-unavailable");
+        }
+        self.put(at, DEVICE, "Connected", true.into()).await;
+        let Some(endpoint) = self.free_endpoint(&adapter_in(at)) else {
+            return refuse("org.bluez.Error.Failed", "br-connection-busy");
+        };
+        let selected = self
+            .0
+            .bus
+            .call_method(
+                Some(endpoint.owner.as_str()),
+                endpoint.path.as_str(),
+                Some(ENDPOINT),
+                "SelectConfiguration",
+                &(speaker.capabilities.to_vec(),),
+            )
+            .await;
+        let selected = selected.ok().and_then(|reply| reply.body().deserialize::<Vec<u8>>().ok());
+        let Some(selected) = selected.and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()) else {
+            return refuse("org.bluez.Error.Failed", "br-connection-refused");
+        };
+        match self.configure(at, selected).await {
+            Some(_) => Ok(Reply::Nothing),
+            None => refuse("org.bluez.Error.Failed", "br-connection-refused"),
+        }
+    }
+
+    fn has_endpoint(&self, adapter: &str) -> bool {
+        self.world().endpoints.iter().any(|endpoint| endpoint.adapter == adapter)
+    }
+
+    fn free_endpoint(&self, adapter: &str) -> Option<Endpoint> {
+        let world = self.world();
+        world.endpoints.iter().find(|endpoint| endpoint.adapter == adapter && endpoint.used_by.is_none()).cloned()
+    }
+
+    /// Makes a transport, if the node takes the configuration.
+    async fn configure(&self, at: &str, configuration: [u8; 4]) -> Option<String> {
+        let endpoint = self.free_endpoint(&adapter_in(at))?;
+        let speaker = self.speaker(address_in(at)?);
+        let number = {
+            let mut world = self.world();
+            world.transports += 1;
+            world.transports
+        };
+        let transport = format!("{at}/fd{number}");
+        let with = || {
+            let mut with = properties([
+                ("Device", path(at)),
+                ("UUID", service(0x110a).into()),
+                ("Codec", 0_u8.into()),
+                ("Configuration", configuration.to_vec().into()),
+                ("State", "idle".into()),
+            ]);
+            if let Some(delay) = speaker.delay {
+                with.extend(properties([("Delay", delay.into())]));
+            }
+            if let Some(volume) = speaker.volume {
+                with.extend(properties([("Volume", volume.into())]));
+            }
+            with
+        };
+        let body: (ObjectPath<'_>, HashMap<String, OwnedValue>) =
+            (ObjectPath::try_from(transport.as_str()).unwrap(), with());
+        if !self.tell(&endpoint.owner, &endpoint.path, ENDPOINT, "SetConfiguration", &body).await {
+            return None;
+        }
+        let mut world = self.world();
+        let used = world.endpoints.iter_mut().find(|other| other.owner == endpoint.owner && other.path == endpoint.path)?;
+        used.used_by = Some(transport.clone());
+        drop(world);
+        self.show(&transport, TRANSPORT, with()).await;
+        Some(transport)
+    }
+
+    pub(super) async fn media_call(
+        &self,
+        owner: &str,
+        at: &str,
+        method: &str,
+        body: &zbus::message::Body,
+    ) -> Answer {
+        if method != "RegisterEndpoint" {
+            return refuse("org.freedesktop.DBus.Error.UnknownMethod", method);
+        }
+        let (endpoint, with): (OwnedObjectPath, HashMap<String, OwnedValue>) = body.deserialize().unwrap();
+        let value = |name: &str| with.get(name).unwrap();
+        assert_eq!(value("UUID").downcast_ref::<&str>().unwrap(), service(0x110a), "we are a source and nothing else");
+        assert_eq!(value("Codec").downcast_ref::<u8>().unwrap(), 0);
+        assert!(value("DelayReporting").downcast_ref::<bool>().unwrap());
+        let mut world = self.world();
+        let new = Endpoint { adapter: at.into(), owner: owner.into(), path: endpoint.to_string(), used_by: None };
+        if world.endpoints.iter().any(|other| other.adapter == new.adapter && other.owner == new.owner && other.path == new.path) {
+            return refuse("org.bluez.Error.AlreadyExists", "Already Exists");
+        }
+        world.endpoints.push(new);
+        drop(world);
+        let mut all: Vec<String> =
+            self.property(at, super::ADAPTER, "UUIDs").and_then(|all| all.try_into().ok()).unwrap_or_default();
+        if !all.contains(&service(0x110a)) {
+            all.push(service(0x110a));
+            self.put(at, super::ADAPTER, "UUIDs", all.into()).await;
+        }
+        Ok(Reply::Nothing)
+    }
+
+    pub(super) async fn transport_call(&self, at: &str, method: &str) -> Answer {
+        let state: String = match self.property(at, TRANSPORT, "State") {
+            Some(state) => state.try_into().unwrap(),
+            None => return refuse("org.freedesktop.DBus.Error.UnknownObject", "no such object"),
+        };
+        match (method, state.as_str()) {
+            ("TryAcquire", "pending") | ("Acquire", "idle" | "pending") => {
+                let mtu = address_in(at).map(|address| self.speaker(address).mtu).unwrap();
+                let (ours, theirs) =
+                    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC)
+                        .unwrap();
+                self.world().streams.insert(at.into(), Heard::listen(theirs));
+                self.put(at, TRANSPORT, "State", "active".into()).await;
+                Ok(Reply::Stream(ours.into(), mtu))
+            }
+            ("TryAcquire", "idle") => refuse("org.bluez.Error.NotAvailable", "Operation currently not available"),
+            ("Release", "active") => {
+                if let Some(heard) = self.world().streams.remove(at) {
+                    heard.hang_up();
+                }
+                self.put(at, TRANSPORT, "State", "idle".into()).await;
+                Ok(Reply::Nothing)
+            }
+            _ => refuse("org.bluez.Error.NotAuthorized", "Operation Not Authorized"),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! A speaker as the stand-in has it.
+
+use unisono_bluetooth::Address;
+
+/// A speaker, and how it behaves.
+#[derive(Clone, Debug)]
+pub struct Speaker {
+    pub address: Address,
+    pub name: &'static str,
+    /// It is switched on and in reach.
+    pub on: bool,
+    /// It is found, and lets itself be paired.
+    pub pairing_mode: bool,
+    /// It has our key.
+    pub knows_us: bool,
+    /// It has no classic Bluetooth at all.
+    pub low_energy: bool,
+    /// Its services by their 16-bit numbers.
+    pub services: Vec<u16>,
+    /// It wants this PIN.
+    pub pin: Option<&'static str>,
+    /// It shows a number that has to be confirmed.
+    pub compares: bool,
+    /// Its SBC capabilities.
+    pub capabilities: [u8; 4],
+    /// The longest packet that it takes.
+    pub mtu: u16,
+    /// Its volume, if it has one that can be set.
+    pub volume: Option<u16>,
+    /// Its delay report in 1/10 ms. `BlueZ` before 5.79 shows none where it is zero.
+    pub delay: Option<u16>,
+}
+
+impl Speaker {
+    /// An ordinary one in pairing mode.
+    pub fn new(number: u8) -> Self {
+        Self {
+            address: Address([0x00, 0xaa, 0x01, 0x01, 0x00, number]),
+            name: "Kitchen speaker",
+            on: true,
+            pairing_mode: true,
+            knows_us: false,
+            low_energy: false,
+            services: vec![0x110b, 0x110c, 0x110e],
+            pin: None,
+            compares: false,
+            capabilities: [0xff, 0xff, 2, 53],
+            mtu: 895,
+            volume: None,
+            delay: Some(1_500),
+        }
+    }
+}
