@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use unisono_benches::bluetooth::{serve::serve, speed::Speed};
+use unisono_benches::bluetooth::{serve::serve, source, speed::Speed};
 use unisono_settings::{complain, print};
 
 /// What runs inside the machine that benches/bluetooth/vm starts.
@@ -16,6 +16,12 @@ enum Arguments {
         #[arg(default_value = "/work")]
         work: PathBuf,
     },
+    /// Pair and play without a node, as lines on standard input say
+    Source {
+        /// Where speakers are remembered
+        #[arg(default_value = "/tmp/source")]
+        state: PathBuf,
+    },
     /// Print as JSON what this machine can do
     Speed,
 }
@@ -23,7 +29,8 @@ enum Arguments {
 fn main() -> ExitCode {
     let done = match unisono_settings::arguments::<Arguments>() {
         Arguments::Serve { work } => serve(&work),
-        Arguments::Speed => speed(),
+        Arguments::Source { state } => awaited(source::run(state)),
+        Arguments::Speed => awaited(speed()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,8 +41,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn speed() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let speed = runtime.block_on(Speed::measure())?;
-    Ok(print(serde_json::to_string(&speed)?)?)
+async fn speed() -> anyhow::Result<()> {
+    Ok(print(serde_json::to_string(&Speed::measure().await?)?)?)
+}
+
+fn awaited(done: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    unisono_settings::start_logging();
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(done)
 }

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`orders`] | both | what the guest is asked to do |
 //! | [`serve`] | guest | does it |
+//! | [`source`] | guest | the crate of Bluetooth without a node: pairs and plays |
 //! | [`speed`] | guest | what this machine can do: timers, sound, the bus |
 //! | [`machine`] | outside | starts the guest and asks it |
 //! | [`clock`] | outside | the guest's clock on ours |
@@ -12,4 +13,5 @@ pub mod clock;
 pub mod machine;
 pub mod orders;
 pub mod serve;
+pub mod source;
 pub mod speed;
