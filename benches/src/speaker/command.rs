@@ -1,6 +1,6 @@
 //! What a speaker can be told on its standard input.
 
-use std::str::FromStr;
+use std::{path::PathBuf, str::FromStr};
 
 /// A line of standard input.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,13 +19,15 @@ pub enum Command {
     Connect(String),
     /// `disconnect`: it hangs up.
     Disconnect,
+    /// `record PREFIX`: what it emits from now on goes into another recording.
+    Record(PathBuf),
     /// `status`: how it is, and what it has counted.
     Status,
 }
 
 /// A line that says nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is none of delay MS, report MS|none, on, off, pairing on|off, forget, connect ADDRESS, disconnect, status")]
+#[error("{0:?} is none of delay MS, report MS|none, on, off, pairing on|off, forget, connect ADDRESS, disconnect, record PREFIX, status")]
 pub struct NoCommand(String);
 
 impl FromStr for Command {
@@ -45,6 +47,7 @@ impl FromStr for Command {
             ["forget"] => Ok(Self::Forget),
             ["connect", address] => Ok(Self::Connect(address.into())),
             ["disconnect"] => Ok(Self::Disconnect),
+            ["record", prefix] => Ok(Self::Record(prefix.into())),
             ["status"] => Ok(Self::Status),
             _ => Err(no()),
         }

@@ -97,15 +97,26 @@ impl Emission {
     /// Changes the delay: what arrives from now on is emitted so much sooner, for which sound is left out, or later.
     pub fn set_delay(&mut self, delay: i64) {
         let change = delay - mem::replace(&mut self.delay, delay);
-        let rate = self.rate;
+        self.end_run();
         if let State::Running(run) = &mut self.state {
-            let at = run.instant(rate, run.next);
-            self.out.push(Emitted::End { at });
-            let left_out = frames_in(rate, (-change).max(0));
-            let start = at + change.max(0);
-            run.next += left_out;
+            let start = run.instant(self.rate, run.next) + change.max(0);
+            run.next += frames_in(self.rate, (-change).max(0));
             run.restart(start);
-            self.out.push(Emitted::Begin { at: start, ppm: run.ppm });
+        }
+        self.begin_run();
+    }
+
+    /// Ends the run that is under way, so that another can [begin](Self::begin_run) there.
+    pub fn end_run(&mut self) {
+        if let State::Running(run) = &self.state {
+            self.out.push(Emitted::End { at: run.instant(self.rate, run.next) });
+        }
+    }
+
+    /// Goes on in another run.
+    pub fn begin_run(&mut self) {
+        if let State::Running(run) = &self.state {
+            self.out.push(Emitted::Begin { at: run.instant(self.rate, run.next), ppm: run.ppm });
         }
     }
 
@@ -141,8 +152,8 @@ impl Emission {
 
     /// Nothing more will come.
     pub fn end(&mut self) {
+        self.end_run();
         if let State::Running(run) = &self.state {
-            self.out.push(Emitted::End { at: run.instant(self.rate, run.next) });
             self.ppm = run.ppm;
         }
         self.state = State::Filling(Vec::new());

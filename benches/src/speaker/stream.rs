@@ -52,6 +52,7 @@ enum Input {
     Packet(i64, Vec<u8>),
     End,
     Delay(i64),
+    Record(Recorder),
 }
 
 /// The threads.
@@ -103,6 +104,13 @@ impl Stream {
     pub(super) fn set_delay(&self, ms: f64) {
         // As above.
         let _ = self.inputs.send(Input::Delay(nanos(ms)));
+    }
+
+    /// Begins another recording.
+    pub(super) fn record(&self, prefix: &Path) -> anyhow::Result<()> {
+        // As above.
+        let _ = self.inputs.send(Input::Record(Recorder::create(prefix)?));
+        Ok(())
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -158,6 +166,16 @@ impl Converter {
                 self.delay = delay;
                 if let Some(running) = &mut self.stream {
                     running.emission.set_delay(delay);
+                }
+            }
+            Input::Record(recorder) => {
+                if let Some(running) = &mut self.stream {
+                    running.emission.end_run();
+                }
+                self.record()?;
+                self.recorder = recorder;
+                if let Some(running) = &mut self.stream {
+                    running.emission.begin_run();
                 }
             }
         }
