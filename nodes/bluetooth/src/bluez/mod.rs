@@ -157,7 +157,7 @@ impl Bluez {
     /// Drops the keys and all that `BlueZ` knows of the device. One that it does not know is no failure.
     pub(crate) fn remove(&self, device: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
         let adapter = self.adapter(device);
-        let address = names::device_address(device);
+        let address = device_address(device);
         async move {
             let address = address.ok_or(Failure::NotFound)?;
             match adapter?.remove_device(bluer::Address(address.0)).await {
@@ -180,7 +180,7 @@ impl Bluez {
     /// Gives the stream of a transport back: the speaker is told to pause.
     pub(crate) fn release(&self, transport: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
         let (bus, transport) = (self.bus.clone(), transport.to_owned());
-        async move { call(&bus, &transport, names::TRANSPORT, "Release", &()).await.map(drop) }
+        async move { call(&bus, &transport, TRANSPORT, "Release", &()).await.map(drop) }
     }
 
     /// Sets the speaker's own volume, 0 to 127.
@@ -197,7 +197,7 @@ impl Bluez {
 
     /// The adapter that a path belongs to.
     fn adapter(&self, path: &str) -> Result<bluer::Adapter, Failure> {
-        let name = names::adapter_name(path).ok_or(Failure::NoAdapter)?;
+        let name = adapter_name(path).ok_or(Failure::NoAdapter)?;
         self.session.adapter(name).map_err(|error| errors::of_bluer(&error))
     }
 
@@ -208,8 +208,8 @@ impl Bluez {
 
 /// The device at a path, as a session sees it.
 fn device_of(session: &bluer::Session, path: &str) -> Result<bluer::Device, Failure> {
-    let adapter = names::adapter_name(path).ok_or(Failure::NoAdapter)?;
-    let address: Address = names::device_address(path).ok_or(Failure::NotFound)?;
+    let adapter = adapter_name(path).ok_or(Failure::NoAdapter)?;
+    let address: Address = device_address(path).ok_or(Failure::NotFound)?;
     let device = session.adapter(adapter).and_then(|adapter| adapter.device(bluer::Address(address.0)));
     device.map_err(|error| errors::of_bluer(&error))
 }

@@ -8,7 +8,7 @@ use unisono_core::{
 
 use super::{
     Change,
-    command::Answer,
+    command::{Answer, reply},
     link::Happening,
     playing::Ending,
     run::{Done, Service},
@@ -176,10 +176,10 @@ impl Service {
             for waiting in speaker.waiting.drain(..) {
                 match (waiting, hopeless) {
                     (waiting, Some(failure)) => waiting.disappoint(failure),
-                    (Waiting::Person(answer), None) if up => drop(answer.send(Ok(()))),
+                    (Waiting::Person(answer), None) if up => reply(answer, Ok(())),
                     (Waiting::Room(answer, until), None) if now >= until => {
                         let failure = if up { Failure::AcquireFailed } else { Failure::ConnectTimeout };
-                        drop(answer.try_send(Err(status.failure.unwrap_or(failure))));
+                        Waiting::Room(answer, until).disappoint(status.failure.unwrap_or(failure));
                     }
                     (waiting, None) => rooms.push(waiting),
                 }
@@ -192,7 +192,7 @@ impl Service {
     /// A person connects a speaker.
     pub(super) fn connect(&mut self, address: Address, answer: Answer) {
         let Some(speaker) = self.speakers.get_mut(&address) else {
-            return drop(answer.send(Err(Failure::Unknown)));
+            return reply(answer, Err(Failure::Unknown));
         };
         speaker.waiting.push(Waiting::Person(answer));
         self.speaker_event(address, Event::Wanted);
@@ -201,17 +201,17 @@ impl Service {
     /// A person disconnects a speaker.
     pub(super) fn disconnect(&mut self, address: Address, answer: Answer) {
         if !self.speakers.contains_key(&address) {
-            return drop(answer.send(Err(Failure::Unknown)));
+            return reply(answer, Err(Failure::Unknown));
         }
         self.speaker_event(address, Event::Unwanted);
-        drop(answer.send(Ok(())));
+        reply(answer, Ok(()));
     }
 
     /// A person forgets a speaker.
     pub(super) fn forget(&mut self, address: Address, answer: Answer) {
         let device = self.device_of(address);
         let Some(mut speaker) = self.speakers.remove(&address) else {
-            return drop(answer.send(Err(Failure::Unknown)));
+            return reply(answer, Err(Failure::Unknown));
         };
         speaker.end_stream(Ending::Gone(Departure::Local));
         speaker.disappoint(Failure::Unknown);
@@ -225,7 +225,7 @@ impl Service {
                     Done::Nothing
                 }));
             }
-            _ => drop(answer.send(Ok(()))),
+            _ => reply(answer, Ok(())),
         }
     }
 
@@ -233,7 +233,7 @@ impl Service {
     pub(super) fn change(&mut self, address: Address, change: Change, answer: Answer) {
         let now = self.clock.now();
         let Some(speaker) = self.speakers.get_mut(&address) else {
-            return drop(answer.send(Err(Failure::Unknown)));
+            return reply(answer, Err(Failure::Unknown));
         };
         let kept = &mut speaker.kept;
         kept.alias = change.alias.unwrap_or_else(|| std::mem::take(&mut kept.alias));
@@ -246,23 +246,23 @@ impl Service {
         speaker.machine.set_mode(now, speaker.kept.mode);
         speaker.set_trim();
         self.save();
-        drop(answer.send(Ok(())));
+        reply(answer, Ok(()));
     }
 
     /// A person or the hub sets a speaker's volume.
     pub(super) fn set_volume(&mut self, address: Address, volume: Volume, answer: Answer<bool>) {
         let Some(speaker) = self.speakers.get(&address) else {
-            return drop(answer.send(Err(Failure::Unknown)));
+            return reply(answer, Err(Failure::Unknown));
         };
         let transport = speaker.link.transport.as_deref();
         let has_volume = transport.and_then(|path| self.objects.transports.get(path)?.volume).is_some();
         let quirk = crate::speakers::Quirk::NoAbsoluteVolume;
         let model = self.table.find(&speaker.kept.name);
         let (Some(bluez), Some(transport)) = (&self.bluez, transport) else {
-            return drop(answer.send(Ok(false)));
+            return reply(answer, Ok(false));
         };
         if !has_volume || model.is_some_and(|model| model.has(quirk)) {
-            return drop(answer.send(Ok(false)));
+            return reply(answer, Ok(false));
         }
         let set = bluez.set_volume(transport, u16::from(volume.percent()) * 127 / 100);
         self.jobs.push(Box::pin(async move {

@@ -11,6 +11,11 @@ use crate::{Address, Failure, doctor::Facts};
 /// How a wish of a person ended.
 pub(super) type Answer<T = ()> = oneshot::Sender<Result<T, Failure>>;
 
+/// Answers whoever asked; they may have gone.
+pub(super) fn reply<T>(answer: oneshot::Sender<T>, with: T) {
+    let _ = answer.send(with);
+}
+
 #[derive(Debug)]
 pub(super) enum Command {
     Scan(Duration, mpsc::Sender<ScanEvent>),

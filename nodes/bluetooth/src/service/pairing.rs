@@ -47,8 +47,7 @@ impl Service {
     /// Begins with a speaker.
     pub(super) fn pair(&mut self, address: Address, pin: Option<String>, events: Sender<PairEvent>) {
         if !self.pairing.machine.state().is_over() {
-            let _ = events.try_send(PairEvent::Failed(Failure::InProgress));
-            return;
+            return tell(&events, PairEvent::Failed(Failure::InProgress));
         }
         let kept = self.speakers.get(&address).map(|speaker| speaker.kept.adapter);
         let seen = self.objects.devices.iter().filter(|(_, device)| device.sight.address == address);
@@ -60,14 +59,14 @@ impl Service {
         };
         let adapter = match self.choose_adapter(prefer.as_deref()) {
             Ok(adapter) => adapter,
-            Err(failure) => return drop(events.try_send(PairEvent::Failed(failure))),
+            Err(failure) => return tell(&events, PairEvent::Failed(failure)),
         };
         let device = device_path(&adapter, address);
         let sight = self.objects.devices.get(&device).map(|device| device.sight.clone());
         let request = Request { address, pin, remembered: kept.is_some(), sight };
         let now = self.clock.now();
         if let Err(failure) = self.pairing.machine.start(now, request) {
-            return drop(events.try_send(PairEvent::Failed(failure)));
+            return tell(&events, PairEvent::Failed(failure));
         }
         self.pairing.adapter = adapter;
         self.pairing.link = Link::default();
@@ -143,7 +142,7 @@ impl Service {
             info!("{address}: {state}");
         }
         if let Some(events) = &self.pairing.events {
-            let _ = events.try_send(event);
+            tell(events, event);
         }
         if state.is_over() {
             self.pairing.events = None;
@@ -278,7 +277,10 @@ impl Service {
         let now = self.clock.now();
         match self.speakers.get_mut(&address) {
             Some(speaker) => {
-                speaker.kept.adapter = adapter;
+                if speaker.kept.adapter != adapter {
+                    speaker.kept.adapter = adapter;
+                    speaker.kept.reports_ms.clear();
+                }
                 speaker.kept.name = name;
             }
             None => {
@@ -291,7 +293,7 @@ impl Service {
                     trim_ms: 0.0,
                     idle: IdleMode::default(),
                     quality: a2dp::Quality::default(),
-                    last_report: None,
+                    reports_ms: std::collections::BTreeMap::new(),
                 };
                 self.speakers.insert(address, Speaker::new(now, kept));
             }
@@ -301,4 +303,9 @@ impl Service {
         self.look_at_speakers();
         self.save();
     }
+}
+
+/// A receiver that is full has stopped listening; one that is gone calls the pairing off.
+fn tell(events: &Sender<PairEvent>, event: PairEvent) {
+    let _ = events.try_send(event);
 }

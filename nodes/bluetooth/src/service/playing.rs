@@ -14,7 +14,7 @@ use crate::{
     Address, Failure,
     a2dp::{self, Feed, Options, Stream, Transport, Wish},
     bluez::{Acquired, TransportState},
-    latency::{LatencyModel, LatencyWatch, Prior},
+    latency::{LatencyModel, LatencyWatch, Prior, Remembered},
     reconnect::{Departure, Event},
 };
 
@@ -53,10 +53,10 @@ impl Service {
     pub(super) fn open(&mut self, address: Address, answer: SyncSender<Result<Opened, Failure>>) {
         let until = self.clock.now() + OPEN_LIMIT;
         let Some(speaker) = self.speakers.get_mut(&address) else {
-            return drop(answer.try_send(Err(Failure::Unknown)));
+            return Waiting::Room(answer, until).disappoint(Failure::Unknown);
         };
         if speaker.playing().is_some_and(|playing| playing.is_alive()) {
-            return drop(answer.try_send(Err(Failure::Busy)));
+            return Waiting::Room(answer, until).disappoint(Failure::Busy);
         }
         speaker.waiting.push(Waiting::Room(answer, until));
         self.speaker_event(address, Event::Needed);
@@ -157,14 +157,15 @@ impl Service {
                 continue;
             }
             let report = speaker.link.transport.as_deref().and_then(|path| self.objects.transports.get(path)?.delay);
-            playing.model.handle_report(report.map(tenths));
+            let report = report.map(tenths).filter(|report| *report > Nanos::ZERO);
+            playing.model.handle_report(report);
             playing.model.handle_queue(now, playing.stream.counters().queue);
-            playing.watch.set(playing.model.latency().total);
-            if let Some(report) = report.filter(|report| *report > 0)
-                && speaker.kept.last_report != Some(report)
+            playing.watch.set(playing.model.total());
+            let configuration = playing.stream.config().to_bytes();
+            if let Some(report) = report
+                && speaker.kept.keep_report(configuration, report)
             {
-                info!("{address} ({}) reports a delay of {} ms", speaker.kept.alias, f64::from(report) / 10.0);
-                speaker.kept.last_report = Some(report);
+                info!("{address} ({}) reports a delay of {report}", speaker.kept.alias);
                 self.unsaved = true;
             }
             self.grant(address);
@@ -312,10 +313,9 @@ fn start(
     let mut model = LatencyModel::new(&config, stream.packet_duration());
     let prior = table.find(&speaker.kept.name).and_then(|model| model.latency);
     model.set_prior(prior.map(|prior| Prior { value: prior.value, uncertainty: prior.uncertainty }));
-    model.set_trim(speaker.kept.trim());
-    // What it said last time is nearer than nothing, until it says something.
-    model.handle_report(speaker.kept.last_report.map(tenths));
-    let watch = LatencyWatch::new(model.latency().total);
+    let report = speaker.kept.report(config.to_bytes());
+    model.set_remembered(Remembered { report, trim: speaker.kept.trim() });
+    let watch = LatencyWatch::new(model.total());
     Ok((feed, Playing { stream, model, watch, rest: Rest::None }))
 }
 

@@ -4,7 +4,13 @@ use std::sync::mpsc::SyncSender;
 
 use unisono_core::time::{NodeClock, Timestamp};
 
-use super::{Opened, command::Answer, link::Link, playing::Playing, store::Kept};
+use super::{
+    Opened,
+    command::{Answer, reply},
+    link::Link,
+    playing::Playing,
+    store::Kept,
+};
 use crate::{Address, Failure, reconnect::Reconnect};
 
 pub(super) struct Speaker {
@@ -78,8 +84,10 @@ impl Waiting {
     /// It does not come. Who has stopped waiting does not want to know.
     pub(super) fn disappoint(self, failure: Failure) {
         match self {
-            Self::Room(answer, _) => drop(answer.try_send(Err(failure))),
-            Self::Person(answer) => drop(answer.send(Err(failure))),
+            Self::Room(answer, _) => {
+                let _ = answer.try_send(Err(failure));
+            }
+            Self::Person(answer) => reply(answer, Err(failure)),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What is kept about a speaker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Kept {
     pub(super) address: Address,
     /// The adapter that has its keys.
@@ -37,16 +37,35 @@ pub(super) struct Kept {
     pub(super) idle: IdleMode,
     #[serde(default)]
     pub(super) quality: Quality,
-    /// The delay that it reported last, 1/10 ms: what is expected of it until it reports again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) last_report: Option<u16>,
+    /// The delay that it reported last, milliseconds, by the four bytes of the configuration in hexadecimal: what is
+    /// expected of it until it reports again. With another adapter they are measured anew.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) reports_ms: BTreeMap<String, f64>,
 }
 
 impl Kept {
+    /// What it reported last in a configuration.
+    pub(super) fn report(&self, configuration: [u8; 4]) -> Option<Nanos> {
+        self.reports_ms.get(&hexadecimal(configuration)).map(|millis| Nanos::from_secs_f64(millis * 1e-3))
+    }
+
+    /// Keeps what it reports. Whether that is new.
+    pub(super) fn keep_report(&mut self, configuration: [u8; 4], report: Nanos) -> bool {
+        let is_new = self.report(configuration) != Some(report);
+        if is_new {
+            self.reports_ms.insert(hexadecimal(configuration), report.as_secs_f64() * 1e3);
+        }
+        is_new
+    }
+
     /// What is added to its latency.
     pub(super) fn trim(&self) -> Nanos {
         Nanos::from_secs_f64(self.trim_ms * 1e-3)
     }
+}
+
+fn hexadecimal(configuration: [u8; 4]) -> String {
+    configuration.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The file.
@@ -119,7 +138,7 @@ mod tests {
             trim_ms: -12.5,
             idle: IdleMode::default(),
             quality: Quality::Xq,
-            last_report: Some(1_820),
+            reports_ms: BTreeMap::from([("11150233".into(), 182.1)]),
         }
     }
 
@@ -128,11 +147,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut store, speakers) = Store::open(folder.path());
         assert!(speakers.is_empty());
-        let two = [kept(1), Kept { last_report: None, ..kept(2) }];
+        let two = [kept(1), Kept { reports_ms: BTreeMap::new(), ..kept(2) }];
         store.write(two.iter());
         let (_, speakers) = Store::open(folder.path());
         assert_eq!(speakers.into_values().collect::<Vec<_>>(), two);
         assert_eq!(kept(1).trim(), Nanos::from_micros(-12_500));
+        assert_eq!(kept(1).report([0x11, 0x15, 2, 0x33]), Some(Nanos::from_micros(182_100)));
+        assert_eq!(kept(1).report([0x21, 0x15, 2, 0x35]), None);
+        assert!(!kept(1).keep_report([0x11, 0x15, 2, 0x33], Nanos::from_micros(182_100)));
     }
 
     #[test]

@@ -47,8 +47,8 @@ pub struct SpeakerView {
     pub quality: Quality,
     /// What is added to its latency, milliseconds.
     pub trim_ms: f64,
-    /// The delay that it reported last, milliseconds.
-    pub last_report_ms: Option<f64>,
+    /// The delay that it reports, or has reported in its present configuration, milliseconds.
+    pub report_ms: Option<f64>,
     /// Its own volume in percent, if it has one that can be set.
     pub volume: Option<u8>,
     /// What was agreed on with it, while it is connected: "SBC 48000 Hz joint stereo, bitpool 2 to 51".
@@ -106,7 +106,9 @@ impl Service {
                 idle: kept.idle,
                 quality: kept.quality,
                 trim_ms: kept.trim_ms,
-                last_report_ms: kept.last_report.map(|report| f64::from(report) / 10.0),
+                report_ms: config
+                    .and_then(|config| kept.report(config.to_bytes()))
+                    .map(|report| report.as_secs_f64() * 1e3),
                 volume: transport.and_then(|shown| shown.volume).map(percent),
                 codec: config.as_ref().map(codec),
                 latency: playing.map(|playing| playing.model.latency()),

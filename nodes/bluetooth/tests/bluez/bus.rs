@@ -82,7 +82,7 @@ impl Drop for Daemon {
 }
 
 /// Tests, each on a bus of its own.
-macro_rules! alone {
+macro_rules! on_a_bus {
     ($($(#[$meta:meta])* async fn $name:ident() $body:block)+) => {$(
         $(#[$meta])*
         #[test]
@@ -93,4 +93,4 @@ macro_rules! alone {
         }
     )+};
 }
-pub(crate) use alone;
+pub(crate) use on_a_bus;

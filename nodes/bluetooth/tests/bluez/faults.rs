@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use unisono_bluetooth::Failure;
 
 use crate::{
-    bus::alone,
+    bus::on_a_bus,
     house::House,
     standin::{Speaker, device_path},
 };
@@ -14,7 +14,7 @@ use crate::{
 const PAIRINGS: u32 = 1_000;
 const SPAN: Duration = Duration::from_secs(110);
 
-alone! {
+on_a_bus! {
     async fn a_thousand_pairings_with_random_faults_end_well_or_with_a_reason_and_leave_nothing_behind() {
         let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(4);
         println!("| seed {seed}");

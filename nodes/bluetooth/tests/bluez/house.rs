@@ -39,10 +39,11 @@ impl House {
         let bluetooth = Bluetooth::start(settings);
         let house = Self { standin, bluetooth, folder };
         house.until("the endpoints are registered", async || house.standin.endpoints("hci0") >= 2).await;
-        house.until("the adapter can be used", async || {
-            house.bluetooth.adapters().await.iter().any(|adapter| adapter.failure.is_none())
-        })
-        .await;
+        house
+            .until("the adapter can be used", async || {
+                house.bluetooth.adapters().await.iter().any(|adapter| adapter.failure.is_none())
+            })
+            .await;
         house
     }
 

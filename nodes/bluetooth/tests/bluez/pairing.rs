@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use unisono_bluetooth::{
     Failure,
-    a2dp::packet,
+    a2dp::packet::Received,
     pairing::{State, scan::Standing},
     service::{PairEvent, ScanEvent},
 };
 use unisono_codec::sbc;
 
 use crate::{
-    bus::alone,
+    bus::on_a_bus,
     house::House,
     standin::{DEVICE, Fault, Speaker, device_path, errors_of},
 };
 
-alone! {
+on_a_bus! {
     async fn from_a_scan_to_a_sound_that_arrives_as_it_was_sent() {
         let house = House::new(1).await;
         let speaker = Speaker::new(0xfe);
@@ -82,7 +82,7 @@ alone! {
         assert!(house.is(address, "Connected"), "the connection stays");
 
         let packets: Vec<_> = heard.packets().into_iter().map(|(_, packet)| packet).collect();
-        let decoded = decode(&packets);
+        let decoded = decode(&packets, [0x11, 0x15, 2, 51]);
         let best = snr(&sound, &decoded);
         println!("| a second of music, {} packets, {best:.1} dB", packets.len());
         assert!(best > 20.0, "{best} dB");
@@ -236,12 +236,18 @@ alone! {
 }
 
 /// What a speaker makes of packets: interleaved stereo.
-pub(crate) fn decode(packets: &[Vec<u8>]) -> Vec<f32> {
-    let mut decoder = sbc::Decoder::new().unwrap();
+pub(crate) fn decode(packets: &[Vec<u8>], configuration: [u8; 4]) -> Vec<f32> {
+    let config = sbc::Config::from_bytes(configuration).unwrap();
+    let mut decoder = sbc::Decoder::new(config).unwrap();
     let mut sound = Vec::new();
+    let mut frame = vec![0.0; config.frame_samples() * 2];
     for packet in packets {
-        let frames = packet::payload(packet).expect("a media packet");
-        sound.extend(decoder.decode(frames).expect("whole frames"));
+        let mut rest = Received::read(packet).expect("a media packet").payload;
+        while !rest.is_empty() {
+            let length = decoder.decode(rest, &mut frame).expect("whole frames");
+            rest = &rest[length..];
+            sound.extend_from_slice(&frame);
+        }
     }
     sound
 }

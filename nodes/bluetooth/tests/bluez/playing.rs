@@ -10,12 +10,12 @@ use unisono_bluetooth::{
 use unisono_core::time::Nanos;
 
 use crate::{
-    bus::alone,
+    bus::on_a_bus,
     house::House,
     standin::{Speaker, TRANSPORT},
 };
 
-alone! {
+on_a_bus! {
     async fn a_bluez_that_is_restarted_while_it_plays_plays_again_by_itself() {
         let house = House::new(10).await;
         let address = house.paired(Speaker::new(0xfe)).await;
@@ -76,7 +76,8 @@ alone! {
         play(&mut opened, Duration::from_millis(300)).await.unwrap();
         let packets = house.heard(address).await.packets();
         assert!(packets.len() > 10);
-        crate::pairing::decode(&packets.into_iter().map(|(_, packet)| packet).collect::<Vec<_>>());
+        let packets: Vec<_> = packets.into_iter().map(|(_, packet)| packet).collect();
+        crate::pairing::decode(&packets, [0x11, 0x15, 2, 51]);
     }
 
     async fn a_full_socket_costs_packets_and_bits_and_nothing_else() {

@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
-use unisono_bluetooth::{
-    Failure,
-    pairing::State,
-    service::PairEvent,
-};
+use unisono_bluetooth::{Failure, pairing::State, service::PairEvent};
 
 use crate::{
-    bus::alone,
+    bus::on_a_bus,
     house::House,
     standin::{ADAPTER, Fault, Speaker},
 };
 
-alone! {
+on_a_bus! {
     async fn the_adapter_is_open_only_in_a_window_and_never_discoverable() {
         let house = House::new(10).await;
         // The stand-in's adapter begins discoverable and pairable.

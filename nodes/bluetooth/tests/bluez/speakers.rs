@@ -10,12 +10,12 @@ use unisono_bluetooth::{
 use unisono_core::{time::Nanos, units::Volume};
 
 use crate::{
-    bus::alone,
+    bus::on_a_bus,
     house::House,
     standin::{Speaker, TRANSPORT},
 };
 
-alone! {
+on_a_bus! {
     async fn a_polite_node_leaves_a_speaker_alone_that_went_and_takes_it_when_it_comes() {
         let house = House::new(50).await;
         let address = house.paired(Speaker::new(0xfe)).await;

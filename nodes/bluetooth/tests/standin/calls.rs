@@ -196,7 +196,8 @@ impl StandIn {
                     return refuse("org.bluez.Error.Failed", "No discovery started");
                 }
                 if last {
-                    let below: Vec<_> = self.world().objects.keys().filter(|path| adapter_in(path) == at).cloned().collect();
+                    let below: Vec<_> =
+                        self.world().objects.keys().filter(|path| adapter_in(path) == at).cloned().collect();
                     for device in below {
                         self.take(&device, DEVICE, "RSSI").await;
                     }
@@ -261,15 +262,20 @@ impl StandIn {
         self.world().bonding.insert(at.into());
         let agent = {
             let world = self.world();
-            let owner = if world.agents.contains_key(owner) { Some(owner.to_owned()) } else { world.default_agents.last().cloned() };
+            let owner = if world.agents.contains_key(owner) {
+                Some(owner.to_owned())
+            } else {
+                world.default_agents.last().cloned()
+            };
             owner.and_then(|owner| Some((owner.clone(), world.agents.get(&owner)?.0.clone())))
         };
         let device = zbus::zvariant::ObjectPath::try_from(at).unwrap();
         let agreed = match (&agent, speaker.pin) {
             (Some((owner, agent)), Some(pin)) => {
+                let (owner, agent) = (owner.as_str(), agent.as_str());
                 let answer =
-                    self.0.bus.call_method(Some(owner.as_str()), agent.as_str(), Some(AGENT), "RequestPinCode", &(&device,));
-                answer.await.is_ok_and(|answer| answer.body().deserialize::<String>().is_ok_and(|given| given == pin))
+                    self.0.bus.call_method(Some(owner), agent, Some(AGENT), "RequestPinCode", &(&device,)).await;
+                answer.is_ok_and(|answer| answer.body().deserialize::<String>().is_ok_and(|given| given == pin))
             }
             (None, Some(_)) => false,
             (Some((owner, agent)), None) if speaker.compares => {

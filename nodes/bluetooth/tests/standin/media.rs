@@ -12,8 +12,10 @@ use std::{
 
 use nix::{
     errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socketpair},
+    sys::{
+        socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, setsockopt, socketpair, sockopt::ReceiveTimeout},
+        time::TimeVal,
+    },
 };
 use unisono_bluetooth::Address;
 use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue};
@@ -67,6 +69,8 @@ impl Heard {
     fn listen(socket: OwnedFd) -> Self {
         let heard = Self { packets: Arc::default(), deaf: Arc::default(), over: Arc::default() };
         let listener = heard.clone();
+        // So often it looks whether it is to hang up.
+        setsockopt(&socket, ReceiveTimeout, &TimeVal::new(0, 20_000)).unwrap();
         std::thread::spawn(move || {
             let mut buffer = [0; 2048];
             while !listener.over.load(Ordering::Relaxed) {
@@ -74,9 +78,7 @@ impl Heard {
                     std::thread::sleep(Duration::from_millis(5));
                     continue;
                 }
-                let mut polled = [PollFd::new(std::os::fd::AsFd::as_fd(&socket), PollFlags::POLLIN)];
-                let _ = poll(&mut polled, PollTimeout::from(20_u8));
-                match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
                     Ok(0) => break,
                     Ok(length) => listener.packets.lock().unwrap().push((Instant::now(), buffer[..length].to_vec())),
                     Err(Errno::EAGAIN) => {}
@@ -93,14 +95,19 @@ impl StandIn {
     /// The stream that a speaker hears at the moment, if there is one.
     pub fn heard(&self, address: Address) -> Option<Heard> {
         let world = self.world();
-        let (_, heard) = world.streams.iter().find(|(at, heard)| address_in(at) == Some(address) && !heard.is_over())?;
+        let (_, heard) =
+            world.streams.iter().find(|(at, heard)| address_in(at) == Some(address) && !heard.is_over())?;
         Some(heard.clone())
     }
 
     /// The transport of a speaker, if there is one.
     pub fn transport(&self, address: Address) -> Option<String> {
         let world = self.world();
-        world.objects.iter().find(|(at, object)| object.contains_key(TRANSPORT) && address_in(at) == Some(address)).map(|(at, _)| at.clone())
+        world
+            .objects
+            .iter()
+            .find(|(at, object)| object.contains_key(TRANSPORT) && address_in(at) == Some(address))
+            .map(|(at, _)| at.clone())
     }
 
     /// The speaker reports another delay, in 1/10 ms; `None`: `BlueZ` shows none any more.
@@ -247,21 +254,17 @@ impl StandIn {
         if !self.tell(&endpoint.owner, &endpoint.path, ENDPOINT, "SetConfiguration", &body).await {
             return None;
         }
-        let mut world = self.world();
-        let used = world.endpoints.iter_mut().find(|other| other.owner == endpoint.owner && other.path == endpoint.path)?;
-        used.used_by = Some(transport.clone());
-        drop(world);
+        {
+            let mut world = self.world();
+            let mut endpoints = world.endpoints.iter_mut();
+            let used = endpoints.find(|other| other.owner == endpoint.owner && other.path == endpoint.path)?;
+            used.used_by = Some(transport.clone());
+        }
         self.show(&transport, TRANSPORT, with()).await;
         Some(transport)
     }
 
-    pub(super) async fn media_call(
-        &self,
-        owner: &str,
-        at: &str,
-        method: &str,
-        body: &zbus::message::Body,
-    ) -> Answer {
+    pub(super) async fn media_call(&self, owner: &str, at: &str, method: &str, body: &zbus::message::Body) -> Answer {
         if method != "RegisterEndpoint" {
             return refuse("org.freedesktop.DBus.Error.UnknownMethod", method);
         }
@@ -270,13 +273,18 @@ impl StandIn {
         assert_eq!(value("UUID").downcast_ref::<&str>().unwrap(), service(0x110a), "we are a source and nothing else");
         assert_eq!(value("Codec").downcast_ref::<u8>().unwrap(), 0);
         assert!(value("DelayReporting").downcast_ref::<bool>().unwrap());
-        let mut world = self.world();
-        let new = Endpoint { adapter: at.into(), owner: owner.into(), path: endpoint.to_string(), used_by: None };
-        if world.endpoints.iter().any(|other| other.adapter == new.adapter && other.owner == new.owner && other.path == new.path) {
-            return refuse("org.bluez.Error.AlreadyExists", "Already Exists");
+        {
+            let mut world = self.world();
+            let new = Endpoint { adapter: at.into(), owner: owner.into(), path: endpoint.to_string(), used_by: None };
+            if world
+                .endpoints
+                .iter()
+                .any(|other| other.adapter == new.adapter && other.owner == new.owner && other.path == new.path)
+            {
+                return refuse("org.bluez.Error.AlreadyExists", "Already Exists");
+            }
+            world.endpoints.push(new);
         }
-        world.endpoints.push(new);
-        drop(world);
         let mut all: Vec<String> =
             self.property(at, super::ADAPTER, "UUIDs").and_then(|all| all.try_into().ok()).unwrap_or_default();
         if !all.contains(&service(0x110a)) {
@@ -295,8 +303,7 @@ impl StandIn {
             ("TryAcquire", "pending") | ("Acquire", "idle" | "pending") => {
                 let mtu = address_in(at).map(|address| self.speaker(address).mtu).unwrap();
                 let (ours, theirs) =
-                    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC)
-                        .unwrap();
+                    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
                 self.world().streams.insert(at.into(), Heard::listen(theirs));
                 self.put(at, TRANSPORT, "State", "active".into()).await;
                 Ok(Reply::Stream(ours.into(), mtu))

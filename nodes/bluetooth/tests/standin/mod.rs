@@ -128,7 +128,8 @@ impl StandIn {
     /// Pulls an adapter out.
     pub async fn remove_adapter(&self, name: &str) {
         let at = format!("/org/bluez/{name}");
-        let below: Vec<_> = self.world().objects.keys().filter(|path| path.starts_with(&format!("{at}/"))).cloned().collect();
+        let below: Vec<_> =
+            self.world().objects.keys().filter(|path| path.starts_with(&format!("{at}/"))).cloned().collect();
         for device in below.iter().filter(|path| !path.contains("/fd")) {
             self.end_transports(device, None).await;
             self.hide(device).await;
@@ -193,8 +194,12 @@ impl StandIn {
                 truth("Paired").then(|| (at.clone(), truth("Trusted")))
             });
             let paired = paired.collect();
-            let adapters: Vec<_> =
-                world.objects.iter().filter(|(_, object)| object.contains_key(ADAPTER)).map(|(at, _)| at.clone()).collect();
+            let adapters: Vec<_> = world
+                .objects
+                .iter()
+                .filter(|(_, object)| object.contains_key(ADAPTER))
+                .map(|(at, _)| at.clone())
+                .collect();
             world.objects.retain(|at, _| adapters.contains(at));
             world.streams.clear();
             world.agents.clear();
@@ -259,7 +264,9 @@ fn adapter_in(at: &str) -> String {
 impl StandIn {
     /// Shows the device of a speaker.
     async fn show_device(&self, at: &str) {
-        let Some(speaker) = address_in(at).and_then(|address| self.world().speakers.get(&address).cloned()) else { return };
+        let Some(speaker) = address_in(at).and_then(|address| self.world().speakers.get(&address).cloned()) else {
+            return;
+        };
         if self.world().objects.contains_key(at) {
             return;
         }
@@ -289,7 +296,10 @@ impl StandIn {
     async fn look_around(&self) {
         let (looking, speakers): (BTreeSet<_>, Vec<_>) = {
             let world = self.world();
-            (world.looking.iter().map(|(adapter, _)| adapter.clone()).collect(), world.speakers.values().cloned().collect())
+            (
+                world.looking.iter().map(|(adapter, _)| adapter.clone()).collect(),
+                world.speakers.values().cloned().collect(),
+            )
         };
         for adapter in looking {
             for speaker in speakers.iter().filter(|speaker| speaker.on && speaker.pairing_mode) {

@@ -33,7 +33,8 @@ impl StandIn {
         let copy = with.iter().map(|(name, value)| (name.clone(), value.try_clone().unwrap())).collect();
         self.world().objects.entry(at.into()).or_default().insert(interface.into(), copy);
         let interfaces = HashMap::from([(interface, with)]);
-        self.signal("/", OBJECT_MANAGER, "InterfacesAdded", &(OwnedObjectPath::try_from(at).unwrap(), interfaces)).await;
+        self.signal("/", OBJECT_MANAGER, "InterfacesAdded", &(OwnedObjectPath::try_from(at).unwrap(), interfaces))
+            .await;
     }
 
     /// An object is no more.
