@@ -24,6 +24,12 @@ use crate::lab::material::{Material, Sound};
 /// What is written at once; a real audio thread looks as often.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// How often it looks whether there is an adapter, a tenth of a second apart, before it tries without.
+const LOOKS: u32 = 200;
+
+/// Then an adapter is made ready.
+const PREPARED: Duration = Duration::from_secs(2);
+
 /// Does what lines on standard input say until they end, each answered with a line of JSON: `pair ADDRESS`, `forget
 /// ADDRESS`, `list`, `play ADDRESS SECONDS PREFIX`.
 ///
@@ -31,6 +37,13 @@ const LOOK: Duration = Duration::from_millis(5);
 /// When standard input or output fails.
 pub async fn run(state: PathBuf) -> anyhow::Result<()> {
     let bluetooth = Bluetooth::start(Settings::new(state));
+    for _ in 0..LOOKS {
+        if bluetooth.adapters().await.iter().any(|adapter| adapter.failure.is_none()) {
+            break;
+        }
+        tokio::time::sleep(LOOK * 20).await;
+    }
+    tokio::time::sleep(PREPARED).await;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
         let answer = obey(&bluetooth, &line).await.unwrap_or_else(|error| json!({ "error": format!("{error:#}") }));

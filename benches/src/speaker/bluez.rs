@@ -14,6 +14,9 @@ pub(super) type Interfaces = HashMap<String, HashMap<String, OwnedValue>>;
 #[proxy(interface = "org.freedesktop.DBus.ObjectManager", default_service = "org.bluez", default_path = "/")]
 pub(super) trait Objects {
     fn get_managed_objects(&self) -> zbus::Result<HashMap<OwnedObjectPath, Interfaces>>;
+
+    #[zbus(signal)]
+    fn interfaces_added(&self, object: OwnedObjectPath, interfaces: Interfaces) -> zbus::Result<()>;
 }
 
 /// An adapter.
@@ -77,4 +80,10 @@ pub(super) trait Device {
     fn connect_profile(&self, uuid: &str) -> zbus::Result<()>;
 
     fn disconnect(&self) -> zbus::Result<()>;
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn trusted(&self) -> zbus::Result<bool>;
+
+    #[zbus(property)]
+    fn set_trusted(&self, trusted: bool) -> zbus::Result<()>;
 }

@@ -17,6 +17,8 @@ pub(super) enum Event {
     Cleared(OwnedObjectPath),
     /// A stream is `idle`, `pending` or `active`.
     State(OwnedObjectPath, String),
+    /// A device came, or connected.
+    Came(OwnedObjectPath),
     /// `BlueZ` has appeared.
     Appeared,
 }

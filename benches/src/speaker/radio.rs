@@ -24,6 +24,7 @@ use super::{
 const SINK: &str = "0000110b-0000-1000-8000-00805f9b34fb";
 const SOURCE: &str = "0000110a-0000-1000-8000-00805f9b34fb";
 const TRANSPORT: &str = "org.bluez.MediaTransport1";
+const DEVICE: &str = "org.bluez.Device1";
 
 /// `BlueZ` takes some seconds to start on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,6 +41,8 @@ pub(super) struct Radio {
     report_ms: Option<f64>,
     stream: Arc<Stream>,
     transport: Option<(OwnedObjectPath, Vec<u8>)>,
+    /// Whether it is in pairing mode.
+    pairs: bool,
 }
 
 impl Radio {
@@ -56,7 +59,7 @@ impl Radio {
         bus.object_server().at(AGENT, Agent { devices: format!("{path}/") }).await?;
         watch(&bus, events).await?;
         let report_ms = options.report_ms;
-        let radio = Self { bus, path, options: options.clone(), report_ms, stream, transport: None };
+        let radio = Self { bus, path, options: options.clone(), report_ms, stream, transport: None, pairs: false };
         radio.appear().await?;
         Ok(radio)
     }
@@ -75,6 +78,7 @@ impl Radio {
             }
             Event::State(transport, state) if state == "pending" => self.acquire(&transport).await,
             Event::State(..) => Ok(()),
+            Event::Came(device) => self.trust(device).await,
             Event::Appeared => {
                 self.transport = None;
                 self.appear().await
@@ -95,7 +99,8 @@ impl Radio {
     }
 
     /// Lets itself be found and paired with, or not.
-    pub(super) async fn pairing(&self, on: bool) -> anyhow::Result<()> {
+    pub(super) async fn pairing(&mut self, on: bool) -> anyhow::Result<()> {
+        self.pairs = on;
         if on {
             // Another program may have made its agent the one that is asked.
             AgentManagerProxy::new(&self.bus).await?.request_default_agent(&AGENT).await?;
@@ -175,6 +180,19 @@ impl Radio {
         Ok(adapter.set_discoverable(false).await?)
     }
 
+    /// In pairing mode it trusts whoever comes: `BlueZ` would ask about every service, and ask an agent that may be that
+    /// of the other end.
+    async fn trust(&self, path: OwnedObjectPath) -> anyhow::Result<()> {
+        if !self.pairs || !path.as_str().starts_with(&format!("{}/", self.path)) {
+            return Ok(());
+        }
+        let device = DeviceProxy::builder(&self.bus).path(path)?.build().await?;
+        if !device.trusted().await? {
+            device.set_trusted(true).await?;
+        }
+        Ok(())
+    }
+
     async fn send_report(&self) -> anyhow::Result<()> {
         let (Some((path, _)), Some(ms)) = (&self.transport, self.report_ms) else { return Ok(()) };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked when it was read")]
@@ -202,7 +220,7 @@ impl Radio {
     async fn devices(&self) -> anyhow::Result<Vec<OwnedObjectPath>> {
         let objects = ObjectsProxy::new(&self.bus).await?.get_managed_objects().await?;
         let below = format!("{}/", self.path);
-        let devices = objects.into_iter().filter(|(_, interfaces)| interfaces.contains_key("org.bluez.Device1"));
+        let devices = objects.into_iter().filter(|(_, interfaces)| interfaces.contains_key(DEVICE));
         Ok(devices.map(|(path, _)| path).filter(|path| path.as_str().starts_with(&below)).collect())
     }
 }
@@ -213,15 +231,19 @@ async fn watch(bus: &Connection, events: UnboundedSender<Event>) -> anyhow::Resu
         .msg_type(Type::Signal)
         .interface("org.freedesktop.DBus.Properties")?
         .member("PropertiesChanged")?
-        .arg(0, TRANSPORT)?
+        .path_namespace("/org/bluez")?
         .build();
     let mut changes = MessageStream::for_match_rule(rule, bus, None).await?;
+    let mut added = ObjectsProxy::new(bus).await?.receive_interfaces_added().await?;
     let mut owners =
         fdo::DBusProxy::new(bus).await?.receive_name_owner_changed_with_args(&[(0, "org.bluez")]).await?;
     tokio::spawn(async move {
         loop {
             let event = tokio::select! {
-                Some(Ok(message)) = changes.next() => state_in(&message),
+                Some(Ok(message)) = changes.next() => change_in(&message),
+                Some(message) = added.next() => {
+                    message.args().ok().filter(|args| args.interfaces.contains_key(DEVICE)).map(|args| Event::Came(args.object))
+                }
                 Some(change) = owners.next() => {
                     let appeared = change.args().is_ok_and(|args| args.new_owner().is_some());
                     appeared.then_some(Event::Appeared)
@@ -236,11 +258,15 @@ async fn watch(bus: &Connection, events: UnboundedSender<Event>) -> anyhow::Resu
     Ok(())
 }
 
-/// The state that a change of properties tells of.
-fn state_in(message: &zbus::Message) -> Option<Event> {
-    let path = message.header().path()?.to_owned();
+/// What a change of properties tells of.
+fn change_in(message: &zbus::Message) -> Option<Event> {
+    let path = message.header().path()?.to_owned().into();
     let body = message.body();
-    let (_, mut changed, _): (InterfaceName<'_>, HashMap<String, OwnedValue>, Vec<String>) = body.deserialize().ok()?;
-    let state = String::try_from(changed.remove("State")?).ok()?;
-    Some(Event::State(path.into(), state))
+    let (interface, mut changed, _): (InterfaceName<'_>, HashMap<String, OwnedValue>, Vec<String>) =
+        body.deserialize().ok()?;
+    match interface.as_str() {
+        TRANSPORT => Some(Event::State(path, String::try_from(changed.remove("State")?).ok()?)),
+        DEVICE => bool::try_from(changed.remove("Connected")?).ok()?.then_some(Event::Came(path)),
+        _ => None,
+    }
 }

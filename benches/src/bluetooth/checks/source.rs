@@ -30,7 +30,7 @@ pub fn source(guest: &mut Machine, verdicts: &mut Verdicts, seconds: u32) -> any
     let before = guest.tell("speaker", "status")?;
     let played = guest.tell("source", &format!("play {address} {seconds} /work/believed"))?;
     let after = guest.tell("speaker", "status")?;
-    verdicts.note(format_args!("{played}"))?;
+    verdicts.note(format_args!("{played}, {}", after["stream"]))?;
     let grown = |name| anyhow::Ok(count(&after, name)? - count(&before, name)?);
     verdicts.at_most("packets lost", grown("lost")?, grown("packets")? * 1e-3, "")?;
     verdicts.at_most("packets too late", grown("late")?, grown("packets")? * 1e-3, "")?;
