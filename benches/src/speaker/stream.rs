@@ -13,6 +13,7 @@ use std::{
 
 use nix::{
     errno::Errno,
+    fcntl::{FcntlArg, OFlag, fcntl},
     sys::socket::{MsgFlags, recv},
 };
 use serde::Serialize;
@@ -81,6 +82,8 @@ impl Stream {
     /// Takes what comes from a transport's socket until it ends.
     pub(super) fn receive(&self, socket: OwnedFd, config: sbc::Config) -> std::io::Result<()> {
         let inputs = self.inputs.clone();
+        // As it is handed over, it does not wait.
+        fcntl(&socket, FcntlArg::F_SETFL(OFlag::empty()))?;
         thread::Builder::new().name("radio".into()).spawn(move || {
             if inputs.send(Input::Begin(config)).is_err() {
                 return;
