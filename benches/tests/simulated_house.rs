@@ -259,3 +259,104 @@ fn a_low_latency_group_plays_on_a_good_link() {
     world.run_until(60.0);
     check_in_time(&world.report(), 3.0, 59.0).unwrap();
 }
+
+fn latency_ms(world: &World) -> i64 {
+    Nanos::from_secs_f64(world.latency()).as_millis()
+}
+
+/// Rooms 0 and 1 play; room 2 is about to turn out slow, room 3 joins with a slow speaker.
+fn house_with_slow_rooms(link: LinkProfile, seed: u64, slow: bool) -> Report {
+    let mut setup = Setup::rooms(4, link, seed);
+    setup.nodes.iter_mut().for_each(|node| node.records = true);
+    setup.nodes[3].speaker_s = 0.4;
+    let mut world = World::new(setup);
+    world.run_until(2.0);
+    let group = world.play_in(&[0, 1, 2]);
+    assert_eq!(latency_ms(&world), 350);
+    world.run_until(30.0);
+    if slow {
+        world.set_speaker(2, 0.2);
+        world.run_until(40.0);
+        assert_eq!(latency_ms(&world), 550);
+        let room = world.room(3);
+        world.configure(&Command::SetRoomGroup { room, group: Some(group) });
+        world.run_until(50.0);
+        assert_eq!(latency_ms(&world), 750);
+        // What it needed stays until something else is begun.
+        let room = world.room(3);
+        world.configure(&Command::SetRoomGroup { room, group: None });
+    }
+    world.run_until(60.0);
+    world.report()
+}
+
+#[test]
+fn a_speaker_that_turns_out_slow_and_one_that_joins_change_not_a_sample_elsewhere() {
+    for (link, name) in [(LinkProfile::CLEAN, "cable"), (LinkProfile::GOOD, "Wi-Fi")] {
+        let seed = seed(13);
+        let (alone, slow) = (house_with_slow_rooms(link, seed, false), house_with_slow_rooms(link, seed, true));
+        for room in 0..2 {
+            let (before, after) = (&alone.rooms[room], &slow.rooms[room]);
+            // The same packets, each with its own sound, in the same order, and none made up.
+            assert_eq!(before.recording.decoded.len(), after.recording.decoded.len());
+            assert_eq!(before.recording.decoded, after.recording.decoded, "{name}: room {room} decodes otherwise");
+            assert_eq!(after.concealed_frames, before.concealed_frames, "{name}: room {room}");
+            assert_eq!((after.resyncs, after.starved), (0, 0));
+            let samples = before.samples.iter().zip(&after.samples).skip(30);
+            let moved = samples.map(|(a, b)| match (a.phase, b.phase) {
+                (Some(a), Some(b)) => a.distance_from(b).abs(),
+                (a, b) => f64::from(u8::from(a != b)) * f64::INFINITY,
+            });
+            let moved = moved.fold(0.0, f64::max);
+            println!("{name}: room {room} has moved by {moved:.4} frames at most");
+            assert!(moved < 1.0, "{name}: room {room} has moved by {moved} frames");
+        }
+        // A jump, and then in time with the others.
+        let silent = slow.silent_share(2, 30.0, 40.0) * 10.0;
+        println!("{name}: the room that turned out slow is silent for {silent:.1} s at most");
+        assert!(silent <= 0.5, "silent for {silent} s");
+        assert_eq!(slow.silent_share(2, 31.0, 59.0), 0.0, "{name}");
+        assert_eq!(slow.silent_share(3, 41.5, 49.0), 0.0, "{name}");
+        for (rooms, from, to) in [(&[0, 1, 2][..], 31.5, 59.0), (&[0, 1, 2, 3], 41.5, 49.5)] {
+            let worst = slow.worst_error(rooms, from, to);
+            println!("{name}: {rooms:?} are {:.0} µs apart", worst * 1e6);
+            assert!(worst < 1e-3, "{name}: {rooms:?} are {worst} s apart");
+        }
+    }
+}
+
+#[test]
+fn a_speaker_that_holds_14_ms_less_is_in_time_again_within_five_seconds() {
+    let mut setup = Setup::rooms(3, LinkProfile::GOOD, seed(14));
+    setup.nodes[1].speaker_s = 0.196;
+    let mut world = playing(setup);
+    world.run_until(30.0);
+    world.set_speaker(1, 0.182);
+    world.run_until(30.2);
+    let said = world.sync_error(1);
+    assert!((0.012..0.0141).contains(&said), "it says that it is {said} s off");
+    world.run_until(40.0);
+    let report = world.report();
+    let (before, after) = (report.worst_error(&[0, 1, 2], 5.0, 29.5), report.worst_error(&[0, 1, 2], 35.0, 39.5));
+    println!("{:.0} µs apart before, {:.0} µs from 5 s after it on", before * 1e6, after * 1e6);
+    assert!(before < 1e-3 && after < 1e-3);
+    check_in_time(&report, 35.0, 39.5).unwrap();
+    assert_eq!(report.silent_share(1, 5.0, 39.5), 0.0);
+}
+
+#[test]
+fn a_speaker_beyond_the_limit_plays_late_says_by_how_much_and_holds_up_nobody() {
+    let mut setup = Setup::rooms(3, LinkProfile::GOOD, seed(15));
+    setup.nodes[2].speaker_s = 2.3;
+    let mut world = playing(setup);
+    world.run_until(30.0);
+    assert_eq!(latency_ms(&world), 2_350);
+    let said = world.sync_error(2);
+    assert!((said + 0.3).abs() < 1e-3, "it says {said} s");
+    let report = world.report();
+    assert!(report.worst_error(&[0, 1], 10.0, 29.0) < 1e-3);
+    let late = report.errors_between(0, 2, 10.0, 29.0);
+    let worst = late.iter().map(|error| (error - 0.3).abs()).fold(0.0, f64::max);
+    assert!(!late.is_empty() && worst < 1e-3, "{worst} s from what it says");
+    assert_eq!(report.silent_share(2, 10.0, 29.0), 0.0);
+}

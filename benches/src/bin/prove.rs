@@ -42,9 +42,9 @@ const HUB: Crystal = crystal(90_000.0, 12.0);
 
 /// Crystals ±50 ppm and converters ±100 ppm apart, with counters in steps of 1 ms, and of a frame.
 const ROOMS: [Room; 3] = [
-    Room { name: "kitchen", crystal: crystal(1_234.5, 50.0), converter: Converter::Alsa(100.0, 48) },
-    Room { name: "office", crystal: crystal(77.7, -50.0), converter: Converter::Alsa(-100.0, 1) },
-    Room { name: "bedroom", crystal: crystal(5e5, 31.0), converter: Converter::Model(-35.0) },
+    Room { name: "kitchen", crystal: crystal(1_234.5, 50.0), converter: Converter::Alsa(100.0, 48), falls_back: false },
+    Room { name: "office", crystal: crystal(77.7, -50.0), converter: Converter::Alsa(-100.0, 1), falls_back: false },
+    Room { name: "bedroom", crystal: crystal(5e5, 31.0), converter: Converter::Model(-35.0), falls_back: false },
 ];
 
 const KITCHEN: usize = 0;
@@ -82,6 +82,7 @@ fn prove(arguments: &Arguments) -> anyhow::Result<()> {
     encode_mp3(&mp3)?;
     whole_file(&folder, &mp3, "opus")?;
     device_lost(&folder, &mp3)?;
+    output_switched(&folder)?;
     hub_lost(&folder)?;
     Ok(())
 }
@@ -135,6 +136,52 @@ fn device_lost(folder: &Path, file: &Path) -> anyhow::Result<()> {
     expect_together(&heard)
 }
 
+/// A device is unplugged three times; the room's second one takes over, and gives back once the first has been there for
+/// ten seconds.
+fn output_switched(folder: &Path) -> anyhow::Result<()> {
+    print("A device is unplugged three times, and the room has a second one:")?;
+    let file = folder.join("long.wav");
+    write_long(&file)?;
+    let original = mono(&decoded(&file)?);
+    let rooms = ROOMS.map(|room| Room { falls_back: room.name == "office", ..room });
+    let home = folder.join("switched");
+    let house = House::found(&home, "flac", HUB, &rooms)?;
+    play(&house, &file, &["kitchen", "office", "bedroom"])?;
+    thread::sleep(Duration::from_secs(5));
+    let mut changes = Vec::new();
+    for _ in 0..3 {
+        let lost = now();
+        house.unplug("office")?;
+        house.wait("the second device to play", |house| chooses(house, "office", "fallback"))?;
+        thread::sleep(Duration::from_secs(3));
+        let back = now();
+        house.plug_in("office")?;
+        house.wait("the first device to play again", |house| chooses(house, "office", "first"))?;
+        changes.push((lost, back));
+        thread::sleep(Duration::from_secs(3));
+    }
+    until_stopped(&house)?;
+    let mut heard = listened(house, &original)?;
+    let second = listen(&original, &Recording::read(&home.join(rooms[OFFICE].fallback()))?, LIKE)?;
+    expect_whole("kitchen", &original, &heard[KITCHEN])?;
+    expect_whole("bedroom", &original, &heard[BEDROOM])?;
+    for (lost, back) in changes {
+        let taken = second.found.iter().find(|found| found.time > lost).context("the second did not take over")?;
+        expect("the second is heard within 3 s", taken.time - lost, 3.0, "s")?;
+        let again =
+            heard[OFFICE].found.iter().find(|found| found.time > back).context("the first did not come back")?;
+        if again.time - back < 10.0 {
+            bail!("the first is heard again after {:.3} s", again.time - back);
+        }
+        let last = second.found.iter().rfind(|found| found.time < again.time).map_or(0.0, |found| found.time);
+        expect("from the last of the second to the first again", again.time - last, 0.5, "s")?;
+    }
+    let (apart, count) = heard[KITCHEN].apart(&second);
+    expect(&format!("the second together with the kitchen in {count} pieces"), apart * 1e6, IN_TIME_S * 1e6, "µs")?;
+    heard[OFFICE].found.extend(second.found);
+    expect_together(&heard)
+}
+
 /// The hub is killed while it plays, and started again.
 fn hub_lost(folder: &Path) -> anyhow::Result<()> {
     print("The hub is killed and comes back:")?;
@@ -183,6 +230,14 @@ fn says(house: &House, name: &str, state: &str, output: &str) -> anyhow::Result<
     let room = rooms.as_array().into_iter().flatten().find(|room| room["name"] == name);
     let room = room.context("the room is gone")?;
     Ok(room["state"] == state && room["output"].as_str().is_some_and(|text| text.contains(output)))
+}
+
+/// Whether a room plays on the first of its outputs, or on another.
+fn chooses(house: &House, name: &str, choice: &str) -> anyhow::Result<bool> {
+    let rooms = house.unisono(&["rooms"])?;
+    let room = rooms.as_array().into_iter().flatten().find(|room| room["name"] == name);
+    let room = room.context("the room is gone")?;
+    Ok(room["state"] == "playing" && room["output_state"]["choice"] == choice)
 }
 
 fn listened(house: House, original: &[f32]) -> anyhow::Result<Vec<Heard>> {
@@ -260,13 +315,24 @@ fn decoded(file: &Path) -> anyhow::Result<Vec<f32>> {
     }
 }
 
+/// Three times the track, none of it twice: forwards, backwards, and forwards upside down.
+fn write_long(path: &Path) -> anyhow::Result<()> {
+    let track = decoded(Path::new(TRACK))?;
+    let backwards = track.iter().rev().copied();
+    write_wav(path, track.iter().copied().chain(backwards).chain(track.iter().map(|sample| -sample)))
+}
+
+fn write_wav(path: &Path, samples: impl IntoIterator<Item = f32>) -> anyhow::Result<()> {
+    let spec = WavSpec { channels: 2, sample_rate: 48_000, bits_per_sample: 32, sample_format: SampleFormat::Float };
+    let mut writer = WavWriter::create(path, spec)?;
+    samples.into_iter().try_for_each(|sample| writer.write_sample(sample))?;
+    Ok(writer.finalize()?)
+}
+
 /// The track as an MP3, by LAME.
 fn encode_mp3(path: &Path) -> anyhow::Result<()> {
     let wav = path.with_extension("wav");
-    let spec = WavSpec { channels: 2, sample_rate: 48_000, bits_per_sample: 32, sample_format: SampleFormat::Float };
-    let mut writer = WavWriter::create(&wav, spec)?;
-    decoded(Path::new(TRACK))?.into_iter().try_for_each(|sample| writer.write_sample(sample))?;
-    writer.finalize()?;
+    write_wav(&wav, decoded(Path::new(TRACK))?)?;
     let status = Command::new("lame").args(["--quiet", "-b", "192"]).args([wav.as_path(), path]).status();
     let status = status.context("lame cannot be started; install it (apt-get install lame)")?;
     if !status.success() {

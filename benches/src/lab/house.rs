@@ -36,6 +36,15 @@ pub struct Room {
     pub crystal: Crystal,
     /// What it plays into.
     pub converter: Converter,
+    /// Whether it has a second device to fall back on, `NAME-2`, of another crystal, that records as such.
+    pub falls_back: bool,
+}
+
+impl Room {
+    /// Where its second device records.
+    pub fn fallback(&self) -> String {
+        format!("{}-2", self.name)
+    }
 }
 
 /// A hub, its nodes, and a folder of their own. Dropping it ends them; the folder stays, for there are the logs.
@@ -65,12 +74,13 @@ impl House {
         let labdac = Instrument::Labdac.build(tools)?;
         let mut devices = format!("pcm_type.labdac {{ lib \"{}\" }}\n", labdac.display());
         for room in rooms {
-            if let Converter::Alsa(ppm, quantum) = room.converter {
-                let out = folder.join(room.name);
+            let Converter::Alsa(ppm, quantum) = room.converter else { continue };
+            let second = room.falls_back.then(|| (room.fallback(), ppm / -3.0));
+            for (name, ppm) in [(room.name.to_owned(), ppm)].into_iter().chain(second) {
+                let out = folder.join(&name);
                 let out = out.display();
                 devices += &format!(
-                    "pcm.{} {{ type labdac  out \"{out}\"  ppm {ppm:.3}  quantum {quantum}  control \"{out}.control\" }}\n",
-                    room.name
+                    "pcm.{name} {{ type labdac  out \"{out}\"  ppm {ppm:.3}  quantum {quantum}  control \"{out}.control\" }}\n"
                 );
             }
         }
@@ -202,11 +212,14 @@ impl House {
         let token = self.unisono(&["token"])?;
         let token = token["token"].as_str().context("unisono token prints no token")?;
         let mut command = self.program("unisono-node", room.name, room.crystal)?;
-        command.args(["--name", room.name, "--join", token, "--output"]);
-        command.arg(match room.converter {
+        command.args(["--name", room.name, "--join", token]);
+        command.arg("--output").arg(match room.converter {
             Converter::Alsa(..) => format!("alsa:{}", room.name),
             Converter::Model(ppm) => format!("model:ppm={ppm},record={}", self.folder.join(room.name).display()),
         });
+        if room.falls_back {
+            command.arg("--output").arg(format!("alsa:{}", room.fallback()));
+        }
         self.nodes.push((room, command.spawn().context("unisono-node cannot be started")?));
         Ok(())
     }

@@ -155,7 +155,11 @@ impl Hub {
                 Action::RemoveRendition(_, stream) => {
                     self.plans.remove(&stream);
                 }
-                Action::Budget(..) | Action::CloseStream(_) | Action::Changed => {}
+                Action::Budget(..)
+                | Action::CloseStream(_)
+                | Action::Answer(_)
+                | Action::Unanswered(_)
+                | Action::Changed => {}
             }
         }
         outputs

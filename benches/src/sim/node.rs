@@ -42,6 +42,8 @@ pub struct NodeSetup {
     pub zero_estimator: bool,
     /// Keeps a [`Recording`].
     pub records: bool,
+    /// What lies behind its converter at the start, in seconds: a speaker's own delay.
+    pub speaker_s: f64,
 }
 
 impl Default for NodeSetup {
@@ -55,6 +57,7 @@ impl Default for NodeSetup {
             codec: Codec::Opus,
             zero_estimator: false,
             records: false,
+            speaker_s: 0.0,
         }
     }
 }
@@ -118,6 +121,8 @@ pub(super) struct Node {
     /// The bit rates that it was sent, in their order.
     pub(super) steps: Vec<u32>,
     pub(super) seed: u64,
+    /// What lies behind the converter.
+    speaker: Nanos,
 }
 
 const RATE: f64 = 48_000.0;
@@ -127,6 +132,7 @@ pub(super) const SAMPLE_INTERVAL: i64 = 100_000_000;
 
 impl Node {
     pub(super) fn new(number: u8, setup: NodeSetup, swing_ppm: f64, seed: u64) -> Self {
+        let speaker = Nanos::from_secs_f64(setup.speaker_s);
         Self {
             peer: PeerId([number; 32]),
             setup,
@@ -136,7 +142,7 @@ impl Node {
             learned: Estimator::new(),
             schedule: None,
             blocks: VecDeque::new(),
-            playout: Playout::new(SampleRate::HZ_48000, Nanos::ZERO),
+            playout: Playout::new(SampleRate::HZ_48000, speaker),
             told: None,
             random: fastrand::Rng::with_seed(seed ^ 0xd2),
             written: VecDeque::new(),
@@ -148,17 +154,28 @@ impl Node {
             concealed_before: 0,
             steps: Vec::new(),
             seed,
+            speaker,
         }
     }
 
-    pub(super) fn connect(&mut self) {
-        let room = Room {
+    fn room(&self) -> Room {
+        Room {
             index: RoomIndex(0),
             name: format!("room {}", self.peer.0[0]),
             output: format!("model {:+} ppm", self.setup.dac_ppm),
-            latency: LEADS.give_up,
+            latency: LEADS.give_up + self.speaker,
             term: self.judges[0].highest(),
-        };
+        }
+    }
+
+    /// What the converter emits from now on is heard so much later, and the output says so.
+    pub(super) fn set_speaker(&mut self, latency: Nanos) {
+        self.speaker = latency;
+        self.playout.set_output_latency(latency);
+    }
+
+    pub(super) fn connect(&mut self) {
+        let room = self.room();
         let config = NodeConfig {
             name: format!("node {}", self.peer.0[0]),
             household: None,
@@ -169,7 +186,7 @@ impl Node {
         };
         let learned = core::mem::take(&mut self.learned);
         self.told = None;
-        self.session = Some(NodeSession::new(config, learned, LEADS.give_up, self.seed ^ 0xe3));
+        self.session = Some(NodeSession::new(config, learned, LEADS.give_up + self.speaker, self.seed ^ 0xe3));
     }
 
     pub(super) fn disconnect(&mut self) {
@@ -207,7 +224,9 @@ impl Node {
     pub(super) fn drive(&mut self, now: i64) -> Vec<Output> {
         let at = self.clock(now);
         let mut outputs = Vec::new();
+        let room = self.room();
         let Some(session) = &mut self.session else { return outputs };
+        session.rooms(at, &[room]);
         session.handle_timeout(at);
         let mut actions = Vec::new();
         while let Some(action) = session.poll_action() {
@@ -270,7 +289,7 @@ impl Node {
             resyncs: status.resyncs,
         };
         if let Some(session) = &mut self.session {
-            session.report(at, vec![report]);
+            session.report(at, vec![report], Vec::new());
         }
         self.drive(now)
     }
@@ -291,6 +310,7 @@ impl Node {
                 let warm_up = if format.codec == Codec::Opus { 4 } else { 0 };
                 self.steps.push(format.bit_rate);
                 let mut schedule = DecodeSchedule::new(format, timeline, LEADS, warm_up);
+                schedule.set_output_latency(self.playout.status().output_latency);
                 if let Some(mapping) = self.told {
                     schedule.set_clock(mapping);
                 }
@@ -351,6 +371,7 @@ impl Node {
     fn decode(&mut self, now: i64) {
         let at = self.clock(now);
         let Some(schedule) = &mut self.schedule else { return };
+        schedule.set_output_latency(self.playout.status().output_latency);
         loop {
             let Turn { decode, until, frames, .. } = schedule.poll(at);
             if self.setup.records && !matches!(decode, Decode::Wait(_) | Decode::Early(_)) {
@@ -435,10 +456,12 @@ impl Node {
         frames.min(self.playout.written().0)
     }
 
-    /// Notes what the converter emits at the sampled instants that have passed.
+    /// Notes what is heard at the sampled instants that have passed. (What was emitted before the speaker held more or
+    /// less is taken to have been heard as late as now.)
     fn sample(&mut self, now: i64) {
         while self.next_sample <= now {
-            let frame = self.next_sample as f64 * 1e-9 * RATE * (1.0 + self.setup.dac_ppm * 1e-6);
+            let emitted_at = (self.next_sample - self.speaker.as_nanos()).max(0);
+            let frame = emitted_at as f64 * 1e-9 * RATE * (1.0 + self.setup.dac_ppm * 1e-6);
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
             let whole = frame as u64;
             while self.written.front().is_some_and(|piece| piece.first + piece.frames <= whole) {

@@ -151,6 +151,17 @@ impl World {
         group
     }
 
+    /// What lies behind a node's converter is another from now on, in seconds; its output says so.
+    pub fn set_speaker(&mut self, node: usize, seconds: f64) {
+        self.nodes[node].set_speaker(unisono_core::time::Nanos::from_secs_f64(seconds));
+        self.drive_node(node);
+    }
+
+    /// How far a room says it is ahead of (positive) or behind its group, in seconds.
+    pub fn sync_error(&self, node: usize) -> f64 {
+        self.nodes[node].status().sync_error.as_secs_f64()
+    }
+
     /// How often what played came to its end.
     pub const fn ended(&self) -> u32 {
         self.hub.ended

@@ -1,10 +1,13 @@
-//! Talks to a hub's control API.
+//! Talks to the control API of a hub or a node.
 
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader},
+    time::Duration,
+};
 
 use anyhow::{Context, anyhow, bail};
 use serde::{Serialize, de::DeserializeOwned};
-use unisono_hub::api::types::ErrorView;
+use unisono_api::{ErrorView, PREFIX};
 use ureq::{
     Agent, Body, RequestBuilder,
     http::{Response, Uri},
@@ -14,17 +17,69 @@ use ureq::{
 /// Longer than any answer takes, a file on a slow disk included.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// One hub.
+/// What takes its time (a scan, a pairing) says something within this.
+const SLOW: Duration = Duration::from_secs(160);
+
+/// One hub, or one node.
 pub(crate) struct Client {
     agent: Agent,
+    slow: Agent,
     api: String,
+    /// `hub` or `node`.
+    kind: &'static str,
 }
 
 impl Client {
-    /// For the API at `address:port`.
-    pub(crate) fn new(api: &str) -> Self {
-        let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
-        Self { agent: config.into(), api: api.trim_start_matches("http://").trim_end_matches('/').into() }
+    /// For a hub's API at `address:port`.
+    pub(crate) fn hub(api: &str) -> Self {
+        Self::new(api, "hub")
+    }
+
+    /// For a node's.
+    pub(crate) fn node(api: &str) -> Self {
+        Self::new(api, "node")
+    }
+
+    fn new(api: &str, kind: &'static str) -> Self {
+        let agent = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
+        let slow = Agent::config_builder().timeout_recv_response(Some(SLOW)).http_status_as_error(false).build();
+        let api = api.trim_start_matches("http://").trim_end_matches('/').into();
+        Self { agent: agent.into(), slow: slow.into(), api, kind }
+    }
+
+    /// Has something done that takes its time, and hands over each line of the answer as it comes, and every second that
+    /// there was none; until `take` says that it is enough.
+    pub(crate) fn lines<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &str,
+        body: &impl Serialize,
+        mut take: impl FnMut(&str, Option<T>) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let uri = self.uri_with(path, query)?;
+        let response = self.check(self.slow.post(uri).send_json(body))?;
+        for line in BufReader::new(response.into_body().into_reader()).lines() {
+            let line = line.context("the answer broke off")?;
+            if line.is_empty() {
+                if !take(&line, None)? {
+                    break;
+                }
+                continue;
+            }
+            let parsed = serde_json::from_str(&line).map_err(|_| match serde_json::from_str::<ErrorView>(&line) {
+                Ok(said) => anyhow!("{}", said.error),
+                Err(_) => self.stranger(),
+            });
+            if !take(&line, Some(parsed?))? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Self::post_to`], for what takes longer than an answer may.
+    pub(crate) fn post_slowly<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> anyhow::Result<T> {
+        self.answer(self.slow.post(self.uri(path)?).send_json(body))
     }
 
     pub(crate) fn get<T: DeserializeOwned>(&self, what: &str) -> anyhow::Result<T> {
@@ -56,9 +111,17 @@ impl Client {
     }
 
     fn uri(&self, path: &[&str]) -> anyhow::Result<Uri> {
+        self.uri_with(path, "")
+    }
+
+    /// With a query that begins with its question mark.
+    fn uri_with(&self, path: &[&str], query: &str) -> anyhow::Result<Uri> {
         let path: Vec<String> = path.iter().map(|part| escaped(part)).collect();
-        let uri = format!("http://{}/api/v1/{}", self.api, path.join("/"));
-        uri.parse().map_err(|_| anyhow!("--api: \"{}\" is no address; write 127.0.0.1:8480", self.api))
+        let uri = format!("http://{}{PREFIX}/{}{query}", self.api, path.join("/"));
+        uri.parse().map_err(|_| match self.kind {
+            "hub" => anyhow!("--api: \"{}\" is no address; write 127.0.0.1:8480", self.api),
+            _ => anyhow!("--node: \"{}\" is no address; write 127.0.0.1:8481", self.api),
+        })
     }
 
     fn plain<T: DeserializeOwned>(&self, request: RequestBuilder<WithoutBody>) -> anyhow::Result<T> {
@@ -74,22 +137,35 @@ impl Client {
     }
 
     fn answer<T: DeserializeOwned>(&self, answer: Result<Response<Body>, ureq::Error>) -> anyhow::Result<T> {
-        let mut response = answer.map_err(|error| match error {
-            ureq::Error::Io(reason) => {
-                anyhow!("no hub answers at {}: {reason}; is `unisono-hub` running here?", self.api)
-            }
-            ureq::Error::Timeout(_) => anyhow!("the hub at {} does not answer in time", self.api),
-            other => anyhow!("the hub at {} cannot be asked: {other}", self.api),
-        })?;
-        let status = response.status();
-        let text = response.body_mut().read_to_string().context("the hub's answer broke off")?;
-        if !status.is_success() {
-            let said = serde_json::from_str::<ErrorView>(&text).map_or(text, |view| view.error);
-            bail!("{}", if said.is_empty() { status.to_string() } else { said });
-        }
+        let mut response = self.check(answer)?;
+        let text =
+            response.body_mut().read_to_string().with_context(|| format!("the {}'s answer broke off", self.kind))?;
         // No content is null.
         let text = if text.is_empty() { "null" } else { &text };
-        serde_json::from_str(text).with_context(|| format!("what answers at {} is no hub of this version", self.api))
+        serde_json::from_str(text).map_err(|_| self.stranger())
+    }
+
+    /// An answer that is no refusal.
+    fn check(&self, answer: Result<Response<Body>, ureq::Error>) -> anyhow::Result<Response<Body>> {
+        let (kind, api) = (self.kind, &self.api);
+        let mut response = answer.map_err(|error| match error {
+            ureq::Error::Io(reason) => {
+                anyhow!("no {kind} answers at {api}: {reason}; is `unisono-{kind}` running here?")
+            }
+            ureq::Error::Timeout(_) => anyhow!("the {kind} at {api} does not answer in time"),
+            other => anyhow!("the {kind} at {api} cannot be asked: {other}"),
+        })?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let text = response.body_mut().read_to_string().with_context(|| format!("the {kind}'s answer broke off"))?;
+        let said = serde_json::from_str::<ErrorView>(&text).map_or(text, |view| view.error);
+        bail!("{}", if said.is_empty() { status.to_string() } else { said });
+    }
+
+    fn stranger(&self) -> anyhow::Error {
+        anyhow!("what answers at {} is no {} of this version", self.api, self.kind)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stdout};
 
 use terminal_size::{Width, terminal_size};
-use unisono_hub::api::types::{RoomView, SyncView};
+use unisono_hub::api::types::{OutputView, RoomView, SyncView};
 
 const HEAD: [&str; 13] = [
     "ROOM",
@@ -22,10 +22,10 @@ const HEAD: [&str; 13] = [
 ];
 
 /// One line for each room, as wide as it takes; on a terminal that is narrower, as many tables below each other as show
-/// all columns.
+/// all columns. Below, a line for each room that does not use the output that it should.
 pub(crate) fn rooms(rooms: &[RoomView]) -> String {
     let columns = stdout().is_terminal().then(terminal_size).flatten().map(|(Width(columns), _)| columns.into());
-    rooms_within(rooms, columns.unwrap_or(usize::MAX))
+    rooms_within(rooms, columns.unwrap_or(usize::MAX)) + &notes(rooms)
 }
 
 fn rooms_within(rooms: &[RoomView], columns: usize) -> String {
@@ -47,6 +47,33 @@ fn rooms_within(rooms: &[RoomView], columns: usize) -> String {
         .into_iter()
         .map(|table| line(&head, &table) + &rows.iter().map(|row| line(row, &table)).collect::<String>());
     tables.collect::<Vec<_>>().join("\n")
+}
+
+/// Which rooms use another output than their first, for how long, why, and what would bring that back.
+fn notes(rooms: &[RoomView]) -> String {
+    let notes = rooms.iter().filter_map(|room| {
+        let OutputView { choice, held_s, why, back, .. } = room.output_state.as_ref()?;
+        let what = match choice.as_str() {
+            "fallback" => format!("plays on {}", room.output),
+            "none" => String::from("has no output"),
+            _ => return None,
+        };
+        let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        let back = back.as_ref().map_or_else(String::new, |back| format!("; {back}"));
+        Some(format!("{} {what} for {}{why}{back}\n", room.name, span(*held_s)))
+    });
+    let notes: String = notes.collect();
+    if notes.is_empty() { notes } else { format!("\n{notes}") }
+}
+
+/// Seconds as a person says them.
+fn span(seconds: f64) -> String {
+    let (minutes, hours) = (seconds / 60.0, seconds / 3_600.0);
+    match seconds {
+        ..120.0 => format!("{seconds:.0} s"),
+        120.0..7_200.0 => format!("{minutes:.0} min"),
+        _ => format!("{hours:.0} h"),
+    }
 }
 
 /// The columns of each table: the rooms' names, and as many of the others as fit.
@@ -145,6 +172,7 @@ mod tests {
             state: "playing".into(),
             codec: Some("opus".into()),
             bit_rate: Some(128_000),
+            output_state: None,
             sync,
         }
     }
@@ -195,6 +223,29 @@ mod tests {
             lines[1].contains("-12 ±41 µs") && lines[1].contains("-30.0 ppm") && lines[1].contains("opus 128k"),
             "{}",
             lines[1]
+        );
+    }
+
+    #[test]
+    fn a_room_that_plays_on_another_output_than_its_first_says_why_and_what_would_bring_that_back() {
+        let state = |choice: &str, held_s| OutputView {
+            choice: choice.into(),
+            held_s,
+            latency_s: 0.182,
+            why: Some("alsa:hw:CARD=DAC: it was unplugged or switched off".into()),
+            back: Some("plug it in".into()),
+        };
+        let mut kitchen = room("Küche", Some(sync()));
+        kitchen.output_state = Some(OutputView { why: None, back: None, ..state("first", 5.0) });
+        assert_eq!(notes(&[kitchen.clone(), room("attic", None)]), "");
+        let mut bath = RoomView { output: "bluetooth:00:11:22:33:44:55".into(), ..room("bath", Some(sync())) };
+        bath.output_state = Some(state("fallback", 150.0));
+        let mut cellar = room("cellar", Some(sync()));
+        cellar.output_state = Some(state("none", 61.0));
+        assert_eq!(
+            notes(&[kitchen, bath, cellar]),
+            "\nbath plays on bluetooth:00:11:22:33:44:55 for 2 min: alsa:hw:CARD=DAC: it was unplugged or switched off; \
+             plug it in\ncellar has no output for 61 s: alsa:hw:CARD=DAC: it was unplugged or switched off; plug it in\n"
         );
     }
 }

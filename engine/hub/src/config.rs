@@ -8,7 +8,7 @@ use std::{
 use clap::Parser;
 use serde::Deserialize;
 use unisono_core::{time::Nanos, wire::control::Codec};
-use unisono_settings::{API_PORT, Error, HUB_PORT, Program, runtime_folder, state_folder};
+use unisono_settings::{API_PORT, Error, HUB_PORT, Program, address, api_address, runtime_folder, state_folder};
 
 use crate::{engine::EngineSettings, house::StreamSettings};
 
@@ -151,11 +151,7 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn api(text: &str) -> Result<SocketAddr, String> {
-    let address = address(text, IpAddr::from([127, 0, 0, 1]), API_PORT)?;
-    if address.ip().is_loopback() {
-        return Ok(address);
-    }
-    Err(format!("{address} can be reached by others, and the control API has no access control yet; use 127.0.0.1"))
+    api_address(text, API_PORT)
 }
 
 fn margin(milliseconds: u32) -> Result<Nanos, String> {
@@ -184,14 +180,6 @@ fn opus_bit_rate(bits: u32) -> Result<u32, String> {
 
 fn number(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| String::from("it is no whole number"))
-}
-
-/// `address:port`, `:port`, `port` or `address`.
-fn address(text: &str, ip: IpAddr, port: u16) -> Result<SocketAddr, String> {
-    let only_port = text.trim_start_matches(':').parse().ok().map(|port| SocketAddr::new(ip, port));
-    let only_ip = || text.trim_matches(['[', ']']).parse().ok().map(|ip| SocketAddr::new(ip, port));
-    let address = text.parse().ok().or(only_port).or_else(only_ip);
-    address.ok_or_else(|| format!("\"{text}\" is no address; write {}", SocketAddr::new(ip, port)))
 }
 
 /// What the machine is called.

@@ -3,6 +3,7 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`Source`], [`FileSource`] | sound from a file, at the rate and in the channels of a stream |
+//! | [`Raw`] | plain samples from a pipe |
 //! | `convert`, `downmix` | to that rate, to those channels |
 //! | [`resample`] | the node's side: a stream read a few millionths faster or slower |
 #![forbid(unsafe_code)]
@@ -11,9 +12,11 @@ mod convert;
 mod downmix;
 mod error;
 mod file;
+mod raw;
 pub mod resample;
 mod source;
 
 pub use error::Error;
 pub use file::FileSource;
+pub use raw::{NoFormat, Raw, RawFormat};
 pub use source::{Damage, Description, Source};

@@ -7,6 +7,7 @@
 //! | [`reconnect`] | when a remembered speaker is called, and when it is left alone | sans-IO |
 //! | [`latency`] | from handing over a frame to hearing it, in parts with their sources | sans-IO |
 //! | [`speakers`] | what is known of models before they are measured | |
+//! | [`doctor`] | what is wrong with Bluetooth on a machine, and what to do about it | |
 //! | [`a2dp`] | SBC in RTP at absolute deadlines, on the socket of a transport | |
 //! | [`bluez`] | `BlueZ` over D-Bus | |
 //! | [`service`] | all of it, as a node uses it | |

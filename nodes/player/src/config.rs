@@ -1,16 +1,18 @@
 //! The node's settings: a file, and the command line over it.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::{collections::HashSet, net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 use serde::Deserialize;
-use unisono_core::time::Nanos;
+use unisono_core::{playout::timing::MAX_OUTPUT_LATENCY, time::Nanos, units::Volume};
 use unisono_household::token::JoinToken;
-use unisono_settings::{Program, runtime_folder, state_folder};
+use unisono_media::RawFormat;
+use unisono_settings::{NODE_API_PORT, Program, api_address, runtime_folder, state_folder};
 
 use crate::{
     output::OutputSpec,
     session::{NodeSettings, RoomSettings, hubs},
+    standalone::{Material, Place, StandaloneSettings},
 };
 
 /// Plays what its hub sends, in time with every other room.
@@ -31,10 +33,22 @@ pub struct Arguments {
     pub name: Option<String>,
     /// Where the sound goes; `--list` shows what this machine has
     #[arg(long, value_name = "OUTPUT", help = OUTPUT_HELP, value_parser = str::parse::<OutputSpec>)]
-    pub output: Option<OutputSpec>,
+    pub output: Vec<OutputSpec>,
     /// Delay behind the converter (amplifier, television), in milliseconds
     #[arg(long, value_name = "MS", value_parser = |text: &str| text.parse().map_err(|_| "it is no number".into()).and_then(latency_ms))]
     pub latency_ms: Option<f64>,
+    /// Where the node's own control API answers (TCP, on this machine only) [default: 127.0.0.1:8481, or any free port]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = api)]
+    pub api: Option<SocketAddr>,
+    /// When the node plays what it has itself: auto (while there is no hub), always (no hub is looked for) or never
+    #[arg(long, value_name = "WHEN")]
+    pub standalone: Option<When>,
+    /// After so long without a hub it does, in seconds; 0 for never [default: 10]
+    #[arg(long, value_name = "SECONDS", value_parser = |text: &str| text.parse().map_err(|_| "it is no number".into()).and_then(after))]
+    pub standalone_after_s: Option<f64>,
+    /// What it plays then: a folder, a file, a FIFO, or - for standard input
+    #[arg(long, value_name = "SOURCE")]
+    pub music: Option<String>,
     /// What is kept across restarts
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
@@ -63,6 +77,9 @@ struct File {
     #[serde(deserialize_with = "in_file::hubs")]
     hub: Vec<String>,
     state: Option<PathBuf>,
+    #[serde(deserialize_with = "in_file::api")]
+    api: Option<SocketAddr>,
+    standalone: FileStandalone,
     #[serde(deserialize_with = "in_file::rooms")]
     room: Vec<FileRoom>,
 }
@@ -71,17 +88,52 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct FileRoom {
     name: Option<String>,
-    #[serde(default = "automatic")]
-    output: OutputSpec,
+    output: Option<OutputSpec>,
+    outputs: Option<Vec<OutputSpec>>,
     #[serde(default, deserialize_with = "in_file::latency_ms")]
     latency_ms: Option<f64>,
+}
+
+impl FileRoom {
+    /// Where the sound may go, the best first.
+    fn outputs(&self) -> Vec<OutputSpec> {
+        let one = || vec![self.output.clone().unwrap_or(OutputSpec::Auto)];
+        self.outputs.clone().unwrap_or_else(one)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct FileStandalone {
+    /// A folder, a file, a FIFO, or `-`.
+    source: Option<String>,
+    #[serde(deserialize_with = "in_file::format")]
+    format: Option<RawFormat>,
+    shuffle: bool,
+    #[serde(deserialize_with = "in_file::volume")]
+    volume: Option<Volume>,
+    #[serde(deserialize_with = "in_file::after")]
+    after_s: Option<f64>,
+    always: bool,
+}
+
+/// When a node plays what it has itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum When {
+    /// While there is no hub.
+    Auto,
+    /// For good.
+    Always,
+    /// On command only.
+    Never,
 }
 
 /// The checks below, for the values of a file.
 mod in_file {
     use serde::{Deserialize, Deserializer, de::Error};
+    use unisono_media::NoFormat;
 
-    use super::{FileRoom, HashSet, OutputSpec, hubs::checked};
+    use super::{FileRoom, HashSet, OutputSpec, RawFormat, SocketAddr, Volume, checked_outputs, hubs::checked};
 
     pub(super) fn hubs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
         let addresses = Vec::<String>::deserialize(from)?;
@@ -89,14 +141,34 @@ mod in_file {
     }
 
     pub(super) fn rooms<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<FileRoom>, D::Error> {
-        let (rooms, mut outputs) = (Vec::<FileRoom>::deserialize(from)?, HashSet::new());
+        let (rooms, mut shared) = (Vec::<FileRoom>::deserialize(from)?, HashSet::new());
         for room in &rooms {
-            let output = room.output.to_string();
-            if !matches!(room.output, OutputSpec::Model(_)) && !outputs.insert(output.clone()) {
+            if room.output.is_some() && room.outputs.is_some() {
+                return Err(D::Error::custom("output, outputs: a room has one or the other; put all into outputs"));
+            }
+            let outputs = checked_outputs(room.outputs()).map_err(D::Error::custom)?;
+            let used = outputs.iter().filter(|output| !matches!(output, OutputSpec::Model(_)));
+            if let Some(output) = used.map(ToString::to_string).find(|output| !shared.insert(output.clone())) {
                 return Err(D::Error::custom(format!("output: two rooms cannot share {output}")));
             }
         }
         Ok(rooms)
+    }
+
+    pub(super) fn api<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+        unisono_settings::checked(from, |text: String| super::api(&text))
+    }
+
+    pub(super) fn format<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RawFormat>, D::Error> {
+        unisono_settings::checked(from, |text: String| text.parse().map_err(|error: NoFormat| error.to_string()))
+    }
+
+    pub(super) fn volume<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Volume>, D::Error> {
+        unisono_settings::checked(from, |percent: u8| Volume::try_from(percent).map_err(String::from))
+    }
+
+    pub(super) fn after<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+        unisono_settings::checked(from, super::after)
     }
 
     pub(super) fn latency_ms<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
@@ -116,14 +188,17 @@ pub enum Error {
     Impossible(String),
 }
 
-const OUTPUT_HELP: &str =
-    "Where the sound goes: auto, alsa:NAME, cpal[:NAME], file:PATH.wav, model[:ppm=..,quantum=..,record=..]";
+const OUTPUT_HELP: &str = "Where the sound goes: auto, alsa:NAME, cpal[:NAME], bluetooth:ADDRESS, file:PATH.wav, model[:ppm=..,quantum=..,record=..]; given \
+     several times, the first that works";
 
 /// Where the settings are unless it is said otherwise.
 const CONFIG: &str = "/etc/unisono/node.toml";
 
-/// The longest delay behind a converter.
-const MAX_LATENCY_MS: f64 = 2_000.0;
+/// The longest delay behind a converter, in milliseconds.
+const MAX_LATENCY_MS: f64 = MAX_OUTPUT_LATENCY.as_secs_f64() * 1e3;
+
+/// Nobody has more, and each that is gone is looked for.
+const MAX_OUTPUTS: usize = 8;
 
 impl Arguments {
     /// The settings that the file and the command line make together.
@@ -142,22 +217,48 @@ impl Arguments {
         let name = self.name.or(file.name).unwrap_or_else(machine_name);
         let mut rooms = file.room;
         if rooms.is_empty() {
-            rooms.push(FileRoom { name: None, output: automatic(), latency_ms: None });
+            rooms.push(FileRoom { name: None, output: None, outputs: None, latency_ms: None });
         }
-        if self.output.is_some() || self.latency_ms.is_some() {
+        if !self.output.is_empty() || self.latency_ms.is_some() {
             let [only] = rooms.as_mut_slice() else {
                 let text = "--output and --latency-ms are for a node with one room; set them in the settings file";
                 return Err(Error::Impossible(text.into()));
             };
-            only.output = self.output.unwrap_or_else(|| only.output.clone());
+            if !self.output.is_empty() {
+                let outputs = checked_outputs(self.output).map_err(|error| Error::Impossible(format!("--{error}")))?;
+                (only.output, only.outputs) = (None, Some(outputs));
+            }
             only.latency_ms = self.latency_ms.or(only.latency_ms);
         }
         let rooms = rooms.into_iter().map(|room| {
             let latency = Nanos::from_secs_f64(room.latency_ms.unwrap_or(0.0) * 1e-3);
-            RoomSettings { name: room.name.unwrap_or_else(|| name.clone()), output: room.output, latency }
+            let outputs = room.outputs();
+            RoomSettings { name: room.name.unwrap_or_else(|| name.clone()), outputs, latency }
         });
+        let alone = file.standalone;
+        let after = match (self.standalone, self.standalone_after_s.or(alone.after_s)) {
+            (Some(When::Never), _) => None,
+            (_, Some(seconds)) => (seconds > 0.0).then(|| Nanos::from_secs_f64(seconds)),
+            (_, None) => StandaloneSettings::default().after,
+        };
+        let standalone = StandaloneSettings {
+            after,
+            always: self.standalone.map_or(alone.always, |when| when == When::Always),
+            material: self.music.or(alone.source).map(|source| Material {
+                place: Place::written(&source),
+                format: alone.format.unwrap_or(RawFormat::CD_48),
+                shuffle: alone.shuffle,
+            }),
+            volume: alone.volume.unwrap_or(Volume::START),
+            has_stdin: !self.with_parent,
+        };
+        if !standalone.has_stdin && standalone.material.as_ref().is_some_and(|own| own.place == Place::StandardInput) {
+            return Err(Error::Impossible("--with-parent: standard input cannot be music as well".into()));
+        }
         Ok(NodeSettings {
             rooms: rooms.collect(),
+            standalone,
+            api: self.api.or(file.api),
             hubs: if self.hub.is_empty() { file.hub } else { self.hub },
             state: self.state.or(file.state).unwrap_or_else(|| state_folder(Program::Node)),
             runtime: self.runtime.unwrap_or_else(runtime_folder),
@@ -174,8 +275,30 @@ fn latency_ms(milliseconds: f64) -> Result<f64, String> {
     Err(format!("{milliseconds} is not between 0 and {MAX_LATENCY_MS} milliseconds"))
 }
 
-const fn automatic() -> OutputSpec {
-    OutputSpec::Auto
+/// A room's outputs, none of them twice.
+fn checked_outputs(outputs: Vec<OutputSpec>) -> Result<Vec<OutputSpec>, String> {
+    if outputs.is_empty() || outputs.len() > MAX_OUTPUTS {
+        return Err(format!("outputs: {} are not between 1 and {MAX_OUTPUTS}", outputs.len()));
+    }
+    let twice = outputs.iter().enumerate().find(|(index, output)| outputs[..*index].contains(output));
+    match twice {
+        Some((_, output)) => Err(format!("outputs: {output} is there twice")),
+        None => Ok(outputs),
+    }
+}
+
+fn api(text: &str) -> Result<SocketAddr, String> {
+    api_address(text, NODE_API_PORT)
+}
+
+/// The longest that a node waits for a hub before it plays on its own: a day.
+const MAX_AFTER_S: f64 = 86_400.0;
+
+fn after(seconds: f64) -> Result<f64, String> {
+    if (0.0..=MAX_AFTER_S).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err(format!("{seconds} is not between 0 and {MAX_AFTER_S} seconds"))
 }
 
 /// What the machine is called.

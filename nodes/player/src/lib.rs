@@ -1,7 +1,10 @@
 //! The Unisono node: session, playout, outputs.
 
+pub mod api;
 pub mod config;
+mod desk;
 pub mod output;
 mod realtime;
 pub mod room;
 pub mod session;
+pub mod standalone;

@@ -7,7 +7,8 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
-use unisono_player::{config::Arguments, output, session::Node};
+use tracing::info;
+use unisono_player::{api, config::Arguments, output, session::Node};
 
 fn main() -> ExitCode {
     unisono_settings::start_logging();
@@ -36,17 +37,27 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     if test_tone {
         for room in &settings.rooms {
-            unisono_settings::print(format_args!("{}: a test tone on {}", room.name, room.output))?;
-            output::test_tone(&room.output, TEST_TONE)?;
+            for output in &room.outputs {
+                unisono_settings::print(format_args!("{}: a test tone on {output}", room.name))?;
+                output::test_tone(output, TEST_TONE)?;
+            }
         }
         return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event loop")?;
     runtime.block_on(async {
         let stop = stopped(with_parent).context("signals cannot be caught")?;
+        let listener = api::bind(settings.api).await?;
         let node = Node::start(settings)?;
-        // A task: to wake what the runtime blocks on takes a system call each time.
-        Ok(tokio::spawn(node.run(stop)).await??)
+        if let Ok(address) = listener.local_addr() {
+            info!("control API at http://{address}");
+        }
+        // Tasks: to wake what the runtime blocks on takes a system call each time.
+        let serve = tokio::spawn(api::serve(listener, node.handle()));
+        tokio::select! {
+            ended = tokio::spawn(node.run(stop)) => Ok(ended??),
+            served = serve => served?.context("the control API has stopped"),
+        }
     })
 }
 

@@ -10,11 +10,12 @@ use unisono_core::{
     wire::{
         VERSION, Version, clock,
         control::{
-            Anchors, ClockReport, Codec, Evidence, Format, Hello, Members, Message, Outranked, Refuse, RefuseReason,
-            Report, Room, RoomReport, RoomState, Rooms, SetGain, StreamStart, StreamStop, Trailing, Welcome,
+            Anchors, Answer, Ask, ClockReport, Codec, Evidence, Forget, Format, Hello, Members, Message, Method,
+            OutputChoice, OutputReport, Outranked, Refuse, RefuseReason, Report, Room, RoomReport, RoomState, Rooms,
+            SetGain, StreamStart, StreamStop, Trailing, Welcome,
         },
         frame::FrameReader,
-        ids::{ClockTag, HouseholdId, PeerId, RoomIndex, StreamId},
+        ids::{AskId, ClockTag, HouseholdId, PeerId, RoomIndex, StreamId},
         media::MediaHeader,
         nack::{Missing, Nack},
     },
@@ -82,7 +83,7 @@ fn messages() -> Vec<(&'static str, Message)> {
     vec![
         ("hello", hello.into()),
         ("rooms", Rooms { rooms: vec![room()] }.into()),
-        ("report", Report { clock, rooms: vec![room_report] }.into()),
+        ("report", Report { clock, rooms: vec![room_report], outputs: Trailing::default() }.into()),
         ("outranked", Outranked { room: RoomIndex(0), term: TERM }.into()),
         (
             "welcome",
@@ -109,7 +110,7 @@ fn messages() -> Vec<(&'static str, Message)> {
             }
             .into(),
         ),
-        ("anchors", Anchors { stream: StreamId(6), anchors: anchors() }.into()),
+        ("anchors", Anchors { stream: StreamId(6), anchors: anchors(), lead: Trailing::default() }.into()),
         ("stream_stop", StreamStop { stream: StreamId(6), room: RoomIndex(1) }.into()),
         ("set_gain", SetGain { room: RoomIndex(1), gain: Gain::new(0.25), ramp_ms: 30 }.into()),
     ]
@@ -123,6 +124,37 @@ fn messages_1_1() -> Vec<(&'static str, Message)> {
     vec![(name, StreamStart { continues, ..start }.into())]
 }
 
+/// What 1.2 added.
+fn messages_1_2() -> Vec<(&'static str, Message)> {
+    let Message::Report(report) = messages().swap_remove(2).1 else { panic!("another message") };
+    let Message::Anchors(anchors) = messages().swap_remove(8).1 else { panic!("another message") };
+    let mut alone = report.clone();
+    alone.rooms[0].state = RoomState::Alone;
+    let output = OutputReport {
+        room: RoomIndex(1),
+        choice: OutputChoice::Fallback,
+        held: Nanos::from_secs(61),
+        latency: Nanos::from_millis(182),
+        why: "alsa:hw:CARD=DAC: no such device is here".into(),
+        back: "plug it in".into(),
+    };
+    let ask = Ask {
+        id: AskId(70_000),
+        method: Method::Post,
+        path: "/bluetooth/scan?seconds=30".into(),
+        body: br#"{"address":"AA:BB:CC:DD:EE:FF"}"#.into(),
+    };
+    let answer = Answer { id: AskId(70_000), status: 200, part: b"{}\n".into(), last: true };
+    vec![
+        ("report", Report { outputs: vec![output].into(), ..report }.into()),
+        ("report_alone", alone.into()),
+        ("anchors", Anchors { lead: Some(Nanos::from_millis(620)).into(), ..anchors }.into()),
+        ("ask", ask.into()),
+        ("forget", Forget { id: AskId(70_000) }.into()),
+        ("answer", answer.into()),
+    ]
+}
+
 fn corpus(name: &str) -> Vec<u8> {
     frozen("v1.0", name)
 }
@@ -134,12 +166,7 @@ fn frozen(version: &str, name: &str) -> Vec<u8> {
 
 #[test]
 fn control_messages_of_version_1_0_are_understood() {
-    for (name, expected) in messages() {
-        let mut reader = FrameReader::default();
-        reader.push(&corpus(name));
-        let frame = reader.next_frame().unwrap().unwrap();
-        assert_eq!(Message::from_frame(&frame).unwrap(), Some(expected), "{name}");
-    }
+    understood("v1.0", messages());
 }
 
 #[test]
@@ -173,27 +200,38 @@ fn datagrams_of_version_1_0_are_understood() {
 
 #[test]
 fn control_messages_of_version_1_1_are_understood() {
-    for (name, expected) in messages_1_1() {
+    understood("v1.1", messages_1_1());
+}
+
+#[test]
+fn control_messages_of_version_1_2_are_understood() {
+    understood("v1.2", messages_1_2());
+}
+
+fn understood(version: &str, messages: Vec<(&str, Message)>) {
+    for (name, expected) in messages {
         let mut reader = FrameReader::default();
-        reader.push(&frozen("v1.1", name));
+        reader.push(&frozen(version, name));
         let frame = reader.next_frame().unwrap().unwrap();
-        assert_eq!(Message::from_frame(&frame).unwrap(), Some(expected), "{name}");
+        assert_eq!(Message::from_frame(&frame).unwrap(), Some(expected), "{version} {name}");
     }
 }
 
-/// As long as this build speaks 1.1 it also writes it, byte for byte.
+/// As long as this build speaks 1.2 it also writes it, byte for byte.
 #[test]
 fn this_build_writes_what_it_froze() {
-    if VERSION != (Version { major: 1, minor: 1 }) {
+    if VERSION != (Version { major: 1, minor: 2 }) {
         return;
     }
-    let added = messages_1_1();
+    let added = [("v1.1", messages_1_1()), ("v1.2", messages_1_2())];
     for (name, message) in messages() {
-        if added.iter().all(|(changed, _)| *changed != name) {
+        if added.iter().flat_map(|(_, added)| added).all(|(changed, _)| *changed != name) {
             assert_eq!(message.encode(), corpus(name), "{name}");
         }
     }
-    for (name, message) in added {
-        assert_eq!(message.encode(), frozen("v1.1", name), "{name}");
+    for (version, added) in added {
+        for (name, message) in added {
+            assert_eq!(message.encode(), frozen(version, name), "{version} {name}");
+        }
     }
 }

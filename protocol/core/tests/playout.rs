@@ -52,14 +52,23 @@ struct Room {
     rate: f64,
     millis: i64,
     wrote: Vec<Wrote>,
+    /// What lies behind the converter, from which frame on.
+    behind: Vec<(u64, Nanos)>,
 }
 
 impl Room {
     fn new(ppm: f64, anchors: &[Anchor]) -> Self {
+        Self::at_rate(SampleRate::HZ_48000, ppm, anchors)
+    }
+
+    /// A converter that runs at another rate than the stream.
+    fn at_rate(rate: SampleRate, ppm: f64, anchors: &[Anchor]) -> Self {
         let mut timeline = Timeline::new(SampleRate::HZ_48000);
         anchors.iter().for_each(|anchor| timeline.insert(*anchor));
-        let playout = Playout::new(SampleRate::HZ_48000, Nanos::ZERO);
-        let mut room = Self { playout, timeline, rate: RATE * (1.0 + ppm * 1e-6), millis: 0, wrote: Vec::new() };
+        let playout = Playout::new(rate, Nanos::ZERO);
+        let rate = f64::from(rate.hertz()) * (1.0 + ppm * 1e-6);
+        let behind = vec![(0, Nanos::ZERO)];
+        let mut room = Self { playout, timeline, rate, millis: 0, wrote: Vec::new(), behind };
         room.playout.set_timeline(timeline);
         room.step_clock(Nanos::ZERO);
         room
@@ -77,12 +86,22 @@ impl Room {
         self.playout.set_clock(mapping);
     }
 
+    /// What the converter emits from now on is heard so much later.
+    fn put_behind(&mut self, latency: Nanos) {
+        self.behind.push((self.emitted(), latency));
+        self.playout.set_output_latency(latency);
+    }
+
+    fn emitted(&self) -> u64 {
+        (self.millis as f64 * 1e-3 * self.rate) as u64
+    }
+
     /// Writes every 5 ms what the device has room for, with the same sound queued all along.
     fn until(&mut self, millis: i64, queued: Option<Queued>) {
         while self.millis < millis {
             self.millis += 5;
             let at = Timestamp::from_nanos(self.millis * 1_000_000);
-            let played = (self.millis as f64 * 1e-3 * self.rate) as u64;
+            let played = self.emitted();
             self.playout.observe(DacReading { played: OutputPosition(played), at });
             for _ in 0..1_000 {
                 let first = self.playout.written().0;
@@ -101,7 +120,8 @@ impl Room {
 
     /// How far a stretch is ahead of what the hub wants heard then, in microseconds.
     fn error(&self, wrote: &Wrote) -> Option<f64> {
-        let heard = hub(0) + Nanos::from_secs_f64(wrote.first as f64 / self.rate);
+        let behind = self.behind.iter().rev().find(|(from, _)| *from <= wrote.first).map_or(Nanos::ZERO, |(_, by)| *by);
+        let heard = hub(0) + Nanos::from_secs_f64(wrote.first as f64 / self.rate) + behind;
         let (wanted, (start, _)) = (self.timeline.phase_at(heard)?, wrote.sound?);
         Some(start.distance_from(wanted) / RATE * 1e6)
     }
@@ -309,4 +329,177 @@ fn a_rate_that_the_hub_announces_is_followed_at_once() {
     assert_eq!(status.resyncs, 0);
     assert!((status.read_drift.ppm() - 3_000.0).abs() < 1.0, "{status:?}");
     assert!(status.sync_error.abs() < Nanos::from_micros(20), "{status:?}");
+}
+
+/// Rates of reading, in ppm, and how far the status was from the truth, in microseconds, while a room plays on.
+fn followed(room: &mut Room, millis: i64) -> (f64, f64, f64) {
+    let (mut fastest, mut steepest, mut dishonest) = (0.0_f64, 0.0_f64, 0.0_f64);
+    let mut last = room.playout.status().read_drift.ppm();
+    for _ in 0..millis / 10 {
+        room.until(room.millis + 10, sound(1));
+        let status = room.playout.status();
+        let rate = status.read_drift.ppm();
+        (fastest, steepest) = (fastest.max(rate.abs()), steepest.max((rate - last).abs()));
+        last = rate;
+        if let Some(error) = room.last_error() {
+            dishonest = dishonest.max((status.sync_error.as_micros_f64() - error).abs());
+        }
+    }
+    (fastest, steepest, dishonest)
+}
+
+#[test]
+fn a_speaker_that_holds_14_ms_less_or_more_is_followed_within_five_seconds_without_a_jump() {
+    for (from, to) in [(196, 182), (182, 196), (0, 25), (25, 0)] {
+        let mut room = Room::playing(35.0);
+        room.put_behind(Nanos::from_millis(from));
+        room.until(30_000, sound(1));
+        let resyncs = room.playout.status().resyncs;
+        room.put_behind(Nanos::from_millis(to));
+        room.until(room.millis + 10, sound(1));
+        let left = room.playout.status().sync_error;
+        let whole = Nanos::from_millis(from - to);
+        assert!((left - whole).abs() < Nanos::from_micros(100), "{from} to {to} ms: it says {left}");
+        let (fastest, steepest, dishonest) = followed(&mut room, if (from - to).abs() == 14 { 4_990 } else { 7_000 });
+        println!(
+            "{from} to {to} ms: {fastest:.0} ppm at most, steps of {steepest:.0} ppm, {dishonest:.1} µs dishonest"
+        );
+        let error = room.last_error().unwrap_or(f64::MAX);
+        assert!(error.abs() < 60.0, "{from} to {to} ms: {error} µs left");
+        assert!((4_900.0..5_100.0).contains(&fastest), "{from} to {to} ms: {fastest} ppm");
+        assert!(steepest < 800.0, "{from} to {to} ms: the pitch steps by {steepest} ppm in 10 ms");
+        assert!(dishonest < 60.0, "{from} to {to} ms: what it says is {dishonest} µs from the truth");
+        assert_eq!(room.playout.status().resyncs, resyncs, "{from} to {to} ms");
+        assert!(room.worst_click() < 1e-6, "a click of {}", room.worst_click());
+    }
+}
+
+#[test]
+fn a_latency_that_changes_its_mind_while_it_is_followed_is_followed_all_the_same() {
+    let mut room = Room::playing(-20.0);
+    let mut random = fastrand::Rng::with_seed(5);
+    for _ in 0..40 {
+        room.put_behind(Nanos::from_micros(random.i64(0..20_000)));
+        let (fastest, _, dishonest) = followed(&mut room, random.i64(10..2_000));
+        assert!(fastest < 5_250.0 && dishonest < 150.0, "{fastest} ppm, {dishonest} µs from the truth");
+    }
+    room.until(room.millis + 5_000, sound(1));
+    let error = room.last_error().unwrap_or(f64::MAX);
+    assert!(error.abs() < 60.0, "{error} µs left");
+    assert_eq!(room.playout.status().resyncs, 0);
+    assert!(room.worst_click() < 1e-6, "a click of {}", room.worst_click());
+}
+
+#[test]
+fn a_latency_that_scatters_by_less_than_is_heard_leaves_the_pitch_alone() {
+    let mut room = Room::playing(0.0);
+    room.until(60_000, sound(1));
+    let mut random = fastrand::Rng::with_seed(6);
+    for _ in 0..2_000 {
+        room.put_behind(Nanos::from_micros(random.i64(0..100)));
+        room.until(room.millis + 15, sound(1));
+        let rate = room.playout.status().read_drift.ppm();
+        assert!(rate.abs() < 25.0, "{rate} ppm");
+    }
+}
+
+#[test]
+fn a_larger_change_is_a_short_fade_and_the_room_is_in_time_behind_it() {
+    // What is taken back cannot be heard twice: it is silent for as long.
+    for (from, to, allowed) in [(0, 200, 0.03), (250, 50, 0.22), (0, 26, 0.03), (26, 0, 0.05)] {
+        let mut room = Room::playing(60.0);
+        room.put_behind(Nanos::from_millis(from));
+        room.until(30_000, sound(1));
+        let (resyncs, before) = (room.playout.status().resyncs, room.wrote.len());
+        room.put_behind(Nanos::from_millis(to));
+        // The sound to jump to is there, and no more behind what is played than that.
+        while room.millis < 31_000 {
+            let played = (room.millis as f64 * 1e-3 - 1.0 + 0.45) * 48_000.0;
+            let start = room.wrote.last().and_then(|wrote| wrote.sound).map_or(0, |(start, _)| start.frame().0 - 32);
+            let queued = Queued { run: 1, start: FramePosition(start), end: FramePosition(played as u64) };
+            room.until(room.millis + 5, Some(queued));
+        }
+        let silent: u64 = room.wrote[before..].iter().filter(|wrote| wrote.sound.is_none()).map(|w| w.frames).sum();
+        let silent = silent as f64 / RATE;
+        println!("{from} to {to} ms: silent for {silent:.3} s");
+        assert!(silent < allowed, "{from} to {to} ms: silent for {silent} s");
+        assert!(room.last_error().is_some_and(|error| error.abs() < 50.0), "{:?} µs", room.last_error());
+        assert_eq!(room.playout.status().resyncs, resyncs + 1);
+        assert_eq!(room.playout.status().starved, 0);
+        assert!(room.worst_click() < 1e-6, "a click of {}", room.worst_click());
+    }
+}
+
+#[test]
+fn a_jump_waits_for_its_sound_but_not_for_longer_than_the_device_holds() {
+    let mut room = Room::playing(0.0);
+    room.put_behind(Nanos::from_millis(400));
+    let written = room.playout.written().0;
+    let mut queued = sound(1);
+    if let Some(queued) = &mut queued {
+        queued.end = FramePosition(19 * 48_000 + 12_000);
+    }
+    room.until(20_500, queued);
+    let sounding = room.wrote.iter().filter(|wrote| wrote.first >= written && wrote.sound.is_some());
+    let sounded = sounding.map(|wrote| wrote.frames).sum::<u64>() as f64 / 48.0;
+    assert!((60.0..90.0).contains(&sounded), "it plays on for {sounded} ms");
+    assert!(room.worst_click() < 1e-6, "a click of {}", room.worst_click());
+    room.until(22_000, sound(1));
+    assert!(room.last_error().is_some_and(|error| error.abs() < 50.0), "{:?} µs", room.last_error());
+}
+
+#[test]
+fn beyond_the_limit_a_room_plays_late_and_says_by_how_much() {
+    let mut room = Room::playing(0.0);
+    room.put_behind(Nanos::from_millis(2_500));
+    room.until(30_000, sound(1));
+    let error = room.last_error().unwrap_or_default();
+    assert!((error + 500_000.0).abs() < 100.0, "{error} µs");
+    let said = room.playout.status().sync_error.as_micros_f64();
+    assert!((said - error).abs() < 100.0, "it says {said} µs");
+}
+
+#[test]
+fn a_converter_of_another_rate_is_in_time_and_follows_all_the_same() {
+    for hertz in [44_100, 88_200] {
+        let rate = SampleRate::new(hertz).unwrap();
+        let mut room = Room::at_rate(rate, 50.0, &[anchor(1, 1_000, Some((1, 0))), anchor(2, 60_000, None)]);
+        room.until(30_000, sound(1));
+        let drift = room.playout.status().read_drift.ppm();
+        assert!((drift + 50.0).abs() < 2.0, "{drift} ppm at {rate}");
+        room.put_behind(Nanos::from_millis(14));
+        room.until(room.millis + 50, sound(1));
+        let (_, _, dishonest) = followed(&mut room, 4_900);
+        let error = room.last_error().unwrap_or(f64::MAX);
+        println!("{rate}: {error:.1} µs, {dishonest:.1} µs dishonest");
+        assert!(error.abs() < 60.0 && dishonest < 60.0, "{rate}: {error} µs left, {dishonest} µs from the truth");
+        room.until(61_000, sound(1));
+        let last = room.wrote.iter().rfind(|wrote| wrote.sound.is_some()).copied();
+        let end = last.map_or(0.0, |last| (last.first + last.frames) as f64 / room.rate);
+        assert!((end + 0.014 - 60.0).abs() < 1e-4, "{rate}: the pause is heard at {end} s");
+        assert_eq!((room.playout.status().resyncs, room.playout.status().starved), (0, 0));
+    }
+}
+
+#[test]
+fn an_output_that_takes_over_goes_on_in_time_and_the_old_one_stays_silent() {
+    let mut old = Room::playing(40.0);
+    let mut new = Room::new(-30.0, &[anchor(1, 1_000, Some((1, 0)))]);
+    new.playout = Playout::new(SampleRate::HZ_48000, Nanos::from_millis(120));
+    new.put_behind(Nanos::from_millis(120));
+    // Nothing is to be played there yet, and it learns its converter.
+    new.until(20_000, sound(1));
+    assert!(new.playout.is_silent() && new.playout.status().device_known);
+    let resyncs = old.playout.status().resyncs;
+    old.playout.set_retired(true);
+    let written = old.playout.written().0;
+    old.until(20_500, sound(1));
+    let sounding = old.wrote.iter().filter(|wrote| wrote.first >= written && wrote.sound.is_some());
+    assert_eq!(sounding.map(|wrote| wrote.frames).sum::<u64>(), FADE);
+    assert!(old.playout.is_silent() && old.worst_click() < 1e-6, "a click of {}", old.worst_click());
+    new.playout.take_over(&old.playout);
+    new.until(20_500, sound(1));
+    assert!(new.last_error().is_some_and(|error| error.abs() < 50.0), "{:?} µs", new.last_error());
+    assert_eq!(new.playout.status().resyncs, resyncs);
+    assert!(new.worst_click() < 1e-6, "a click of {}", new.worst_click());
 }

@@ -195,7 +195,7 @@ impl Node {
     }
 
     fn counts(&mut self, room: u8) -> (u64, u64, u64) {
-        self.session.report(self.now(), vec![report(room)]);
+        self.session.report(self.now(), vec![report(room)], vec![]);
         self.collect();
         let Some(Message::Report(told)) = self.told().pop() else { panic!("no report") };
         (told.rooms[0].received, told.rooms[0].lost, told.rooms[0].repaired)
@@ -236,7 +236,7 @@ fn admitted() -> HubSession {
 #[test]
 fn anchors_and_gains_before_the_welcome_end_the_connection() {
     let early: [Message; 4] = [
-        Anchors { stream: StreamId(1), anchors: vec![] }.into(),
+        Anchors { stream: StreamId(1), anchors: vec![], lead: Trailing::default() }.into(),
         SetGain { room: RoomIndex(0), gain: Gain::UNITY, ramp_ms: 0 }.into(),
         StreamStop { stream: StreamId(1), room: RoomIndex(0) }.into(),
         Members { members: vec![] }.into(),
@@ -268,7 +268,7 @@ fn a_node_that_was_replaced_neither_plays_nor_asks_nor_reports_any_more() {
     node.session.handle_frame(node.now(), &Frame { kind: 68, body: vec![0xff; 2] }, &mut []);
     node.packet(1, 5);
     node.until(3_000);
-    node.session.report(node.now(), vec![report(0)]);
+    node.session.report(node.now(), vec![report(0)], vec![]);
     node.collect();
     assert!(node.done.is_empty() && node.probes.is_empty(), "{:?}", node.done);
     assert_eq!(node.session.poll_timeout(), None);
@@ -337,7 +337,7 @@ fn nothing_is_reported_before_the_welcome() {
     let mut node = Node::new();
     node.collect();
     node.done.clear();
-    node.session.report(node.now(), vec![report(0)]);
+    node.session.report(node.now(), vec![report(0)], vec![]);
     node.collect();
     assert!(node.done.is_empty(), "{:?}", node.done);
 }
@@ -359,7 +359,7 @@ fn a_report_says_whether_the_clock_is_good_enough_to_play_by() {
     let mut node = Node::welcomed();
     for (millis, locked) in [(1, false), (3_000, true)] {
         node.until(millis);
-        node.session.report(node.now(), vec![]);
+        node.session.report(node.now(), vec![], vec![]);
         node.collect();
         let Some(Message::Report(Report { clock, .. })) = node.told().pop() else { panic!("no report") };
         assert_eq!(clock.locked, locked, "{clock:?}");
@@ -435,7 +435,7 @@ fn the_first_packet_after_a_seek_is_asked_for_like_any_other() {
     node.say(start(1, 0, 1));
     node.packets(2_600, 0..30);
     let anchors = vec![anchor(2, 3_500, None), anchor(3, 3_700, Some((2, 40)))];
-    node.say(Anchors { stream: StreamId(1), anchors });
+    node.say(Anchors { stream: StreamId(1), anchors, lead: Trailing::default() });
     node.done.clear();
     node.packets(2_500, 41..50);
     let asked: Vec<u64> = node.asked().into_iter().map(|(_, packet)| packet).collect();
@@ -575,4 +575,57 @@ fn a_stream_that_continues_another_ends_nothing_until_the_hub_says_so() {
     // Nothing plays that could go on.
     node.say(StreamStart { continues: Some(position).into(), ..start(3, 0, 1) });
     assert_eq!(moves(&mut node), ["start 3 None"]);
+}
+
+#[test]
+fn a_latency_that_stays_another_is_told_after_a_second_and_another_output_at_once() {
+    let mut node = Node::settled();
+    node.done.clear();
+    let rooms_told = |node: &mut Node| {
+        let told = node.told().into_iter().filter_map(|message| match message {
+            Message::Rooms(rooms) => Some(rooms.rooms),
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    let slower = |millis: i64| Room { latency: Nanos::from_millis(100 + millis), ..room(1) };
+    // It scatters, and is off for a moment.
+    for turn in 0..100 {
+        let off = if turn == 50 { 300 } else { turn % 3 };
+        node.session.rooms(node.now(), &[room(0), slower(off)]);
+        node.until(node.millis + 100);
+    }
+    assert_eq!(rooms_told(&mut node), Vec::<Vec<Room>>::new());
+    let began = node.millis;
+    while rooms_told(&mut node).is_empty() {
+        assert!(node.millis < began + 2_000, "nobody is told");
+        node.session.rooms(node.now(), &[room(0), slower(14)]);
+        node.collect();
+        node.until(node.millis + 100);
+    }
+    assert!(node.millis - began > 1_000, "after {} ms", node.millis - began);
+    node.done.clear();
+    for _ in 0..30 {
+        node.session.rooms(node.now(), &[room(0), slower(14)]);
+        node.until(node.millis + 100);
+    }
+    assert_eq!(rooms_told(&mut node), Vec::<Vec<Room>>::new(), "it is said again");
+    let other = [room(0), Room { output: "another".into(), ..slower(14) }];
+    node.session.rooms(node.now(), &other);
+    node.collect();
+    assert_eq!(rooms_told(&mut node), [other.to_vec()]);
+}
+
+#[test]
+fn a_slow_room_is_given_up_for_earlier_and_a_hub_that_sends_earlier_gives_it_the_time() {
+    let mut node = Node::settled();
+    let anchors = vec![anchor(1, node.millis - 1_000, Some((1, 0)))];
+    node.say(StreamStart { anchors, lead: Nanos::from_millis(400), ..start(1, 0, 1) });
+    assert!(node.session.receive_interval(node.now()).is_some());
+    node.session.rooms(node.now(), &[Room { latency: Nanos::from_millis(390), ..room(0) }, room(1)]);
+    assert_eq!(node.session.receive_interval(node.now()), None, "there is no time to wait");
+    node.done.clear();
+    node.say(Anchors { stream: StreamId(1), anchors: vec![], lead: Some(Nanos::from_millis(800)).into() });
+    assert!(node.session.receive_interval(node.now()).is_some());
+    assert!(!node.done.iter().any(|(_, action)| matches!(action, NodeAction::Timeline { .. })), "nothing has moved");
 }

@@ -2,6 +2,7 @@
 //! keep things, and logging.
 #![forbid(unsafe_code)]
 
+mod address;
 mod file;
 mod folders;
 mod stop;
@@ -14,10 +15,11 @@ use std::{
 
 use tracing_subscriber::EnvFilter;
 
+pub use address::{address, api_address};
 pub use file::{Error, checked, read, read_if_there};
 pub use folders::{Program, runtime_folder, state_folder};
 pub use stop::{hangup_ends, when_parent_ends};
-pub use usage::{WRONG_USAGE, arguments, one_line};
+pub use usage::{WRONG_USAGE, arguments, misunderstood, one_line};
 
 /// Logs to standard error. `RUST_LOG` chooses what (see `tracing_subscriber::EnvFilter`); otherwise what a person who
 /// runs the program wants to know.
@@ -54,3 +56,6 @@ pub const HUB_PORT: u16 = 8470;
 
 /// The TCP port of a hub's control API unless it is set otherwise.
 pub const API_PORT: u16 = 8480;
+
+/// The TCP port of a node's own control API unless it is set otherwise.
+pub const NODE_API_PORT: u16 = 8481;

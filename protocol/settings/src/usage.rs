@@ -12,13 +12,16 @@ pub const WRONG_USAGE: u8 = 2;
 /// The arguments that the program was called with. Ends the program when they are none of its, or when they ask for help
 /// alone.
 pub fn arguments<T: Parser>() -> T {
-    T::try_parse().unwrap_or_else(|wrong| {
-        if asks_for_help(&wrong) {
-            wrong.exit()
-        }
-        complain(format_args!("{}: {}", T::command().get_name(), one_line(&wrong)));
-        process::exit(WRONG_USAGE.into())
-    })
+    T::try_parse().unwrap_or_else(|wrong| misunderstood(T::command().get_name(), &wrong))
+}
+
+/// Ends a program that was called in a way that is none of its, or that was asked for help alone.
+pub fn misunderstood(program: &str, wrong: &clap::Error) -> ! {
+    if asks_for_help(wrong) {
+        wrong.exit()
+    }
+    complain(format_args!("{program}: {}", one_line(wrong)));
+    process::exit(WRONG_USAGE.into())
 }
 
 /// Whether the answer is the help itself.

@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             path
         }
     };
-    let client = Client::new(house.api());
+    let client = Client::hub(house.api());
     let demo = Demo { house, client, stop, file: location::of(&file) };
     let Some(group) = demo.prepare(options.volume)? else { return Ok(()) };
     demo.play(&group)?;

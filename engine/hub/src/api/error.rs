@@ -1,22 +1,17 @@
 //! What the API says when something cannot be done.
 
 use axum::{
-    Json,
-    body::to_bytes,
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
+use unisono_api::Refusal;
 use unisono_household::{Error, config::Rejected};
 
-use super::types::ErrorView;
 use crate::{engine::PlayError, house::Refused};
 
-/// A status and one line for a person.
+/// A refusal, from whatever the hub's parts say.
 #[derive(Debug)]
-pub(super) struct ApiError {
-    status: StatusCode,
-    text: String,
-}
+pub(super) struct ApiError(Refusal);
 
 /// The hub is on its way out.
 pub(super) struct Stopping;
@@ -26,24 +21,8 @@ impl ApiError {
     pub(super) const STOPPING: Stopping = Stopping;
 
     pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        // What was asked for may be quoted in it.
-        Self { status, text: text.into().replace(char::is_control, " ") }
+        Self(Refusal::new(status, text))
     }
-}
-
-/// The longest refusal of axum's own that is passed on; a field of the longest body is named in full.
-const MAX_REFUSAL: usize = 128 * 1024;
-
-/// Axum's own refusals are bare text or nothing; here every one is `{"error": "one line"}`.
-pub(super) async fn say_in_one_line(response: Response) -> Response {
-    let status = response.status();
-    let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
-    if is_ours || !(status.is_client_error() || status.is_server_error()) {
-        return response;
-    }
-    let body = to_bytes(response.into_body(), MAX_REFUSAL).await.unwrap_or_default();
-    let text = if body.is_empty() { status.to_string() } else { String::from_utf8_lossy(&body).into_owned() };
-    ApiError::new(status, text).into_response()
 }
 
 impl From<Stopping> for ApiError {
@@ -95,6 +74,6 @@ impl From<PlayError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(ErrorView { error: self.text })).into_response()
+        self.0.into_response()
     }
 }

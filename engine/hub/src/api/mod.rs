@@ -3,18 +3,16 @@
 mod error;
 mod groups;
 mod nodes;
+mod relay;
 mod rooms;
 pub mod types;
 
-use std::{io, net::IpAddr};
+use std::io;
 
 use axum::{
     Json, Router,
-    body::{Body, to_bytes},
-    extract::{Request, State},
-    http::{Method, StatusCode, header},
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
+    extract::State,
+    http::StatusCode,
     routing::{delete, get, patch, post, put},
 };
 use tokio::net::TcpListener;
@@ -26,9 +24,6 @@ use self::{
     types::{HubView, NewToken, TokenView},
 };
 use crate::{engine::EngineHandle, house::House};
-
-/// The longest body of a request.
-const MAX_BODY: usize = 64 * 1024;
 
 /// Serves until the program ends.
 ///
@@ -47,6 +42,13 @@ pub fn router(engine: EngineHandle) -> Router {
         .route("/tokens", post(issue_token))
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", patch(rooms::change).delete(rooms::forget))
+        .route("/rooms/{room}/doctor", get(relay::ask))
+        .route("/rooms/{room}/standalone", get(relay::ask).post(relay::ask))
+        .route("/rooms/{room}/bluetooth", get(relay::ask))
+        .route("/rooms/{room}/bluetooth/scan", post(relay::ask))
+        .route("/rooms/{room}/bluetooth/pair", post(relay::ask))
+        .route("/rooms/{room}/bluetooth/{address}", patch(relay::ask))
+        .route("/rooms/{room}/bluetooth/{address}/{verb}", post(relay::ask))
         .route("/groups", get(groups::list).post(groups::create))
         .route("/groups/{group}", get(groups::show).patch(groups::change).delete(groups::remove))
         .route("/groups/{group}/rooms/{room}", put(groups::add_room))
@@ -54,61 +56,8 @@ pub fn router(engine: EngineHandle) -> Router {
         .route("/groups/{group}/play", post(groups::play))
         .route("/groups/{group}/pause", post(groups::pause))
         .route("/groups/{group}/seek", post(groups::seek))
-        .route("/groups/{group}/stop", post(groups::stop))
-        .method_not_allowed_fallback(async |method: Method| {
-            let problem = format!("{method} cannot be done here; the header \"Allow\" says what can");
-            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, problem)
-        });
-    Router::new()
-        .nest("/api/v1", api)
-        .fallback(async || ApiError::new(StatusCode::NOT_FOUND, "there is nothing here; the API is at /api/v1"))
-        .layer(middleware::from_fn(only_this_machine))
-        .layer(middleware::from_fn(read_whole))
-        .layer(middleware::map_response(error::say_in_one_line))
-        .with_state(engine)
-}
-
-/// Reads a request to its end before it is answered: of a connection with something unread in it no second request is
-/// taken, and whoever has just sent one is left without an answer.
-async fn read_whole(request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    match to_bytes(body, MAX_BODY).await {
-        Ok(body) => next.run(Request::from_parts(parts, Body::from(body))).await,
-        Err(_) => {
-            let problem = format!("the body breaks off or is longer than {} KiB", MAX_BODY / 1024);
-            let refusal = ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, problem);
-            ([(header::CONNECTION, "close")], refusal).into_response()
-        }
-    }
-}
-
-/// Refuses what a web page of somebody else's could send: a foreign `Host` (DNS rebinding), a foreign `Origin`.
-async fn only_this_machine(request: Request, next: Next) -> Response {
-    match refusal(&request) {
-        Some(refusal) => refusal.into_response(),
-        None => next.run(request).await,
-    }
-}
-
-fn refusal(request: &Request) -> Option<ApiError> {
-    // What cannot be read is nobody here.
-    let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
-    let is_local = |authority: &str| {
-        let host = authority.rsplit_once(':').map_or(authority, |(host, port)| {
-            if port.bytes().all(|byte| byte.is_ascii_digit()) { host } else { authority }
-        });
-        let host = host.trim_matches(['[', ']']);
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    };
-    if !text(header::HOST).is_some_and(is_local) {
-        return Some(ApiError::new(StatusCode::MISDIRECTED_REQUEST, "this API answers to localhost only"));
-    }
-    let origin = text(header::ORIGIN);
-    let foreign = origin.is_some_and(|origin| !origin.strip_prefix("http://").is_some_and(is_local));
-    if foreign && !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Some(ApiError::new(StatusCode::FORBIDDEN, "a page from elsewhere may not change anything here"));
-    }
-    None
+        .route("/groups/{group}/stop", post(groups::stop));
+    unisono_api::guarded(api).with_state(engine)
 }
 
 async fn hub(State(engine): State<EngineHandle>) -> Result<Json<HubView>, ApiError> {

@@ -7,14 +7,14 @@ use axum::{
 };
 use unisono_core::{
     units::Volume,
-    wire::control::{Evidence, RoomState},
+    wire::control::{Evidence, OutputReport, RoomState},
 };
 use unisono_household::config::Command;
 
 use super::{
     configure,
     error::ApiError,
-    types::{RoomChange, RoomView, SyncView},
+    types::{OutputView, RoomChange, RoomView, SyncView},
 };
 use crate::{
     engine::EngineHandle,
@@ -92,6 +92,7 @@ fn view(house: &House, id: RoomId) -> Option<RoomView> {
         Some(RoomState::Playing) => "playing",
         Some(RoomState::NoOutput) => "no output",
         Some(RoomState::NoClock) => "no clock",
+        Some(RoomState::Alone) => "alone",
         Some(RoomState::Other(_)) => "unknown",
     };
     let sync = report.map(|report| SyncView {
@@ -131,6 +132,18 @@ fn view(house: &House, id: RoomId) -> Option<RoomView> {
         state: state.into(),
         codec: format.map(|format| format.codec.to_string()),
         bit_rate: format.map(|format| format.bit_rate),
+        output_state: room.output_report.as_ref().filter(|_| online).map(output_view),
         sync,
     })
+}
+
+fn output_view(report: &OutputReport) -> OutputView {
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    OutputView {
+        choice: report.choice.name().into(),
+        held_s: report.held.as_secs_f64(),
+        latency_s: report.latency.as_secs_f64(),
+        why: said(&report.why),
+        back: said(&report.back),
+    }
 }

@@ -1,6 +1,7 @@
 //! What the API gives and takes. Times are in seconds, rates in parts per million, volumes in percent.
 
 use serde::{Deserialize, Serialize};
+pub use unisono_api::{ErrorView, node::OutputView};
 
 /// The hub.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,13 +58,15 @@ pub struct RoomView {
     pub output: String,
     /// What lies between handing over a frame and hearing it.
     pub latency_s: f64,
-    /// `offline`, `idle`, `starting`, `playing`, `no output` or `no clock`.
+    /// `offline`, `idle`, `starting`, `playing`, `no output`, `no clock`, or `alone` while its node plays what it has itself.
     pub state: String,
     /// How what it plays is coded: `opus`, `flac`, `pcm16` or `pcm24`. It is Opus at fewer bits than others get while
     /// its link carries no more.
     pub codec: Option<String>,
     /// Bits per second of that.
     pub bit_rate: Option<u32>,
+    /// Which of its outputs it uses and why; `None` when its node does not say.
+    pub output_state: Option<OutputView>,
     /// How well it is in time; `None` when its node says nothing.
     pub sync: Option<SyncView>,
 }
@@ -218,11 +221,4 @@ pub struct TokenView {
     pub lifetime_s: u64,
     /// How many nodes can join with it.
     pub uses: u32,
-}
-
-/// Why something was not done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ErrorView {
-    /// One line: what is wrong, and what to try.
-    pub error: String,
 }

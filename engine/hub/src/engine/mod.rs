@@ -2,6 +2,7 @@
 //! and no lock; whatever may take long (files, keys, disks) happens elsewhere and comes back as an event.
 
 mod admission;
+mod asks;
 mod doubles;
 mod encoder;
 mod keeper;
@@ -38,8 +39,8 @@ use unisono_transport::{
     discovery::{Announcement, Record},
 };
 
-pub use self::playing::PlayError;
 pub(crate) use self::playing::frames_of;
+pub use self::{asks::Answers, playing::PlayError};
 use self::{
     doubles::Doubles,
     encoder::Encoder,
@@ -140,6 +141,7 @@ pub struct Engine {
     sources: HashMap<GroupId, Box<dyn unisono_media::Source>>,
     keeper: Keeper,
     doubles: Doubles,
+    asks: asks::Waiting,
     next_connection: u64,
     changed: bool,
     _local: Option<LocalJoin>,
@@ -203,6 +205,7 @@ impl Engine {
             sources: HashMap::new(),
             keeper,
             doubles: Doubles::default(),
+            asks: asks::Waiting::new(),
             next_connection: 1,
             changed: false,
             _local: local,
@@ -343,6 +346,10 @@ impl Engine {
                 Action::CloseStream(group) => {
                     self.encoders.remove(&group);
                 }
+                Action::Answer(answer) => self.answer(answer),
+                Action::Unanswered(id) => {
+                    self.asks.remove(&id);
+                }
                 Action::Ended(group) => info!("group {group} has played to the end"),
                 Action::Changed => self.changed = true,
             }
@@ -378,6 +385,11 @@ impl EngineHandle {
     fn tell(&self, call: impl FnOnce(&mut Engine, Timestamp<HubClock>) + Send + 'static) {
         // The engine may have ended.
         let _ = self.events.blocking_send(Event::Call(Box::new(call)));
+    }
+
+    /// As [`Self::call`], from where nothing can be waited for. Where too much waits already it is left out.
+    fn mention(&self, call: impl FnOnce(&mut Engine, Timestamp<HubClock>) + Send + 'static) {
+        let _ = self.events.try_send(Event::Call(Box::new(call)));
     }
 
     /// Has the household do something; it may wait for a disk, so it is done on a thread for that. When the

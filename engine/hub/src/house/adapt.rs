@@ -84,7 +84,7 @@ impl House {
                 term,
                 format: found.plan.format.clone(),
                 anchors: stream.timeline().iter().copied().collect(),
-                lead: stream.lead(),
+                lead: stream.settled_lead(),
                 continues: Some(position).into(),
             };
             self.actions.push_back(Action::Control(id, Message::from(start).encode()));

@@ -42,8 +42,14 @@ impl House {
             tag = ClockTag(self.random.u32(1..));
         }
         let session = HubSession::new(tag);
-        let connection =
-            Connection { peer, session, codecs: Vec::new(), repairs: TokenBucket::new(), bad_datagrams: 0, budget: 0 };
+        let connection = Connection {
+            peer,
+            session,
+            codecs: Vec::new(),
+            repairs: TokenBucket::new(),
+            bad_datagrams: 0,
+            budget: (0, Nanos::ZERO),
+        };
         self.connections.insert(id, connection);
     }
 
@@ -60,6 +66,7 @@ impl House {
                 self.handle_report(peer, report);
             }
             Ok(Some(HubEvent::Outranked(outranked))) => self.handle_outranked(peer, &outranked),
+            Ok(Some(HubEvent::Answer(answer))) => self.handle_answer(id, answer),
             Err(refuse) => self.turn_away(id, refuse),
         }
     }
@@ -117,8 +124,9 @@ impl House {
             self.admitted.remove(&connection.peer);
         }
         self.unsubscribe_connection(id);
+        self.drop_asks(id);
         for (_, room) in self.rooms.iter_mut().filter(|(room, _)| room.node == connection.peer) {
-            room.report = None;
+            (room.report, room.output_report) = (None, None);
         }
     }
 
@@ -138,9 +146,11 @@ impl House {
             room.term = room.term.max(offer.term);
             let group = room.group;
             self.send_gain(id);
-            if let Some(group) = group.filter(|group| !self.is_subscribed(*group, id)) {
+            let Some(group) = group else { continue };
+            if !self.is_subscribed(group, id) {
                 self.subscribe(now, group, id);
             }
+            self.stretch(now, group);
         }
         self.actions.push_back(Action::Changed);
     }
@@ -154,6 +164,11 @@ impl House {
                     room.output.clone_from(&told.output);
                 }
                 room.report = Some(told);
+            }
+        }
+        for told in report.outputs.0 {
+            if let Some(room) = self.rooms.get_mut(&RoomId { node: peer, index: told.room }) {
+                room.output_report = Some(told);
             }
         }
     }

@@ -5,11 +5,13 @@
 //! [`House::poll_timeout`].
 
 mod adapt;
+mod asks;
 mod configuration;
 mod connections;
 mod departures;
 mod group;
 mod ladder;
+mod lead;
 mod playback;
 mod repair;
 mod room;
@@ -25,12 +27,14 @@ use unisono_core::{
     time::{HubClock, Nanos, Timestamp},
     units::FramePosition,
     wire::{
-        control::{Codec, Hello, Room as RoomOffer},
-        ids::{PeerId, StreamId},
+        control::{Answer, Codec, Hello, Room as RoomOffer},
+        ids::{AskId, PeerId, StreamId},
     },
 };
 
-use self::{connections::MemberNews, departures::Departure, ladder::Ladder, repair::TokenBucket, stream::Stream};
+use self::{
+    asks::Asks, connections::MemberNews, departures::Departure, ladder::Ladder, repair::TokenBucket, stream::Stream,
+};
 pub use self::{
     group::{Group, GroupId, Media, Playback},
     room::{Room, RoomId},
@@ -86,6 +90,10 @@ pub enum Action {
     },
     /// A group's stream is over; its encoder may go.
     CloseStream(GroupId),
+    /// A part of what a node answers to what it was asked.
+    Answer(Answer),
+    /// The node has gone that was asked.
+    Unanswered(AskId),
     /// What plays has come to its end in every room.
     Ended(GroupId),
     /// Something changed that is kept across restarts.
@@ -111,6 +119,18 @@ pub enum Refused {
     /// The room's node is connected, so it would be back at once.
     #[error("room \"{0}\" is there: its node is connected; stop that first, or remove it with `unisono node remove`")]
     StillThere(String),
+    /// The room's node is not connected.
+    #[error("room \"{0}\" is not there: its node is not connected; start `unisono-node` in it")]
+    NotThere(String),
+    /// The room's node does not know what it is to be asked: its name, then what it speaks.
+    #[error("the node of room \"{0}\" speaks protocol {1} and cannot be asked this; update it")]
+    TooOld(String, String),
+    /// The room's node has as many requests in hand as it takes.
+    #[error("the node of room \"{0}\" has 16 requests in hand; wait for one to end")]
+    TooMuchInHand(String),
+    /// No node takes so long a request.
+    #[error("that is longer than the node of room \"{0}\" takes")]
+    TooLong(String),
     /// The room is not in the group: its name, then the group's.
     #[error("room \"{0}\" is not in group \"{1}\"; `unisono groups` shows which are")]
     NotInGroup(String, String),
@@ -136,7 +156,8 @@ struct Connection {
     codecs: Vec<Codec>,
     repairs: TokenBucket,
     bad_datagrams: u64,
-    budget: u32,
+    /// Bits a second that it carries, and how long before they are heard.
+    budget: (u32, Nanos),
 }
 
 /// The hub's state machine.
@@ -158,6 +179,7 @@ pub struct House {
     /// How far down the ladder each node's link is; a node that connects again goes on there.
     ladders: BTreeMap<PeerId, Ladder>,
     next_stream: u16,
+    asks: Asks,
     actions: VecDeque<Action>,
 }
 
@@ -184,6 +206,7 @@ impl House {
             departures: Vec::new(),
             ladders: BTreeMap::new(),
             next_stream: 1,
+            asks: Asks::default(),
             actions: VecDeque::new(),
         })
     }

@@ -1,10 +1,13 @@
 //! Play, pause, seek, stop: each is an anchor or two for the whole group, announced ahead.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use tracing::warn;
 use unisono_codec::Step;
 use unisono_core::{
     leadership::Term,
+    playout::timing::{LEADS, MAX_OUTPUT_LATENCY},
     time::{HubClock, Nanos, Timestamp},
     timeline::{Anchor, Phase},
     units::{FramePosition, SampleRate},
@@ -18,7 +21,7 @@ use super::{
     Action, ConnectionId, Group, GroupId, House, Media, Playback, Refused, RenditionPlan, RoomId,
     departures::{self, Departure},
     ladder::Ladder,
-    stream::Stream,
+    stream::{Rendition, Stream},
 };
 
 /// What a source needs to seek and to encode its first packets.
@@ -170,9 +173,8 @@ impl House {
         let mut connections = playing.receivers(rendition, position);
         self.random.shuffle(&mut connections);
         let again: Vec<Bytes> = previous.iter().flat_map(|previous| previous.repairs(u32::MAX)).collect();
-        let (spread, heard) = (rendition.spread(), playing.timeline().instant_of(position));
-        if let Some(heard) = heard.filter(|_| spread > Nanos::ZERO) {
-            let due = heard - playing.lead();
+        let (spread, due) = (rendition.spread(), playing.due_at(position));
+        if let Some(due) = due.filter(|_| spread > Nanos::ZERO) {
             let datagrams = packet.datagrams().iter().chain(&again).cloned().collect();
             self.departures.push(Departure::new(due, spread, datagrams, connections));
             return;
@@ -214,8 +216,11 @@ impl House {
     }
 
     pub(super) fn drive_streams(&mut self, now: Timestamp<HubClock>) {
-        let mut over = Vec::new();
+        let (mut over, mut grown) = (Vec::new(), Vec::new());
         for (id, stream) in &mut self.streams {
+            if stream.settle_lead(now) {
+                grown.push(*id);
+            }
             for (rendition, position) in stream.due(now) {
                 self.actions.push_back(Action::Packet { group: *id, stream: rendition, position });
             }
@@ -226,6 +231,9 @@ impl House {
         let groups: Vec<GroupId> = self.streams.keys().copied().collect();
         for id in groups {
             self.settle_switches(now, id);
+        }
+        for id in grown {
+            self.announce(id, &[]);
         }
         for id in over {
             self.close_stream(id);
@@ -242,7 +250,6 @@ impl House {
         if !self.streams.contains_key(&id) {
             return;
         }
-        let lead = self.lead_of(id);
         let Some(known) = self.rooms.get_mut(&room) else { return };
         let term = Term::above(known.term, self.peer);
         known.term = Some(term);
@@ -250,7 +257,6 @@ impl House {
         let Some(rendition) = self.rendition_for(now, id, connection) else { return };
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.subscribe(rendition, connection, room);
-        stream.lead_at_least(lead);
         let Some(found) = stream.rendition(rendition) else { return };
         let start = StreamStart {
             stream: rendition,
@@ -258,7 +264,7 @@ impl House {
             term,
             format: found.plan.format.clone(),
             anchors: stream.timeline().iter().copied().collect(),
-            lead: stream.lead(),
+            lead: stream.settled_lead(),
             continues: Trailing::default(),
         };
         self.actions.push_back(Action::Control(connection, Message::from(start).encode()));
@@ -271,7 +277,17 @@ impl House {
                 self.actions.push_back(Action::Datagram(connection, datagram.clone()));
             }
         }
+        self.stretch(now, id);
         self.budget(connection);
+    }
+
+    /// Has a group's packets leave earlier when its slowest output needs that. They leave later again when something is
+    /// next begun.
+    pub(super) fn stretch(&mut self, now: Timestamp<HubClock>, id: GroupId) {
+        let lead = self.lead_of(id);
+        let Some(stream) = self.streams.get_mut(&id).filter(|stream| stream.lead() < lead) else { return };
+        stream.lead_at_least(now, lead);
+        self.budgets(id);
     }
 
     /// Takes a room off what its group plays.
@@ -336,15 +352,17 @@ impl House {
             self.prune(id);
         } else {
             self.announce(id, &anchors);
+            self.budgets(id);
         }
         self.set_playback(id, Playback::Playing);
     }
 
-    /// Tells every room of a group what its stream's positions mean.
+    /// Tells every room of a group what its stream's positions mean, and how early its packets are sent.
     fn announce(&mut self, id: GroupId, anchors: &[Anchor]) {
         let Some(stream) = self.streams.get(&id) else { return };
         for rendition in stream.renditions() {
-            let message = Message::from(Anchors { stream: rendition.plan.stream, anchors: anchors.to_vec() }).encode();
+            let (anchors, lead) = (anchors.to_vec(), Some(stream.settled_lead()).into());
+            let message = Message::from(Anchors { stream: rendition.plan.stream, anchors, lead }).encode();
             for connection in rendition.connections() {
                 self.actions.push_back(Action::Control(connection, message.clone()));
             }
@@ -385,6 +403,13 @@ impl House {
         Some(stream)
     }
 
+    /// Tells the network how much each connection of a group is to carry.
+    fn budgets(&mut self, id: GroupId) {
+        let renditions = self.streams.get(&id).into_iter().flat_map(Stream::renditions);
+        let connections: BTreeSet<ConnectionId> = renditions.flat_map(Rendition::connections).collect();
+        connections.into_iter().for_each(|connection| self.budget(connection));
+    }
+
     /// Tells the network how much a connection is to carry.
     pub(super) fn budget(&mut self, id: ConnectionId) {
         let mut bits = 0_u32;
@@ -397,9 +422,9 @@ impl House {
             }
         }
         if let Some(connection) = self.connections.get_mut(&id)
-            && connection.budget != bits
+            && connection.budget != (bits, latency)
         {
-            connection.budget = bits;
+            connection.budget = (bits, latency);
             self.actions.push_back(Action::Budget(id, bits, latency));
         }
     }
@@ -411,7 +436,9 @@ impl House {
 
     fn output_latency(&self, group: &Group) -> Nanos {
         let rooms = group.rooms.iter().filter_map(|room| self.rooms.get(room));
-        rooms.map(|room| room.latency).max().unwrap_or(Nanos::ZERO)
+        let slowest = rooms.map(|room| room.latency).max().unwrap_or(Nanos::ZERO);
+        // A room that is slower plays late; it does not hold up everybody.
+        slowest.min(LEADS.give_up + MAX_OUTPUT_LATENCY)
     }
 
     fn set_playback(&mut self, id: GroupId, playback: Playback) {

@@ -64,7 +64,7 @@ impl House {
                 continue;
             }
             for datagram in packet.repairs(missing.fragments) {
-                if !connection.repairs.take(now, datagram.len(), connection.budget) {
+                if !connection.repairs.take(now, datagram.len(), connection.budget.0) {
                     return;
                 }
                 self.actions.push_back(Action::Datagram(id, datagram));

@@ -4,7 +4,7 @@ use unisono_core::{
     leadership::Term,
     time::Nanos,
     units::{Gain, Volume},
-    wire::control::{ClockReport, Message, RoomReport, SetGain},
+    wire::control::{ClockReport, Message, OutputReport, RoomReport, SetGain},
 };
 pub use unisono_household::config::RoomId;
 
@@ -38,6 +38,8 @@ pub struct Room {
     pub clock: ClockReport,
     /// How the room is doing, as its node last said.
     pub report: Option<RoomReport>,
+    /// Which of its outputs it uses and why, as its node last said; a node of 1.1 does not.
+    pub output_report: Option<OutputReport>,
 }
 
 impl Room {
@@ -55,6 +57,7 @@ impl Room {
             outranked: false,
             clock: ClockReport::default(),
             report: None,
+            output_report: None,
         }
     }
 }

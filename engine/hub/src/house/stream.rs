@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use unisono_codec::Step;
 use unisono_core::{
+    playout::timing::MAX_OUTPUT_LATENCY,
     repair::{Packet, RepairRing},
     time::{HubClock, Nanos, Timestamp},
     timeline::{Anchor, Phase, Play, Timeline},
@@ -15,7 +16,7 @@ use unisono_core::{
     },
 };
 
-use super::{ConnectionId, RoomId, departures::spread};
+use super::{ConnectionId, RoomId, departures::spread, lead::Lead};
 
 /// Runs begin at multiples of 20 ms at 48 kHz, so that renditions with packets of 10 and 20 ms share them.
 pub(super) const GRID: u64 = 960;
@@ -163,7 +164,7 @@ pub(super) struct Origin {
 #[derive(Debug)]
 pub(super) struct Stream {
     timeline: Timeline,
-    lead: Nanos,
+    lead: Lead,
     sequence: u32,
     run: u32,
     origin: Origin,
@@ -179,7 +180,7 @@ impl Stream {
     pub(super) fn new(rate: SampleRate) -> Self {
         Self {
             timeline: Timeline::new(rate),
-            lead: Nanos::ZERO,
+            lead: Lead::new(Nanos::ZERO),
             sequence: 0,
             run: 0,
             origin: Origin { position: FramePosition(0), source_frame: 0 },
@@ -199,9 +200,19 @@ impl Stream {
         self.run
     }
 
-    /// How long before it is heard a packet is sent.
+    /// How long before it is heard a packet is sent, or is to be soon.
     pub(super) const fn lead(&self) -> Nanos {
-        self.lead
+        self.lead.wanted()
+    }
+
+    /// How long before it is heard a packet has been sent for some time: what nodes are told.
+    pub(super) fn settled_lead(&self) -> Nanos {
+        self.lead.settled()
+    }
+
+    /// When a packet is to have left for every room.
+    pub(super) fn due_at(&self, position: FramePosition) -> Option<Timestamp<HubClock>> {
+        Some(self.lead.leaves(self.timeline.instant_of(position)?))
     }
 
     pub(super) fn rendition(&self, stream: StreamId) -> Option<&Rendition> {
@@ -225,8 +236,9 @@ impl Stream {
     /// Adds a rendition; its first packet is the first that is to be sent from an instant on.
     pub(super) fn add_rendition(&mut self, plan: RenditionPlan, from: Timestamp<HubClock>) {
         let rate = self.timeline.rate();
-        let reach = rate.frames_in(self.lead + Nanos::from_secs(2));
-        let heard = self.timeline.phase_at(from + self.lead).map_or(self.origin.position, Phase::frame);
+        // The lead may grow by as much as an output can be slow.
+        let reach = rate.frames_in(self.lead.wanted() + MAX_OUTPUT_LATENCY + Nanos::from_secs(1));
+        let heard = self.timeline.phase_at(from + self.lead.at(from)).map_or(self.origin.position, Phase::frame);
         let mut rendition =
             Rendition { plan, ring: RepairRing::new(reach), next: FramePosition(0), subscribers: BTreeSet::new() };
         rendition.next = rendition.align(heard.max(self.origin.position));
@@ -256,7 +268,7 @@ impl Stream {
         room: RoomId,
         from: Timestamp<HubClock>,
     ) -> Option<FramePosition> {
-        let heard = self.timeline.phase_at(from + self.lead)?.frame();
+        let heard = self.timeline.phase_at(from + self.lead.wanted())?.frame();
         let rate = self.timeline.rate();
         let position = self.rendition(to)?.align(heard + rate.frames_in(SWITCH_WARM_UP));
         let until = position + rate.frames_in(SWITCH_OVERLAP);
@@ -307,12 +319,18 @@ impl Stream {
 
     /// Whether each packet carries the one before it.
     pub(super) fn is_redundant(&self) -> bool {
-        self.lead < REDUNDANT_BELOW
+        self.lead.wanted() < REDUNDANT_BELOW
     }
 
-    /// Sends packets earlier for a room whose output is slower than those that there were. What is heard stays as it is.
-    pub(super) fn lead_at_least(&mut self, lead: Nanos) {
-        self.lead = self.lead.max(lead);
+    /// Sends packets earlier, from now on more and more, for a room whose output is slower than those that there were.
+    /// What is heard stays as it is.
+    pub(super) fn lead_at_least(&mut self, now: Timestamp<HubClock>, lead: Nanos) {
+        self.lead.grow(now, lead);
+    }
+
+    /// Whether packets have just come to leave as early as they are to.
+    pub(super) fn settle_lead(&mut self, now: Timestamp<HubClock>) -> bool {
+        self.lead.settle(now)
     }
 
     /// Begins a run: what is heard from `at` on is the source from `source_frame` on. What was planned for later is
@@ -325,7 +343,7 @@ impl Stream {
     ) -> (u32, FramePosition, Anchor) {
         let sent = self.renditions.iter().map(|rendition| rendition.next.0).max().unwrap_or(0);
         let position = FramePosition((sent.max(self.origin.position.0 + 1)).div_ceil(GRID) * GRID);
-        self.lead = lead;
+        self.lead = Lead::new(lead);
         self.run += 1;
         self.origin = Origin { position, source_frame };
         self.end = None;
@@ -410,7 +428,7 @@ impl Stream {
     pub(super) fn poll_timeout(&self) -> Option<Timestamp<HubClock>> {
         let packets = self.renditions.iter().filter_map(|rendition| self.leaves_at(rendition));
         let switches = self.switches.iter().map(|switch| switch.over_at);
-        packets.chain(self.over_at).chain(switches).min()
+        packets.chain(self.over_at).chain(self.lead.grown_at()).chain(switches).min()
     }
 
     /// When a rendition's next packet is to leave; `None` when nothing is to be sent.
@@ -423,7 +441,7 @@ impl Stream {
         let last = self.timeline.segments().filter(|segment| segment.anchor.play.is_some()).last()?;
         let at = self.timeline.instant_within(&last.anchor, rendition.next);
         let cut = self.end.is_none() && last.next.is_some_and(|next| at >= next.at);
-        (!cut).then_some(at - self.lead - rendition.spread())
+        (!cut).then_some(self.lead.leaves(at - rendition.spread()))
     }
 
     /// The frame of the source that a position of the run holds; `None` for what was before the run.

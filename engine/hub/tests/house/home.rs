@@ -8,10 +8,10 @@ use unisono_core::{
     timeline::Timeline,
     units::{FramePosition, SampleRate},
     wire::{
-        VERSION,
-        control::{Codec, Hello, Message, Room as Offer},
+        VERSION, Version,
+        control::{Answer, Codec, Hello, Message, Room as Offer},
         frame::{Frame, FrameReader},
-        ids::{HouseholdId, PeerId, RoomIndex, StreamId},
+        ids::{AskId, HouseholdId, PeerId, RoomIndex, StreamId},
     },
 };
 use unisono_household::{
@@ -31,6 +31,8 @@ pub(crate) enum Done {
     CloseStream(GroupId),
     Ended(GroupId),
     Changed,
+    Answer(Answer),
+    Unanswered(AskId),
 }
 
 pub(crate) struct Home {
@@ -40,6 +42,8 @@ pub(crate) struct Home {
     pub(crate) done: Vec<Done>,
     /// Packets sent so far, by connection.
     pub(crate) packets: BTreeMap<ConnectionId, u32>,
+    /// What each connection is to carry, and how long before it is heard.
+    pub(crate) budgets: BTreeMap<ConnectionId, (u32, Nanos)>,
     told: Vec<(ConnectionId, Message)>,
     /// How many frames the source has.
     source_frames: u64,
@@ -59,6 +63,7 @@ impl Home {
             now: Timestamp::from_nanos(1_000_000_000),
             done: Vec::new(),
             packets: BTreeMap::new(),
+            budgets: BTreeMap::new(),
             told: Vec::new(),
             source_frames,
             run: (0, FramePosition(0), 0),
@@ -76,6 +81,16 @@ impl Home {
         self.next_connection += 1;
         self.house.handle_connected(id, PeerId([node; 32]));
         self.frame(id, &Message::from(hello(node, offers(rooms, latency))).to_frame());
+        id
+    }
+
+    /// A node that speaks an older or newer version.
+    pub(crate) fn arrive_speaking(&mut self, version: Version, node: u8, rooms: &[&str]) -> ConnectionId {
+        let id = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        self.house.handle_connected(id, PeerId([node; 32]));
+        let hello = Hello { version, ..hello(node, offers(rooms, Nanos::ZERO)) };
+        self.frame(id, &Message::from(hello).to_frame());
         id
     }
 
@@ -194,11 +209,12 @@ impl Home {
                 Action::CloseStream(group) => self.done.push(Done::CloseStream(group)),
                 Action::Ended(group) => self.done.push(Done::Ended(group)),
                 Action::Changed => self.done.push(Done::Changed),
-                Action::Clock(..)
-                | Action::Budget(..)
-                | Action::Close(..)
-                | Action::AddRendition(..)
-                | Action::RemoveRendition(..) => {}
+                Action::Budget(id, bits, latency) => {
+                    self.budgets.insert(id, (bits, latency));
+                }
+                Action::Answer(answer) => self.done.push(Done::Answer(answer)),
+                Action::Unanswered(id) => self.done.push(Done::Unanswered(id)),
+                Action::Clock(..) | Action::Close(..) | Action::AddRendition(..) | Action::RemoveRendition(..) => {}
             }
         }
     }

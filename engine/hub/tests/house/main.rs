@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod adapting;
+mod asks;
 mod groups;
 mod home;
 mod leaving;
@@ -10,3 +11,4 @@ mod members;
 mod playing;
 mod positions;
 mod restart;
+mod slow;

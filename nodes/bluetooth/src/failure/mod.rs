@@ -2,7 +2,7 @@
 
 mod bluez;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize, de};
 
 /// Defines [`Failure`]: each with its name for programs and metrics, its cause and what to do.
 macro_rules! failures {
@@ -191,5 +191,13 @@ impl Serialize for Failure {
     /// By its name.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Failure {
+    /// By its name; one that this version does not know is [`Failure::Other`].
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Ok(Self::ALL.iter().copied().find(|failure| failure.name() == name).unwrap_or(Self::Other))
     }
 }

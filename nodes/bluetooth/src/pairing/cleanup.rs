@@ -61,9 +61,9 @@ impl Cleanup {
         self.left.retain(|(command, asked)| *asked != Some(ticket) || !is_settled(command, result));
     }
 
-    /// `BlueZ` is gone and has taken everything with it.
+    /// `BlueZ` is gone and has taken everything with it but the keys, which it keeps on disk.
     pub(super) fn forgive(&mut self) {
-        self.left.clear();
+        self.left.retain(|(command, _)| *command == Command::Remove);
     }
 
     /// How it all ends, when nothing is left.
@@ -73,8 +73,11 @@ impl Cleanup {
 }
 
 /// Whether an answer means that nothing is left of it. What cannot be called off or disconnected is so already; a
-/// discovery or a window that was not closed is closed once more.
+/// discovery, a window or keys that are still there are not.
 fn is_settled(command: &Command, result: Result<(), Failure>) -> bool {
-    let must_succeed = matches!(command, Command::StopDiscovery | Command::CloseWindow);
-    !must_succeed || result.is_ok() || result.is_err_and(Failure::is_of_this_machine)
+    match command {
+        Command::CancelPairing | Command::Disconnect => true,
+        Command::Remove => matches!(result, Ok(()) | Err(Failure::NotFound)),
+        _ => result.is_ok(),
+    }
 }

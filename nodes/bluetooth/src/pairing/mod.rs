@@ -16,12 +16,13 @@ mod limits;
 mod machine;
 mod run;
 pub mod scan;
+mod sight;
 mod state;
 
 pub use self::{
     event::{Action, Command, Event, Request, Ticket},
     limits::{CLEANUP_LIMIT, WHOLE_LIMIT},
     machine::Pairing,
-    scan::Sight,
+    sight::{AUDIO_SINK, Sight},
     state::State,
 };

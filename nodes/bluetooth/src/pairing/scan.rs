@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 use unisono_core::time::{Nanos, NodeClock, Timestamp};
 
+use super::Sight;
 use crate::{Address, Failure, speakers};
 
 /// How long a scan takes unless set.
@@ -17,79 +18,8 @@ pub const HINTS: &[&str] = &[
     "Hold it within some metres, and disconnect it from phones that are near.",
 ];
 
-/// The service class of an A2DP sink, as a UUID of 16 bits.
-pub const AUDIO_SINK: u16 = 0x110b;
-/// "Advanced audio" itself, which some speakers announce instead.
-const ADVANCED_AUDIO: u16 = 0x110d;
-/// The major class "audio/video" in bits 8 to 12 of a class of device.
-const MAJOR_AUDIO: u32 = 0x04;
 /// Signals wander by some decibels from one inquiry to the next; less than this is not worth a line on the screen.
 const SIGNAL_STEP: i16 = 6;
-
-/// What an adapter knows of a device. Properties arrive one by one, so most may be missing.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sight {
-    /// `Address`.
-    pub address: Address,
-    /// `Name`; not `Alias`, which is the address when there is no name.
-    pub name: Option<String>,
-    /// `Class`. Only classic devices have one.
-    pub class: Option<u32>,
-    /// Those of `UUIDs` that have a form of 16 bits.
-    pub services: Vec<u16>,
-    /// `RSSI` in dBm. It is there only while an inquiry sees the device, which then is in pairing mode.
-    pub signal: Option<i16>,
-    /// `AddressType` is `random`, as only Low Energy has it.
-    pub random_address: bool,
-    /// `Paired`.
-    pub paired: bool,
-    /// `Connected`.
-    pub connected: bool,
-    /// `LegacyPairing`: it knows only pairing by PIN.
-    pub legacy_pairing: bool,
-}
-
-impl Sight {
-    /// Of a device of which nothing else is known yet.
-    pub const fn new(address: Address) -> Self {
-        Self {
-            address,
-            name: None,
-            class: None,
-            services: Vec::new(),
-            signal: None,
-            random_address: false,
-            paired: false,
-            connected: false,
-            legacy_pairing: false,
-        }
-    }
-
-    /// Whether an inquiry sees it now.
-    pub const fn is_near(&self) -> bool {
-        self.signal.is_some()
-    }
-
-    /// Whether it speaks classic Bluetooth. What has neither a class nor a service for music advertises Low Energy.
-    pub fn is_classic(&self) -> bool {
-        !self.random_address && (self.class.is_some_and(|class| class != 0) || self.offers_music())
-    }
-
-    /// Whether it takes music; `None` as long as one cannot tell.
-    pub fn takes_music(&self) -> Option<bool> {
-        let class = self.class.filter(|class| *class != 0).map(|class| (class >> 8) & 0x1f == MAJOR_AUDIO);
-        match class {
-            _ if self.offers_music() => Some(true),
-            Some(true) => Some(true),
-            Some(false) if !self.services.is_empty() => Some(false),
-            _ => None,
-        }
-    }
-
-    fn offers_music(&self) -> bool {
-        self.services.iter().any(|service| matches!(*service, AUDIO_SINK | ADVANCED_AUDIO))
-    }
-}
 
 /// What choosing a speaker would come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -248,5 +178,80 @@ fn standing(sight: &Sight, is_kept: bool) -> Option<Standing> {
         true if !sight.is_classic() => (is_kept || sight.name.is_some()).then_some(Standing::LowEnergyOnly),
         true if is_kept => Some(Standing::Remembered),
         true => (sight.takes_music() == Some(true)).then_some(Standing::New),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLIP: Address = Address([0, 1, 2, 3, 4, 5]);
+    const KEPT: Address = Address([0, 1, 2, 3, 4, 6]);
+
+    fn scan() -> Scan {
+        Scan::new(Timestamp::from_nanos(0), SPAN, [(KEPT, "Kitchen".into())], speakers::Table::built_in())
+    }
+
+    fn see(scan: &mut Scan, sight: &Sight) -> Option<Found> {
+        scan.handle_sight(sight, speakers::Table::built_in())
+    }
+
+    fn speaker(address: Address) -> Sight {
+        Sight { class: Some(0x24_0414), signal: Some(-60), ..Sight::new(address) }
+    }
+
+    #[test]
+    fn a_speaker_is_shown_at_once_and_again_only_when_there_is_something_new() {
+        let mut scan = scan();
+        assert_eq!(scan.ends_at(), Timestamp::from_nanos(30_000_000_000));
+        let found = see(&mut scan, &speaker(FLIP)).unwrap();
+        assert_eq!((found.standing, found.name, found.model), (Standing::New, None, None));
+        let named = Sight { name: Some("JBL Flip 6".into()), ..speaker(FLIP) };
+        assert_eq!(see(&mut scan, &named).unwrap().model.as_deref(), Some("JBL Flip 6"));
+        assert_eq!(see(&mut scan, &named), None);
+        assert_eq!(see(&mut scan, &Sight { signal: Some(-57), ..named.clone() }), None, "signals wander");
+        let near = see(&mut scan, &Sight { signal: Some(-40), ..named }).unwrap();
+        assert_eq!(near.signal, Some(-40));
+        // Properties come one by one: without its name, it keeps it.
+        assert_eq!(see(&mut scan, &Sight { signal: Some(-41), ..speaker(FLIP) }), None);
+        assert_eq!(scan.verdict(), None);
+        assert_eq!(scan.list()[0].address, FLIP);
+    }
+
+    #[test]
+    fn what_takes_no_music_is_not_shown() {
+        let mut scan = scan();
+        let phone = Sight { class: Some(0x5a_020c), services: vec![0x110a, 0x112f], ..speaker(FLIP) };
+        assert_eq!(see(&mut scan, &phone), None);
+        assert_eq!(phone.takes_music(), Some(false));
+        let odd = Sight { services: vec![0x110b], ..phone };
+        assert_eq!(see(&mut scan, &odd).unwrap().standing, Standing::New, "its services say more than its class");
+        assert_eq!(see(&mut scan, &Sight { signal: None, ..speaker(Address([9; 6])) }), None, "it is not there");
+    }
+
+    #[test]
+    fn a_remembered_speaker_is_shown_as_not_in_pairing_mode_until_it_is() {
+        let mut scan = scan();
+        assert_eq!(scan.list()[0].standing, Standing::NotInPairingMode);
+        assert_eq!(scan.verdict(), Some(Failure::NotInPairingMode));
+        let paired = Sight { paired: true, signal: None, ..speaker(KEPT) };
+        assert_eq!(see(&mut scan, &Sight { name: Some("Kitchen".into()), ..paired.clone() }), None);
+        let found = see(&mut scan, &Sight { signal: Some(-50), ..paired.clone() }).unwrap();
+        assert_eq!((found.standing, found.name.as_deref()), (Standing::Remembered, Some("Kitchen")));
+        let found = see(&mut scan, &Sight { connected: true, ..paired }).unwrap();
+        assert_eq!(found.standing.obstacle(), Some(Failure::AlreadyConnected));
+    }
+
+    #[test]
+    fn low_energy_is_named_and_turns_into_a_speaker_when_its_other_half_is_seen() {
+        let mut scan = scan();
+        let half = Sight { name: Some("LE-Boom".into()), signal: Some(-50), ..Sight::new(FLIP) };
+        assert_eq!(see(&mut scan, &half).unwrap().standing, Standing::LowEnergyOnly);
+        let beacon = Sight { random_address: true, signal: Some(-70), ..Sight::new(Address([7; 6])) };
+        assert_eq!(see(&mut scan, &beacon), None, "nobody looks for what has no name");
+        assert_eq!(scan.verdict(), Some(Failure::OnlyLowEnergySeen));
+        let whole = Sight { class: Some(0x24_0414), ..half };
+        assert_eq!(see(&mut scan, &whole).unwrap().standing, Standing::New);
+        assert_eq!(scan.verdict(), None);
     }
 }

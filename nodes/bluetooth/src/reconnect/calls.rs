@@ -51,7 +51,7 @@ impl Calls {
 
     /// Soon: several speakers on one adapter are not to be called in the same instant.
     pub(super) fn soon(&mut self, now: Timestamp<NodeClock>, pause: Nanos) -> Timestamp<NodeClock> {
-        let pause = pause + Nanos::from_millis(self.random.i64(0..500));
+        let pause = pause + Nanos::from_millis(self.random.i64(100..600));
         self.not_before(now + pause)
     }
 

@@ -130,8 +130,8 @@ impl Reconnect {
                 self.held = false;
                 self.stopped = None;
                 self.failed = 0;
-                self.errand = Some(Errand::Wanted);
-                if self.connected.is_none() {
+                if self.connected.is_none() || self.is_under_way(Command::Disconnect) {
+                    self.errand = Some(Errand::Wanted);
                     self.next = Some(now);
                 }
             }
@@ -223,7 +223,7 @@ impl Reconnect {
             // Whatever was under way goes on; what was left alone is left alone.
             if let Some(errand) = self.errand {
                 self.failed = 0;
-                self.next = None;
+                self.leave_alone();
                 self.call_soon(now, errand, Nanos::ZERO);
             }
         }
@@ -239,7 +239,7 @@ impl Reconnect {
         self.failure = None;
         self.departure = None;
         self.deaf_until = None;
-        if self.pending.is_some_and(|(action, _)| action.command == Command::Connect) {
+        if self.is_under_way(Command::Connect) {
             self.pending = None;
         }
         // It comes by itself after a person disconnected it, as many do.
@@ -253,8 +253,12 @@ impl Reconnect {
             return;
         };
         self.departure = Some(departure);
-        if self.pending.is_some_and(|(action, _)| action.command == Command::Disconnect) {
+        if self.is_under_way(Command::Disconnect) {
             self.pending = None;
+            if self.errand == Some(Errand::Wanted) {
+                // The person has changed their mind meanwhile, and `next` is set.
+                return;
+            }
         }
         if now - since >= GOOD_CONNECTION {
             self.failed = 0;
@@ -308,15 +312,14 @@ impl Reconnect {
     fn handle_unwanted(&mut self, now: Timestamp<NodeClock>) {
         self.held = true;
         self.leave_alone();
-        let is_calling = self.pending.is_some_and(|(action, _)| action.command == Command::Connect);
-        if self.connected.is_some() || is_calling {
+        if self.connected.is_some() || self.is_under_way(Command::Connect) {
             self.disconnect(now);
         }
     }
 
     fn handle_pause(&mut self, now: Timestamp<NodeClock>) {
         self.paused = true;
-        if self.pending.is_some_and(|(action, _)| action.command == Command::Connect) {
+        if self.is_under_way(Command::Connect) {
             // Called off, and made good afterwards.
             self.command(now, Command::Disconnect);
             self.pending = None;
@@ -381,6 +384,10 @@ impl Reconnect {
             && self.stopped.is_none()
             && self.connected.is_none()
             && self.pending.is_none()
+    }
+
+    fn is_under_way(&self, command: Command) -> bool {
+        self.pending.is_some_and(|(action, _)| action.command == command)
     }
 
     fn disconnect(&mut self, now: Timestamp<NodeClock>) {

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use unisono_bluetooth::Failure;
+
 /// Why an output cannot be opened: in one line what, on which device, and what to try.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -37,6 +39,20 @@ pub enum OpenError {
         problem: String,
         /// What to try.
         remedy: String,
+    },
+    /// A Bluetooth speaker is not there, or cannot be had.
+    #[error("{device}: {failure}")]
+    Speaker {
+        /// The output as it was asked for.
+        device: String,
+        /// Why.
+        failure: Failure,
+    },
+    /// Speakers are opened by a node that runs.
+    #[error("{device}: only a node that runs plays on it; try `unisono bluetooth test`")]
+    NoSpeakers {
+        /// The output as it was asked for.
+        device: String,
     },
     /// Anything else.
     #[error("{device}: {reason}; try another output")]

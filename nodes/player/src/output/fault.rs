@@ -1,6 +1,7 @@
 //! What can happen to an output while it runs. Made on the audio thread, so no part of it is allocated.
 
 use nix::errno::Errno;
+use unisono_bluetooth::Failure;
 
 /// Why a call to an output did not do what it should. Whoever shows it adds the name of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,9 @@ pub enum Gone {
     /// A WAV file holds no more than 4 GiB.
     #[error("the recording has reached the 4 GiB that a WAV file can hold; it goes on in the next file beside it")]
     FileFull,
+    /// A Bluetooth speaker went.
+    #[error(transparent)]
+    Speaker(Failure),
     /// The system refused a call.
     #[error("{call} failed: {}; open it again, or choose another output", description(.errno))]
     System {

@@ -1,4 +1,4 @@
-//! Where a node puts its sound: an ALSA device, what cpal finds, a WAV file, or a model of a converter.
+//! Where a node puts its sound: an ALSA device, what cpal finds, a Bluetooth speaker, a WAV file, or a model of a converter.
 //!
 //! [`open`] gives an [`Output`]; one audio thread then drives it, the same way whatever it is:
 //!
@@ -25,12 +25,14 @@
 //! The sleep is drawn at random so that readings never beat with the steps of the device's counter.
 
 mod alsa;
+mod bluetooth;
 mod clock;
 mod cpal;
 mod error;
 mod fault;
 mod list;
 mod model;
+mod opener;
 mod pace;
 mod progress;
 mod samples;
@@ -48,6 +50,7 @@ use unisono_core::{
 pub use error::OpenError;
 pub use fault::{Fault, Gone};
 pub use list::{Device, list};
+pub use opener::Opener;
 pub use spec::{ModelSpec, OutputSpec, SpecError};
 pub use tone::{TestTone, ToneError, TonePlayed, test_tone};
 
@@ -90,6 +93,12 @@ pub trait Output {
 
     /// What the last position rests on.
     fn quality(&self) -> Quality;
+
+    /// What lies behind the converter, and so behind every position, as it is known now: a speaker's own delay, the way
+    /// to it. It may change while it plays.
+    fn latency(&self) -> Nanos {
+        Nanos::ZERO
+    }
 }
 
 /// What fits into an output.
@@ -123,14 +132,16 @@ pub enum PositionSource {
     Library,
     /// A model: nothing is heard.
     Model,
+    /// The sender of a link to a speaker; what lies behind it is modelled.
+    Link,
 }
 
 impl PositionSource {
     /// Every one that there is.
-    pub const ALL: [Self; 4] = [Self::Device, Self::DeviceUnstamped, Self::Library, Self::Model];
+    pub const ALL: [Self; 5] = [Self::Device, Self::DeviceUnstamped, Self::Library, Self::Model, Self::Link];
 }
 
-/// Opens an output for stereo at `rate`. Takes up to a second; not real-time.
+/// Opens an output for stereo at `rate`, or at the only rate that it has: [`Output::rate`] says which. Takes up to a second; not real-time.
 ///
 /// # Errors
 ///
@@ -141,8 +152,15 @@ pub fn open(spec: &OutputSpec, rate: SampleRate) -> Result<Box<dyn Output + Send
         OutputSpec::Alsa(name) => Ok(Box::new(alsa::AlsaOutput::open(name, rate)?)),
         OutputSpec::Cpal(id) => Ok(Box::new(cpal::CpalOutput::open(id.as_deref(), rate)?)),
         OutputSpec::File(path) => Ok(Box::new(wav::WavOutput::create(path, rate)?)),
+        OutputSpec::Bluetooth(address) => Err(OpenError::NoSpeakers { device: bluetooth::spec(*address) }),
         OutputSpec::Model(model) => Ok(Box::new(model::ModelOutput::open(model, rate)?)),
     }
+}
+
+/// To be called once on each thread that drives outputs which another has opened, before it does.
+pub(crate) fn prepare_thread() {
+    // What alsa-lib says of a device goes to whoever handles it on the thread on which it says it.
+    let ((), _) = alsa::quietly(|| ());
 }
 
 const CHANNELS: u8 = 2;

@@ -46,6 +46,7 @@ struct Recording {
 impl ModelOutput {
     /// Opens a model, and its recording if it has one: an existing one is continued.
     pub(super) fn open(spec: &ModelSpec, rate: SampleRate) -> Result<Self, OpenError> {
+        let rate = spec.rate.unwrap_or(rate);
         let record = |prefix: &PathBuf| -> io::Result<Recording> {
             let (files, first) = RawFiles::append_to(prefix, rate, spec.drift)?;
             Ok(Recording { tape: Tape::start(files, rate)?, first })

@@ -3,7 +3,8 @@
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use unisono_core::units::Drift;
+use unisono_bluetooth::Address;
+use unisono_core::units::{Drift, SampleRate};
 
 use super::list;
 
@@ -18,6 +19,8 @@ pub enum OutputSpec {
     Alsa(String),
     /// `cpal` or `cpal:ID`: the default device of cpal, or one by cpal's id.
     Cpal(Option<String>),
+    /// `bluetooth:ADDRESS`: a speaker that was paired, such as `bluetooth:00:11:22:AA:BB:CC`.
+    Bluetooth(Address),
     /// `file:PATH.wav`: a recording.
     File(PathBuf),
     /// `model` or `model:KEY=VALUE,...`: a converter that is only computed.
@@ -31,13 +34,15 @@ pub struct ModelSpec {
     pub drift: Drift,
     /// `quantum`: its position moves in steps of so many frames.
     pub quantum: u32,
+    /// `rate`: frames per second, when that is not what is asked for.
+    pub rate: Option<SampleRate>,
     /// `record`, which comes last and may hold commas: what it emits goes to PREFIX.raw, and when, to PREFIX.log.
     pub record: Option<PathBuf>,
 }
 
 impl Default for ModelSpec {
     fn default() -> Self {
-        Self { drift: Drift::ZERO, quantum: 1, record: None }
+        Self { drift: Drift::ZERO, quantum: 1, rate: None, record: None }
     }
 }
 
@@ -46,7 +51,7 @@ impl Default for ModelSpec {
 #[non_exhaustive]
 pub enum SpecError {
     /// It begins with no kind that there is.
-    #[error("{0:?} is no output; try auto, alsa:default, cpal, file:PATH.wav or model")]
+    #[error("{0:?} is no output; try auto, alsa:default, cpal, bluetooth:ADDRESS, file:PATH.wav or model")]
     Kind(String),
     /// The kind is followed by nothing, or by what it cannot take.
     #[error("{spec:?} is no output; {remedy}")]
@@ -57,7 +62,9 @@ pub enum SpecError {
         remedy: &'static str,
     },
     /// A setting of the model that there is not, or with a value that it cannot have.
-    #[error("{0:?} is no setting of a model; try ppm=40 (up to ±1000), quantum=48 (1 to 1920) or record=PREFIX")]
+    #[error(
+        "{0:?} is no setting of a model; try ppm=40 (up to ±1000), quantum=48 (1 to 1920), rate=44100 or record=PREFIX"
+    )]
     Model(String),
 }
 
@@ -110,6 +117,12 @@ impl FromStr for OutputSpec {
             }
             ("cpal", None) => Ok(Self::Cpal(None)),
             ("cpal", _) => Ok(Self::Cpal(Some(named("name a device of cpal, or say cpal for its default")?.into()))),
+            ("bluetooth", _) => {
+                let remedy =
+                    "name a paired speaker, as in bluetooth:00:11:22:AA:BB:CC; `unisono bluetooth list` has them";
+                let address = named(remedy)?.parse().map_err(|_| name(remedy))?;
+                Ok(Self::Bluetooth(address))
+            }
             ("file", _) => {
                 let remedy = "name a WAV file, as in file:/tmp/room.wav";
                 let path = PathBuf::from(named(remedy)?);
@@ -144,6 +157,9 @@ impl FromStr for ModelSpec {
                     let quantum = value.parse().ok().filter(|quantum| (1..=MAX_QUANTUM).contains(quantum));
                     model.quantum = quantum.ok_or_else(refused)?;
                 }
+                Some(("rate", value)) => {
+                    model.rate = Some(value.parse().ok().and_then(SampleRate::new).ok_or_else(refused)?);
+                }
                 _ => return Err(refused()),
             }
         }
@@ -158,6 +174,7 @@ impl fmt::Display for OutputSpec {
             Self::Alsa(name) => write!(out, "alsa:{name}"),
             Self::Cpal(None) => out.write_str("cpal"),
             Self::Cpal(Some(id)) => write!(out, "cpal:{id}"),
+            Self::Bluetooth(address) => out.write_str(&super::bluetooth::spec(*address)),
             Self::File(path) => write!(out, "file:{}", path.display()),
             Self::Model(model) => model.fmt(out),
         }
@@ -167,6 +184,7 @@ impl fmt::Display for OutputSpec {
 impl fmt::Display for ModelSpec {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "model:ppm={},quantum={}", rounded(self.drift.ppm()), self.quantum)?;
+        self.rate.iter().try_for_each(|rate| write!(out, ",rate={}", rate.hertz()))?;
         self.record.iter().try_for_each(|prefix| write!(out, ",record={}", prefix.display()))
     }
 }
@@ -202,9 +220,11 @@ mod tests {
             "alsa:hw:CARD=Headphones,DEV=0",
             "cpal",
             "cpal:alsa:default",
+            "bluetooth:00:11:22:AA:BB:CC",
             "file:/tmp/a room.WAV",
             "model:ppm=0,quantum=1",
             "model:ppm=12.34,quantum=480,record=/tmp/a,b=c",
+            "model:ppm=0,quantum=1,rate=44100",
         ] {
             let spec: OutputSpec = text.parse().unwrap();
             assert_eq!(spec.to_string(), text);
@@ -229,6 +249,9 @@ mod tests {
             "alsa:a\0b",
             "auto:x",
             "cpal:",
+            "bluetooth",
+            "bluetooth:00:11:22:AA:BB",
+            "bluetooth:kitchen",
             "file:",
             "file:/tmp/room.mp3",
             "jack",
@@ -238,6 +261,7 @@ mod tests {
             "model:ppm=1001",
             "model:quantum=0",
             "model:quantum=1921",
+            "model:rate=0",
             "model:record=",
             "model:colour=red",
         ] {

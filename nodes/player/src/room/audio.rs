@@ -1,39 +1,41 @@
-//! The audio thread: asks the converter where it is, renders, writes. While an output runs it neither allocates, locks
-//! nor logs; opening one, and opening it again when it is gone, happens in between.
+//! The audio thread: asks the converter where it is, renders, writes, and goes over from one output to another. It
+//! neither allocates, locks nor logs; outputs are opened and closed by others.
 
 use std::{
     collections::VecDeque,
     io,
     sync::Arc,
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
 };
 
 use ringbuf::{
     HeapCons, HeapProd, HeapRb,
     traits::{Consumer, Observer, Producer, Split},
 };
-use tracing::{info, warn};
 use unisono_core::{
-    playout::timing::TURN,
-    time::{HubClock, Mapping, Nanos, NodeClock},
+    playout::timing::{BUFFER, TURN},
+    time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::Timeline,
-    units::{Gain, SampleRate},
+    units::Gain,
 };
+use unisono_transport::clock;
 
 use super::{
     RoomSetup, RoomStatus,
     block::Played,
-    chunk::{Chunk, turn},
+    chunk::turn,
+    line::Line,
     renderer::Renderer,
+    supply::{Supplied, Told},
 };
 use crate::{
-    output::{self, Fault, Gone, Output, OutputSpec},
+    output::{self, Fault, Gone},
     realtime,
 };
 
-/// A lost output is tried again so often.
-const RETRY: Duration = Duration::from_secs(1);
+/// The clock of a converter that is given silence is known within two seconds; one that says nothing for so long never
+/// will.
+const WARM_UP_LIMIT: Nanos = Nanos::from_secs(5);
 
 /// Orders that may wait. They come at the rate of packets at most, and the thread looks every turn.
 const ORDERS: usize = 256;
@@ -58,8 +60,8 @@ pub(super) enum AudioOrder {
     Clock(Mapping<NodeClock, HubClock>),
 }
 
-/// The giving end. An audio thread that is busy opening an output looks at nothing for as long as that takes; what does
-/// not fit until then waits here.
+/// The giving end. What an audio thread that was held up has not taken yet, and what does not fit until it does, waits
+/// here.
 pub(super) struct Orders {
     ring: HeapProd<AudioOrder>,
     waiting: VecDeque<AudioOrder>,
@@ -97,11 +99,25 @@ impl Orders {
     }
 }
 
+/// Which outputs there are for the sound. It goes from one to the next without a step: the old one fades out, and the
+/// next begins with the frame that is heard when its first one is.
+#[derive(Default)]
+struct Lines {
+    /// What plays, or would.
+    current: Option<Box<Line>>,
+    /// What is to play next, and since when it has been: while something plays it is given silence, until its converter's
+    /// clock is known.
+    next: Option<(Box<Line>, Timestamp<NodeClock>)>,
+    /// What has played, and until when its last frames are on their way out.
+    leaving: Option<(Box<Line>, Timestamp<NodeClock>)>,
+}
+
 struct Thread {
-    spec: OutputSpec,
-    rate: SampleRate,
+    latency: Nanos,
     renderer: Renderer,
     orders: HeapCons<AudioOrder>,
+    supplied: Supplied,
+    lines: Lines,
     status: Arc<RoomStatus>,
     random: fastrand::Rng,
 }
@@ -110,15 +126,17 @@ pub(super) fn spawn(
     setup: &RoomSetup,
     played: Played,
     orders: Ordered,
+    supplied: Supplied,
     status: Arc<RoomStatus>,
 ) -> io::Result<JoinHandle<()>> {
     let thread = Thread {
-        spec: setup.output.clone(),
-        rate: setup.rate,
+        latency: setup.latency,
         renderer: Renderer::new(played, setup.rate, setup.latency),
         orders: orders.0,
+        supplied,
+        lines: Lines::default(),
         status,
-        random: fastrand::Rng::with_seed(unisono_transport::clock::now::<NodeClock>().as_nanos().cast_unsigned()),
+        random: fastrand::Rng::with_seed(clock::now::<NodeClock>().as_nanos().cast_unsigned()),
     };
     thread::Builder::new().name("audio".into()).spawn(move || thread.run())
 }
@@ -126,78 +144,93 @@ pub(super) fn spawn(
 impl Thread {
     fn run(mut self) {
         realtime::begin();
+        output::prepare_thread();
         self.renderer.lock_memory();
-        let mut said = String::new();
-        while !self.is_over() {
-            let spec = self.spec.resolved();
-            match output::open(&spec, self.rate) {
-                Ok(mut output) => {
-                    info!("output {spec} is open");
-                    said.clear();
-                    self.status.set_output(true, self.described(&spec));
-                    self.renderer.device_restarted();
-                    let Some(gone) = self.serve(output.as_mut()) else { return };
-                    warn!("output {spec}: {gone}");
-                    self.status.set_output(false, format!("{spec}: {gone}"));
-                    self.renderer.device_restarted();
-                }
-                Err(error) => {
-                    let text = error.to_string();
-                    if text != said {
-                        warn!("{text}");
-                        said.clone_from(&text);
-                    }
-                    self.status.set_output(false, text);
-                }
-            }
-            self.wait_for_device();
-        }
-    }
-
-    /// The output as a person reads it, with the reason when it is not what one would expect.
-    fn described(&self, spec: &OutputSpec) -> String {
-        match (&self.spec, spec) {
-            (OutputSpec::Auto, OutputSpec::Model(_)) => "model: no sound card (nothing is heard)".into(),
-            _ => spec.description(),
-        }
-    }
-
-    /// Plays until the output is lost, or `None` when the room ends. Real-time.
-    fn serve(&mut self, output: &mut dyn Output) -> Option<Gone> {
-        let mut chunk = Chunk::new(self.rate);
         loop {
             self.take_orders();
             if self.is_over() {
-                return None;
+                return;
             }
-            match turn(&mut self.renderer, output, &mut chunk) {
-                Ok(()) => {}
-                Err(Fault::Underrun) => {
-                    self.status.count_underrun();
-                    self.renderer.device_restarted();
-                    chunk.forget();
-                }
-                Err(Fault::Gone(gone)) => return Some(gone),
-            }
-            self.status.publish(&self.renderer.status(), output.quality());
+            let now = clock::now();
+            self.change_lines(now);
+            self.play();
             let pause = Nanos::new(self.random.i64(TURN.start.as_nanos()..TURN.end.as_nanos()));
             thread::sleep(pause.to_duration());
         }
     }
 
+    /// Plays what is due on the current output, if there is one. Real-time.
+    fn play(&mut self) {
+        let Some(line) = &mut self.lines.current else { return self.renderer.drain() };
+        let latency = self.latency + line.output.latency();
+        self.renderer.set_output_latency(latency);
+        match turn(&mut self.renderer, line.output.as_mut(), &mut line.chunk) {
+            Ok(()) => {}
+            Err(Fault::Underrun) => {
+                self.status.count_underrun();
+                self.renderer.device_restarted();
+                line.chunk.forget();
+            }
+            Err(Fault::Gone(gone)) => {
+                self.renderer.device_restarted();
+                self.status.publish_silent();
+                if let Some(lost) = self.lines.current.take() {
+                    self.supplied.tell(Told::Lost(lost, gone));
+                }
+                return;
+            }
+        }
+        self.status.publish(&self.renderer.status(), line.output.quality(), latency);
+    }
+
+    /// Goes over to another output when there is one. Real-time.
+    fn change_lines(&mut self, now: Timestamp<NodeClock>) {
+        if let Some((line, _)) = self.lines.leaving.take_if(|(_, until)| *until <= now) {
+            self.supplied.tell(Told::Left(line));
+        }
+        if self.lines.next.is_none() {
+            self.lines.next = self.supplied.next().map(|line| (line, now));
+        }
+        let Some((mut line, since)) = self.lines.next.take() else { return };
+        // While nothing plays there is nobody to wait for.
+        let is_known = if self.lines.current.is_none() { Ok(true) } else { line.warm_up(self.latency) };
+        match is_known {
+            Ok(true) => {
+                self.renderer.set_retired(true);
+                if self.lines.current.is_none() || self.renderer.is_silent() {
+                    return self.go_over(line, now);
+                }
+            }
+            Ok(false) if now - since <= WARM_UP_LIMIT => {}
+            Ok(false) => return self.refuse(line, Gone::Stalled),
+            Err(Fault::Gone(gone)) => return self.refuse(line, gone),
+            Err(Fault::Underrun) => {}
+        }
+        self.lines.next = Some((line, since));
+    }
+
+    fn go_over(&mut self, mut line: Box<Line>, now: Timestamp<NodeClock>) {
+        self.renderer.go_over(&mut line);
+        let index = line.index;
+        if let Some(old) = self.lines.current.replace(line) {
+            // Dropped at once it would cut off the end of its fade.
+            let leaving = (old, now + BUFFER * 2);
+            if let Some((older, _)) = self.lines.leaving.replace(leaving) {
+                self.supplied.tell(Told::Left(older));
+            }
+        }
+        self.supplied.tell(Told::Taken(index));
+    }
+
+    /// What was to play next does not; what plays goes on.
+    fn refuse(&mut self, line: Box<Line>, gone: Gone) {
+        self.renderer.set_retired(false);
+        self.supplied.tell(Told::Lost(line, gone));
+    }
+
     fn take_orders(&mut self) {
         while let Some(order) = self.orders.try_pop() {
             self.renderer.obey(order);
-        }
-    }
-
-    /// Waits before the next attempt, and keeps taking orders so that the room is up to date when its output is back.
-    fn wait_for_device(&mut self) {
-        let until = Instant::now() + RETRY;
-        while Instant::now() < until && !self.is_over() {
-            self.take_orders();
-            self.renderer.drain();
-            thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -209,12 +242,12 @@ impl Thread {
 
 #[cfg(test)]
 mod tests {
-    use unisono_core::time::Timestamp;
+    use unisono_core::units::SampleRate;
 
     use super::*;
 
     #[test]
-    fn nothing_that_is_ordered_while_the_thread_opens_an_output_is_lost() {
+    fn nothing_that_is_ordered_while_the_thread_is_held_up_is_lost() {
         let (mut give, mut take) = orders();
         let timeline = Timeline::new(SampleRate::HZ_48000);
         let clock = Mapping::new(Timestamp::from_nanos(0), Timestamp::from_nanos(0), unisono_core::units::Drift::ZERO);

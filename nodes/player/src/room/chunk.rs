@@ -2,26 +2,35 @@
 
 use std::ops::Range;
 
-use unisono_core::{playout::timing::URGENT, units::SampleRate};
-
-use super::{
-    block::CHANNELS,
-    renderer::{Rendered, Renderer},
+use unisono_core::{
+    playout::{DacReading, timing::URGENT},
+    units::SampleRate,
 };
+
+use super::{block::CHANNELS, renderer::Rendered};
 use crate::output::{Fault, Output, Room};
 
 /// Frames rendered at once, a turn of them at 48 kHz.
 const CHUNK: usize = 800;
 
+/// What is written to a device. Real-time.
+pub(super) trait Sound {
+    /// Takes what the device says of itself.
+    fn observe(&mut self, reading: DacReading);
+
+    /// Fills the start of `out`, interleaved. `urgent` says that the device cannot wait.
+    fn render(&mut self, out: &mut [f32], urgent: bool) -> Rendered;
+}
+
 /// Asks a device where it is and fills it up. Real-time.
-pub(super) fn turn(renderer: &mut Renderer, output: &mut dyn Output, chunk: &mut Chunk) -> Result<(), Fault> {
+pub(super) fn turn(sound: &mut impl Sound, output: &mut dyn Output, chunk: &mut Chunk) -> Result<(), Fault> {
     if let Some(reading) = output.position()? {
-        renderer.observe(reading);
+        sound.observe(reading);
     }
     // What is played while this writes can wait for the next turn: to ask is a system call.
     let mut room = output.room()?;
     while room.writable > 0 {
-        if !chunk.fill(renderer, room) {
+        if !chunk.fill(sound, room) {
             break;
         }
         let frames = chunk.left(room.writable);
@@ -53,10 +62,10 @@ impl Chunk {
     }
 
     /// Renders anew when nothing is left; whether there is anything now.
-    fn fill(&mut self, renderer: &mut Renderer, room: Room) -> bool {
+    fn fill(&mut self, sound: &mut impl Sound, room: Room) -> bool {
         if self.left.is_empty() {
             let wanted = usize::try_from(room.writable).unwrap_or(CHUNK).min(CHUNK);
-            match renderer.render(&mut self.samples[..wanted * CHANNELS], room.queued < self.urgent) {
+            match sound.render(&mut self.samples[..wanted * CHANNELS], room.queued < self.urgent) {
                 Rendered::Wait => return false,
                 Rendered::Frames(frames) => self.left = 0..frames,
             }
@@ -92,7 +101,7 @@ mod tests {
     use super::*;
     use crate::{
         output::{PositionSource, Quality},
-        room::{audio::AudioOrder, block},
+        room::{audio::AudioOrder, block, renderer::Renderer},
     };
 
     const TURN_MS: i64 = 10;

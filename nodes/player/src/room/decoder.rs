@@ -57,7 +57,6 @@ struct Playing {
 struct Thread {
     sound: Sound,
     orders: Orders,
-    latency: Nanos,
     status: Arc<RoomStatus>,
     clock: Option<Mapping<NodeClock, HubClock>>,
     generation: u32,
@@ -71,11 +70,9 @@ pub(super) fn spawn(
     commands: Received,
     sound: Sound,
     orders: Orders,
-    latency: Nanos,
     status: Arc<RoomStatus>,
 ) -> io::Result<JoinHandle<()>> {
-    let thread =
-        Thread { sound, orders, latency, status, clock: None, generation: 0, playing: None, concealed: 0, late: 0 };
+    let thread = Thread { sound, orders, status, clock: None, generation: 0, playing: None, concealed: 0, late: 0 };
     thread::Builder::new().name("decode".into()).spawn(move || thread.run(&commands))
 }
 
@@ -164,7 +161,7 @@ impl Thread {
         let rate = timeline.rate();
         let warm_up = unisono_codec::warm_up_packets(&format);
         let mut schedule = DecodeSchedule::new(format, timeline, LEADS, warm_up);
-        schedule.set_output_latency(self.latency);
+        schedule.set_output_latency(self.status.latency_reach());
         if let Some(clock) = self.clock {
             schedule.set_clock(clock);
         }
@@ -191,6 +188,7 @@ impl Thread {
     /// Decodes what is due; gives how long to wait for more.
     fn decode(&mut self) -> Duration {
         let Some(playing) = &mut self.playing else { return IDLE };
+        playing.succession.set_output_latency(self.status.latency_reach());
         loop {
             if !self.sound.has_empty() {
                 return BLOCKED;

@@ -1,9 +1,10 @@
 //! One room: packets come in from the session, sound goes out through a converter.
 //!
 //! ```text
-//! session ──RoomCommand──▶ decoding thread ──blocks, AudioCommand──▶ audio thread ──▶ Output
-//!    ▲                                                                    │
-//!    └────────────────────────── RoomStatus (atomics) ◀───────────────────┘
+//! session ──RoomCommand──▶ decoding thread ──blocks, AudioOrder──▶ audio thread ──▶ Output
+//!    ▲                                                                  │  ▲
+//!    └────────────────────────── RoomStatus ◀───────────────────────────┘  │ lines
+//!                                                                   outputs' thread
 //! ```
 //!
 //! Blocks travel through a lock-free ring and come back empty through another, so that the audio thread neither
@@ -12,19 +13,22 @@
 
 mod audio;
 mod block;
+mod choice;
 mod chunk;
 mod decoder;
+mod line;
 #[cfg(test)]
 mod no_allocation;
 mod renderer;
 mod splice;
 mod status;
+mod supply;
 
 use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{self, Receiver, Sender, TryRecvError},
     },
     thread::{JoinHandle, Thread},
@@ -40,7 +44,7 @@ use unisono_core::{
 };
 
 pub use self::status::{OutputState, RoomStatus};
-use crate::output::OutputSpec;
+use crate::output::{Opener, OutputSpec};
 
 /// Packets that may wait: as many as the decoding thread keeps, for those of a whole margin may come at once.
 const QUEUE: usize = 1_024;
@@ -78,11 +82,13 @@ pub enum RoomCommand {
 /// How a room is made.
 #[derive(Clone, Debug)]
 pub struct RoomSetup {
-    /// Where the sound goes.
-    pub output: OutputSpec,
+    /// Where the sound may go, the best first: the first that works is used. At least one.
+    pub outputs: Vec<OutputSpec>,
+    /// How they are opened.
+    pub opener: Opener,
     /// What lies behind the converter: a speaker's own delay, a trim.
     pub latency: Nanos,
-    /// The rate at which the output is opened.
+    /// The rate at which outputs are opened, of those that have the choice.
     pub rate: SampleRate,
 }
 
@@ -108,11 +114,13 @@ pub struct Room {
     waiting: Arc<AtomicUsize>,
     status: Arc<RoomStatus>,
     decoder: Thread,
+    outputs: Thread,
+    over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Room {
-    /// Starts a room's threads. The output is opened by them, and again every second while it is gone.
+    /// Starts a room's threads. Outputs are opened by them, and again every second while none is there.
     ///
     /// # Errors
     ///
@@ -120,14 +128,18 @@ impl Room {
     pub fn start(setup: &RoomSetup) -> io::Result<Self> {
         let (commands, received) = mpsc::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let status = Arc::new(RoomStatus::new(&setup.output));
+        let automatic = OutputSpec::Auto;
+        let status = Arc::new(RoomStatus::new(setup.outputs.first().unwrap_or(&automatic), setup.latency));
+        let over = Arc::new(AtomicBool::new(false));
         let (sound, played) = block::queue();
         let (orders, ordered) = audio::orders();
-        let audio = audio::spawn(setup, played, ordered, Arc::clone(&status))?;
+        let (supply, supplied) = supply::spawn(setup, Arc::clone(&status), Arc::clone(&over))?;
+        let outputs = supply.thread().clone();
+        let audio = audio::spawn(setup, played, ordered, supplied, Arc::clone(&status))?;
         let received = Received { commands: received, waiting: Arc::clone(&waiting) };
-        let decoder = decoder::spawn(received, sound, orders, setup.latency, Arc::clone(&status))?;
-        let threads = vec![decoder, audio];
-        Ok(Self { commands: Some(commands), waiting, status, decoder: threads[0].thread().clone(), threads })
+        let decoder = decoder::spawn(received, sound, orders, Arc::clone(&status))?;
+        let (decoding, threads) = (decoder.thread().clone(), vec![decoder, audio, supply]);
+        Ok(Self { commands: Some(commands), waiting, status, decoder: decoding, outputs, over, threads })
     }
 
     /// Tells the room something. A room that is too far behind loses packets, and the log says so.
@@ -162,6 +174,8 @@ impl Drop for Room {
         // The decoding thread ends with its commands, the audio thread with its orders.
         self.commands = None;
         self.decoder.unpark();
+        self.over.store(true, Ordering::Release);
+        self.outputs.unpark();
         for thread in self.threads.drain(..) {
             // A thread that panicked has said so already.
             let _ = thread.join();

@@ -12,6 +12,7 @@ use unisono_core::{
 use super::{
     audio::AudioOrder,
     block::{self, CHANNELS, Sound},
+    chunk::Sound as _,
     renderer::{Rendered, Renderer},
 };
 

@@ -10,6 +10,8 @@ use unisono_media::resample::Resampler;
 use super::{
     audio::AudioOrder,
     block::{Block, CHANNELS, Played},
+    chunk::Sound,
+    line::Line,
 };
 use crate::realtime::memory;
 
@@ -73,8 +75,25 @@ impl Renderer {
         }
     }
 
-    pub(super) fn observe(&mut self, reading: DacReading) {
-        self.playout.observe(reading);
+    /// Takes what lies behind the converter now.
+    pub(super) fn set_output_latency(&mut self, latency: Nanos) {
+        self.playout.set_output_latency(latency);
+    }
+
+    /// Fades out, and stays silent until another output goes on; or goes on after all.
+    pub(super) fn set_retired(&mut self, retired: bool) {
+        self.playout.set_retired(retired);
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.playout.is_silent()
+    }
+
+    /// Goes on with the sound on another output. What was known of the converter before is left with the line.
+    pub(super) fn go_over(&mut self, line: &mut Line) {
+        line.playout.take_over(&self.playout);
+        core::mem::swap(&mut self.playout, &mut line.playout);
+        self.volume.rate = line.rate();
     }
 
     pub(super) fn device_restarted(&mut self) {
@@ -93,8 +112,44 @@ impl Renderer {
         self.resampler.clear();
     }
 
-    /// Fills the start of `out`, interleaved. `urgent` says that the device cannot wait.
-    pub(super) fn render(&mut self, out: &mut [f32], urgent: bool) -> Rendered {
+    /// Moves blocks into the resampler as long as each continues the one before.
+    fn take_blocks(&mut self) {
+        while let Some(block) = self.pending.take().or_else(|| self.played.take_full()) {
+            let age = block.generation.wrapping_sub(self.generation).cast_signed();
+            if age < 0 {
+                self.played.give_back(block);
+                continue;
+            }
+            let empty = self.resampler.end() == self.resampler.start();
+            let continues = block.run == self.run && block.start == self.resampler.end();
+            let held = self.resampler.end().distance_from(self.resampler.start());
+            let frames = block.samples().len() / CHANNELS;
+            let fits = usize::try_from(held).unwrap_or(0) + frames <= HELD_FRAMES;
+            if age > 0 || !(empty || continues) || !fits {
+                self.pending = Some(block);
+                return;
+            }
+            self.run = block.run;
+            self.resampler.push(block.start, block.samples());
+            self.played.give_back(block);
+        }
+    }
+
+    fn discard(&mut self, run: u32, before: FramePosition) {
+        if self.run < run || self.resampler.end() <= before {
+            self.resampler.clear();
+        } else {
+            self.resampler.discard_before(before);
+        }
+    }
+}
+
+impl Sound for Renderer {
+    fn observe(&mut self, reading: DacReading) {
+        self.playout.observe(reading);
+    }
+
+    fn render(&mut self, out: &mut [f32], urgent: bool) -> Rendered {
         if let Some((generation, timeline)) = self.next
             && self.playout.is_silent()
         {
@@ -136,37 +191,6 @@ impl Renderer {
             }
         }
         Rendered::Wait
-    }
-
-    /// Moves blocks into the resampler as long as each continues the one before.
-    fn take_blocks(&mut self) {
-        while let Some(block) = self.pending.take().or_else(|| self.played.take_full()) {
-            let age = block.generation.wrapping_sub(self.generation).cast_signed();
-            if age < 0 {
-                self.played.give_back(block);
-                continue;
-            }
-            let empty = self.resampler.end() == self.resampler.start();
-            let continues = block.run == self.run && block.start == self.resampler.end();
-            let held = self.resampler.end().distance_from(self.resampler.start());
-            let frames = block.samples().len() / CHANNELS;
-            let fits = usize::try_from(held).unwrap_or(0) + frames <= HELD_FRAMES;
-            if age > 0 || !(empty || continues) || !fits {
-                self.pending = Some(block);
-                return;
-            }
-            self.run = block.run;
-            self.resampler.push(block.start, block.samples());
-            self.played.give_back(block);
-        }
-    }
-
-    fn discard(&mut self, run: u32, before: FramePosition) {
-        if self.run < run || self.resampler.end() <= before {
-            self.resampler.clear();
-        } else {
-            self.resampler.discard_before(before);
-        }
     }
 }
 

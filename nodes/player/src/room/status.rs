@@ -5,7 +5,13 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed},
 };
 
-use unisono_core::{playout::PlayoutStatus, time::Nanos, units::Drift};
+use unisono_core::{
+    playout::PlayoutStatus,
+    time::{Nanos, NodeClock, Timestamp},
+    units::Drift,
+    wire::control::OutputChoice,
+};
+use unisono_transport::clock;
 
 use crate::output::{OutputSpec, PositionSource, Quality};
 
@@ -16,15 +22,24 @@ pub struct OutputState {
     pub works: bool,
     /// The output, and when it does not work, why and what would bring it back.
     pub text: String,
+    /// Which of the outputs that the room may use it is.
+    pub choice: OutputChoice,
+    /// Since when that has been so.
+    pub since: Timestamp<NodeClock>,
+    /// Why it is not the first; empty when it is.
+    pub why: String,
+    /// What would bring the first back; empty when it is.
+    pub back: String,
 }
 
-/// Written by the room's threads, read by anybody. The audio thread writes atomics only; [`OutputState`] changes while
-/// it has no output to serve.
+/// Written by the room's threads, read by anybody. The audio thread writes atomics only.
 #[derive(Debug)]
 pub struct RoomStatus {
     output: Mutex<OutputState>,
     playing: AtomicBool,
     sync_error: AtomicI64,
+    latency: AtomicI64,
+    latency_reach: AtomicI64,
     source: AtomicU8,
     device_uncertainty: AtomicI64,
     /// Parts per 10^12, so that it fits an integer.
@@ -39,11 +54,15 @@ pub struct RoomStatus {
 }
 
 impl RoomStatus {
-    pub(super) fn new(output: &OutputSpec) -> Self {
+    pub(super) fn new(output: &OutputSpec, latency: Nanos) -> Self {
+        let (text, since) = (format!("{output}: opening"), clock::now());
+        let (choice, why, back) = (OutputChoice::None, String::new(), String::new());
         Self {
-            output: Mutex::new(OutputState { works: false, text: format!("{output}: opening") }),
+            output: Mutex::new(OutputState { works: false, text, choice, since, why, back }),
             playing: AtomicBool::new(false),
             sync_error: AtomicI64::new(0),
+            latency: AtomicI64::new(latency.as_nanos()),
+            latency_reach: AtomicI64::new(latency.as_nanos()),
             source: AtomicU8::new(PositionSource::Model as u8),
             device_uncertainty: AtomicI64::new(0),
             dac_drift: AtomicI64::new(0),
@@ -70,6 +89,16 @@ impl RoomStatus {
     /// How far the room is ahead of (positive) or behind its group, by the converter's reported position.
     pub fn sync_error(&self) -> Nanos {
         Nanos::new(self.sync_error.load(Relaxed))
+    }
+
+    /// What lies behind the converter: what its output says, and what the settings add. It may change while it plays.
+    pub fn latency(&self) -> Nanos {
+        Nanos::new(self.latency.load(Relaxed))
+    }
+
+    /// By how much earlier sound must be there for it: while a change is followed, the larger of what was and what is.
+    pub(super) fn latency_reach(&self) -> Nanos {
+        Nanos::new(self.latency_reach.load(Relaxed))
     }
 
     /// Who reports that position.
@@ -114,12 +143,14 @@ impl RoomStatus {
     }
 
     /// Not for the audio path.
-    pub(super) fn set_output(&self, works: bool, text: String) {
-        *self.output.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = OutputState { works, text };
+    pub(super) fn set_output(&self, state: OutputState) {
+        *self.output.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = state;
     }
 
     /// Real-time.
-    pub(super) fn publish(&self, status: &PlayoutStatus, device: Quality) {
+    pub(super) fn publish(&self, status: &PlayoutStatus, device: Quality, latency: Nanos) {
+        self.latency.store(latency.as_nanos(), Relaxed);
+        self.latency_reach.store(status.output_latency.as_nanos(), Relaxed);
         self.playing.store(status.playing, Relaxed);
         self.sync_error.store(status.sync_error.as_nanos(), Relaxed);
         self.device_uncertainty.store((status.device_uncertainty + device.uncertainty).as_nanos(), Relaxed);
@@ -128,6 +159,11 @@ impl RoomStatus {
         self.dac_drift.store((status.dac_drift.excess() * 1e12) as i64, Relaxed);
         self.starved.store(status.starved, Relaxed);
         self.resyncs.store(status.resyncs, Relaxed);
+    }
+
+    /// There is no output. Real-time.
+    pub(super) fn publish_silent(&self) {
+        self.playing.store(false, Relaxed);
     }
 
     /// Real-time.

@@ -11,15 +11,15 @@ use unisono_core::{
     time::{HubClock, Mapping, Nanos, NodeClock},
     wire::{
         clock::Report as ClockPacket,
-        control::{Evidence, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome},
+        control::{Evidence, OutputReport, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome, presentable},
         ids::{PeerId, RoomIndex, StreamId},
     },
 };
 use unisono_household::members::{Pinned, Role, SignedMembers};
 use unisono_transport::{ClockChannel, Closed, Connection, ControlSender, Error, clock};
 
-use super::{GREETING_LIMIT, Node, pace::Pace};
-use crate::{output::PositionSource, room::RoomCommand};
+use super::{GREETING_LIMIT, Node, pace::Pace, wanted::Wanted};
+use crate::{api::Relay, desk::Holder, output::PositionSource, room::RoomCommand};
 
 /// The hub is told how the rooms are doing so often at least.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -58,6 +58,12 @@ struct Link<'a> {
     clock: Option<ClockChannel<NodeClock>>,
     /// What each room plays, by its index; while it goes over to another rendition, both, the newer one last.
     streams: Vec<Vec<StreamId>>,
+    /// What the hub wants of each room.
+    wanted: Vec<Wanted>,
+    /// The rooms have not been told of it: the node stands alone, or did.
+    is_held: bool,
+    /// What the hub asked of the node's API.
+    relay: Relay,
     /// What rooms were told of the hub's clock, once it was known well enough to play by.
     told: Option<Mapping<NodeClock, HubClock>>,
 }
@@ -68,8 +74,9 @@ impl Node {
         let hub = connection.peer();
         let learned = self.take_estimator(hub);
         let seed = clock::now::<NodeClock>().as_nanos().cast_unsigned();
-        let latency = self.rooms.iter().map(|(settings, _)| settings.latency).max().unwrap_or(Nanos::ZERO);
-        let mut session = NodeSession::new(self.greeting(), learned, LEADS.give_up + latency, seed);
+        let greeting = self.greeting();
+        let give_up = greeting.rooms.iter().map(|room| room.latency).max().unwrap_or(LEADS.give_up);
+        let mut session = NodeSession::new(greeting, learned, give_up, seed);
         let ended = tokio::select! {
             () = stop => Ended::Stopped,
             ended = self.drive(connection, &mut session) => ended,
@@ -84,11 +91,21 @@ impl Node {
             Ok(Err(error)) => return error.into(),
             Err(_) => return Ended::Closed(Closed::Silent),
         };
-        let streams = vec![Vec::new(); self.rooms.len()];
-        let mut link = Link { connection, hub: connection.peer(), control, clock: None, streams, told: None };
+        let rooms = self.desk.rooms().len();
+        let mut link = Link {
+            connection,
+            hub: connection.peer(),
+            control,
+            clock: None,
+            streams: vec![Vec::new(); rooms],
+            wanted: vec![Wanted::default(); rooms],
+            is_held: self.desk.holder() != Holder::Hub,
+            relay: Relay::new(self.relayed.clone()),
+            told: None,
+        };
         let greeted = Instant::now();
         let (mut looked, mut reported, mut told) = (greeted, greeted, Vec::new());
-        let mut pace = Pace::new();
+        let (mut pace, mut offers) = (Pace::new(), self.offers());
         loop {
             if let Err(ended) = self.act(session, &mut link) {
                 return ended;
@@ -112,6 +129,7 @@ impl Node {
                     },
                     Err(error) => return error.into(),
                 },
+                answer = link.relay.next() => session.answer(answer),
                 () = pace.due() => {}
             }
             // What came along with the packet in hand is taken before anything is missed.
@@ -123,12 +141,17 @@ impl Node {
                 if link.clock.is_none() && greeted.elapsed() > GREETING_LIMIT {
                     return Ended::Closed(Closed::Silent);
                 }
+                self.hand_over(&mut link);
                 let reports = self.reports(session, &link);
                 let states: Vec<RoomState> = reports.iter().map(|report| report.state).collect();
                 let due = states != told || reported.elapsed() >= REPORT_INTERVAL;
                 if due && link.clock.is_some() {
                     (reported, told) = (Instant::now(), states);
-                    session.report(clock::now(), reports);
+                    session.report(clock::now(), reports, self.output_reports());
+                }
+                if link.clock.is_some() {
+                    self.renew(&mut offers);
+                    session.rooms(clock::now(), &offers);
                 }
             }
             session.handle_timeout(clock::now());
@@ -156,41 +179,43 @@ impl Node {
                         plays.retain(|_| continues.is_some());
                         plays.push(stream);
                     }
-                    self.tell(room, RoomCommand::Start { stream, format, timeline, continues, clock: link.told });
+                    let clock = link.told;
+                    self.tell(link, room, RoomCommand::Start { stream, format, timeline, continues, clock });
                 }
                 NodeAction::Left { room, stream } => {
                     if let Some(plays) = link.streams.get_mut(usize::from(room.0)) {
                         plays.retain(|known| *known != stream);
                     }
-                    self.tell(room, RoomCommand::Left(stream));
+                    self.tell(link, room, RoomCommand::Left(stream));
                 }
                 NodeAction::Timeline { stream, timeline } => {
                     for room in link.rooms_of(stream) {
-                        self.tell(room, RoomCommand::Timeline(stream, timeline));
+                        self.tell(link, room, RoomCommand::Timeline(stream, timeline));
                     }
                 }
                 NodeAction::Packet { stream, position, payload } => {
                     for room in link.rooms_of(stream) {
-                        self.tell(room, RoomCommand::Packet(stream, position, payload.clone()));
+                        self.tell(link, room, RoomCommand::Packet(stream, position, payload.clone()));
                     }
                 }
                 NodeAction::Stop { room } => {
                     if let Some(plays) = link.streams.get_mut(usize::from(room.0)) {
                         plays.clear();
                     }
-                    self.tell(room, RoomCommand::Stop);
+                    self.tell(link, room, RoomCommand::Stop);
                 }
-                NodeAction::Gain { room, gain, ramp } => self.tell(room, RoomCommand::Gain(gain, ramp)),
+                NodeAction::Gain { room, gain, ramp } => self.tell(link, room, RoomCommand::Gain(gain, ramp)),
                 NodeAction::Estimate(estimate) => {
                     let now = clock::now();
                     link.told = link.told.filter(|told| estimate.mapping.ahead_of(told, now).abs() <= CLOCK_STEP);
                     if link.told.is_some() || session.is_locked(now) {
                         link.told = Some(estimate.mapping);
-                        for (_, room) in &self.rooms {
-                            room.tell(RoomCommand::Clock(estimate.mapping));
-                        }
+                        self.desk.tell_all(Holder::Hub, &RoomCommand::Clock(estimate.mapping));
+                        self.told.in_time();
                     }
                 }
+                NodeAction::Ask(ask) => link.relay.ask(ask),
+                NodeAction::Forget(id) => link.relay.forget(id),
                 NodeAction::Close(refuse) => return Err(Ended::Refused(refuse)),
             }
         }
@@ -202,6 +227,8 @@ impl Node {
         link.clock = Some(link.connection.clock(welcome.clock_tag)?);
         let address = link.connection.remote_address();
         self.hubs.welcomed(address);
+        let household = self.store.pinned().map(Pinned::household);
+        self.told.connected(household, presentable(&welcome.name), link.hub, address);
         if let Err(error) = self.store.remember_addresses(link.hub, &[address]) {
             warn!("{error}");
         }
@@ -235,21 +262,49 @@ impl Node {
     }
 
     fn offers(&self) -> Vec<RoomOffer> {
-        let rooms = self.rooms.iter().zip(&self.judges).zip(0..);
+        let rooms = self.desk.rooms().iter().zip(&self.judges).zip(0..);
         rooms
             .map(|(((settings, room), judge), index)| RoomOffer {
                 index: RoomIndex(index),
                 name: settings.name.clone(),
                 output: room.status().output().text,
-                latency: LEADS.give_up + settings.latency,
+                latency: LEADS.give_up + room.status().latency(),
                 term: judge.highest(),
+            })
+            .collect()
+    }
+
+    /// Brings offers up to date. An output that is gone is still the one that the room had.
+    fn renew(&self, offers: &mut [RoomOffer]) {
+        for (offer, new) in offers.iter_mut().zip(self.offers()) {
+            let works = self.room(offer.index).is_some_and(|room| room.status().output().works);
+            let output = if works { new.output } else { core::mem::take(&mut offer.output) };
+            *offer = RoomOffer { output, ..new };
+        }
+    }
+
+    fn output_reports(&self) -> Vec<OutputReport> {
+        let now = clock::now();
+        let rooms = self.desk.rooms().iter().zip(0..);
+        rooms
+            .map(|((_, room), index)| {
+                let output = room.status().output();
+                OutputReport {
+                    room: RoomIndex(index),
+                    choice: output.choice,
+                    held: now - output.since,
+                    latency: room.status().latency(),
+                    why: output.why,
+                    back: output.back,
+                }
             })
             .collect()
     }
 
     fn reports(&self, session: &NodeSession, link: &Link<'_>) -> Vec<RoomReport> {
         let estimate = session.estimate(clock::now());
-        let rooms = self.rooms.iter().zip(&link.streams).zip(0..);
+        let rooms = self.desk.rooms().iter().zip(&link.streams).zip(0..);
+        let is_alone = self.desk.holder() != Holder::Hub;
         rooms
             .map(|(((_, room), streams), index)| {
                 let stream = streams.last().copied();
@@ -258,6 +313,7 @@ impl Node {
                 let playing = output.works && status.is_playing();
                 let state = match (output.works, playing, stream) {
                     (false, ..) => RoomState::NoOutput,
+                    (true, ..) if is_alone => RoomState::Alone,
                     (true, true, _) => RoomState::Playing,
                     (true, false, None) => RoomState::Idle,
                     (true, false, Some(stream)) if session.is_paused(clock::now(), stream) => RoomState::Idle,
@@ -289,9 +345,23 @@ impl Node {
             .collect()
     }
 
-    fn tell(&self, room: RoomIndex, command: RoomCommand) {
-        if let Some(room) = self.room(room) {
-            room.tell(command);
+    fn tell(&self, link: &mut Link<'_>, room: RoomIndex, command: RoomCommand) {
+        if let Some(wanted) = link.wanted.get_mut(usize::from(room.0)) {
+            wanted.note(&command);
+        }
+        self.desk.tell(Holder::Hub, room, command);
+    }
+
+    /// Rooms that are the hub's again play what it wants. To be called more often than they can change hands twice.
+    fn hand_over(&self, link: &mut Link<'_>) {
+        let was_held = std::mem::replace(&mut link.is_held, self.desk.holder() != Holder::Hub);
+        if link.is_held || !was_held {
+            return;
+        }
+        for (room, wanted) in (0..).map(RoomIndex).zip(&link.wanted) {
+            for command in wanted.commands(link.told) {
+                self.desk.tell(Holder::Hub, room, command);
+            }
         }
     }
 }
@@ -314,7 +384,7 @@ async fn receive(clock: &mut Option<ClockChannel<NodeClock>>) -> Result<unisono_
 const fn evidence_of(source: PositionSource) -> Evidence {
     match source {
         PositionSource::Device | PositionSource::DeviceUnstamped => Evidence::Device,
-        PositionSource::Library => Evidence::Estimate,
+        PositionSource::Library | PositionSource::Link => Evidence::Estimate,
         PositionSource::Model => Evidence::Model,
     }
 }

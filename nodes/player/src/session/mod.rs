@@ -4,9 +4,13 @@ pub(crate) mod hubs;
 mod link;
 mod pace;
 mod race;
+mod state;
+mod wanted;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use axum::Router;
+use tokio::sync::watch;
 use tracing::{info, warn};
 use unisono_core::{
     clock::Estimator,
@@ -15,7 +19,7 @@ use unisono_core::{
     units::{Drift, SampleRate},
     wire::{
         control::{Refuse, RefuseReason},
-        ids::{PeerId, RoomIndex},
+        ids::PeerId,
     },
 };
 use unisono_household::{
@@ -26,13 +30,18 @@ use unisono_household::{
 };
 use unisono_transport::{Connection, Endpoint, Expect, Identity, Options};
 
+pub use self::state::{HubLink, HubState};
 use self::{
     hubs::{Backoff, Hubs},
     link::Ended,
+    state::Told,
 };
 use crate::{
-    output::OutputSpec,
+    api::{self, NodeHandle},
+    desk::Desk,
+    output::{Opener, OutputSpec},
     room::{Room, RoomSetup},
+    standalone::{self, StandaloneSettings},
 };
 
 /// One room as the settings have it.
@@ -40,8 +49,8 @@ use crate::{
 pub struct RoomSettings {
     /// What the room is called until the household names it.
     pub name: String,
-    /// Where its sound goes.
-    pub output: OutputSpec,
+    /// Where its sound may go, the best first; at least one.
+    pub outputs: Vec<OutputSpec>,
     /// What lies behind the converter.
     pub latency: Nanos,
 }
@@ -61,6 +70,10 @@ pub struct NodeSettings {
     pub join: Option<JoinToken>,
     /// Its rooms.
     pub rooms: Vec<RoomSettings>,
+    /// How it stands alone.
+    pub standalone: StandaloneSettings,
+    /// Where its own control API answers; by itself at the usual port, or any.
+    pub api: Option<SocketAddr>,
 }
 
 /// Why a node gave up. Everything else it tries again for as long as it runs.
@@ -84,6 +97,9 @@ pub enum Error {
     /// The hub does not want the node.
     #[error("the hub refused this node: {0}")]
     Refused(String),
+    /// There is no thread to play on its own.
+    #[error("no thread to play alone: {0}; the system has too many")]
+    Standalone(std::io::Error),
     /// None of a token's addresses answered.
     #[error("cannot join: {0}; is the hub running, and is its UDP port reachable from here?")]
     CannotJoin(String),
@@ -98,14 +114,19 @@ pub struct Node {
     hubs: Hubs,
     runtime: PathBuf,
     join: Option<JoinToken>,
-    rooms: Vec<(RoomSettings, Room)>,
+    desk: Arc<Desk>,
+    /// What the hub may ask of the node's API.
+    relayed: Router,
+    handle: NodeHandle,
+    told: Told,
+    is_alone_for_good: bool,
     judges: Vec<Judge>,
     /// What was learned of each hub's clock since the node started.
     estimators: BTreeMap<PeerId, Estimator>,
 }
 
 impl Node {
-    /// Opens what the node keeps, its port and its rooms.
+    /// Opens what the node keeps, its port and its rooms. To be called within a tokio runtime.
     ///
     /// # Errors
     ///
@@ -120,21 +141,37 @@ impl Node {
         let endpoint = Endpoint::bind(SocketAddr::from(([0_u16; 8], 0)), &identity, &Options::new([0; 64]))?;
         let mut rooms = Vec::new();
         for room in settings.rooms {
-            let setup = RoomSetup { output: room.output.clone(), latency: room.latency, rate: SampleRate::HZ_48000 };
+            let (outputs, opener) = (room.outputs.clone(), Opener::default());
+            let setup = RoomSetup { outputs, opener, latency: room.latency, rate: SampleRate::HZ_48000 };
             let running = Room::start(&setup).map_err(|reason| Error::Threads { room: room.name.clone(), reason })?;
             rooms.push((room, running));
         }
+        let judges = vec![Judge::default(); rooms.len()];
+        let (told, hub) = watch::channel(HubState::default());
+        let (desk, is_alone_for_good) = (Arc::new(Desk::new(rooms)), settings.standalone.always);
+        let standalone = standalone::start(settings.standalone, Arc::clone(&desk), hub.clone());
+        let standalone = standalone.map_err(Error::Standalone)?;
+        let handle = NodeHandle::new(&settings.name, identity.peer_id(), Arc::clone(&desk), hub, standalone);
         Ok(Self {
             name: settings.name,
             endpoint: Arc::new(endpoint),
             hubs: Hubs::new(settings.hubs),
             runtime: settings.runtime,
             join: settings.join,
-            judges: vec![Judge::default(); rooms.len()],
-            rooms,
+            relayed: api::relayed(handle.clone()),
+            handle,
+            told: Told(told),
+            is_alone_for_good,
+            judges,
+            desk,
             store,
             estimators: BTreeMap::new(),
         })
+    }
+
+    /// The way to it for its control API.
+    pub fn handle(&self) -> NodeHandle {
+        self.handle.clone()
     }
 
     /// Plays for its hub until `stop` completes.
@@ -144,6 +181,11 @@ impl Node {
     /// When it was to join and cannot, or the hub will never have it.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), Error> {
         tokio::pin!(stop);
+        if self.is_alone_for_good {
+            self.told.away("this node stands alone for good");
+            stop.await;
+            return Ok(());
+        }
         let mut backoff = Backoff::new();
         loop {
             let connected = tokio::select! {
@@ -155,15 +197,18 @@ impl Node {
                     Ended::Stopped => return Ok(()),
                     Ended::Refused(refuse) if self.is_final(&refuse) => return Err(Error::Refused(refuse.text)),
                     Ended::Refused(refuse) => {
+                        self.told.away(format!("the hub refused this node: {}", refuse.text));
                         self.hubs.warn_once(&format!("the hub refused this node: {}; asking again", refuse.text));
                         self.hubs.turned_away(connection.remote_address());
                         backoff.slow_down();
                     }
                     Ended::Closed(closed) => {
+                        self.told.away(format!("connection to the hub lost: {closed}"));
                         info!("connection to the hub lost: {closed}");
                         backoff.start_over();
                     }
                     Ended::Distrusted(error) => {
+                        self.told.away(format!("that hub is not trusted: {error}"));
                         warn!("that hub is not trusted: {error}");
                         self.hubs.turned_away(connection.remote_address());
                         backoff.slow_down();
@@ -187,7 +232,11 @@ impl Node {
         let addresses = self.hubs.candidates(household, &remembered).await;
         match self.first_to_answer(&addresses, Expect::AnyMember, ROUND).await {
             Ok(connection) => return Ok(Some(connection)),
-            Err(Some(error)) => self.hubs.failed(&error),
+            Err(Some(error)) => {
+                self.told.away(error.to_string());
+                self.hubs.failed(&error);
+            }
+            Err(None) if addresses.is_empty() => self.told.away("no hub was found on this network"),
             Err(None) => {}
         }
         Ok(None)
@@ -213,8 +262,9 @@ impl Node {
             self.join = read_local_token(&self.runtime)?;
         }
         let Some(token) = &self.join else {
-            self.hubs
-                .say_once("not in a household yet: get a token with `unisono token`, then start with --join TOKEN");
+            let text = "not in a household yet: get a token with `unisono token`, then start with --join TOKEN";
+            self.told.away(text);
+            self.hubs.say_once(text);
             return Ok(None);
         };
         let error = match self.first_to_answer(token.addresses(), Expect::Key(token.hub()), Duration::MAX).await {
@@ -259,10 +309,6 @@ impl Node {
             }
         }
         self.estimators.insert(hub, estimator);
-    }
-
-    fn room(&self, index: RoomIndex) -> Option<&Room> {
-        self.rooms.get(usize::from(index.0)).map(|(_, room)| room)
     }
 }
 

@@ -7,7 +7,7 @@
 //! Real-time: no allocation, no lock, no system call.
 
 use crate::{
-    playout::{DacClock, DacReading},
+    playout::{DacClock, DacReading, latency::Latency, timing::BUFFER},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::{Phase, Segment, Timeline},
     units::{Drift, FramePosition, OutputPosition, SampleRate},
@@ -88,8 +88,12 @@ pub struct PlayoutStatus {
     pub playing: bool,
     /// Whether the converter's clock is known.
     pub device_known: bool,
-    /// How far the frames now written will be ahead of (positive) or behind the group.
+    /// How far the frames now written will be ahead of (positive) or behind the group; what is still to be followed of a
+    /// change of the latency behind the converter is in it.
     pub sync_error: Nanos,
+    /// For how long before it is heard sound must be there, beyond what the device holds: what lies behind the
+    /// converter, and while a change of that is followed, the larger of what was and what is.
+    pub output_latency: Nanos,
     /// How far what is known of the converter may be off, if its own counter is right.
     pub device_uncertainty: Nanos,
     /// The converter's rate against the node's clock.
@@ -107,12 +111,25 @@ struct Playing {
     run: u32,
     phase: Phase,
     excess: f64,
-    /// The part of it that the anchor asks for.
-    announced: f64,
+    /// The part of it, as a factor, that is to be heard at once: what the anchor asks for, and the pace.
+    known: f64,
+    /// How much faster it is read because the latency behind the converter has changed.
+    pace: f64,
     /// Output frames since the fade-in began.
     since_start: u64,
     /// The fade's gain behind the last frame.
     gain: f32,
+    /// Frames since it was to jump, for as long as it waits for the sound that it is to jump to.
+    waiting: u64,
+    /// Frames left of a fade-out behind which it starts anew.
+    ending: Option<u64>,
+}
+
+impl Playing {
+    const fn new(run: u32, phase: Phase, known: f64, ratio: f64) -> Self {
+        let excess = ratio * known - 1.0;
+        Self { run, phase, excess, known, pace: 0.0, since_start: 0, gain: 0.0, waiting: 0, ending: None }
+    }
 }
 
 /// Decides what one output plays. Owned by the audio thread.
@@ -122,13 +139,15 @@ pub struct Playout {
     dac: DacClock,
     clock: Option<Mapping<NodeClock, HubClock>>,
     timeline: Option<Timeline>,
-    output_latency: Nanos,
+    latency: Latency,
     written: OutputPosition,
     /// From where on the clocks have been known, to within noise.
     settled: OutputPosition,
     playing: Option<Playing>,
     /// Frames left of a fade-out that was asked for.
     stopping: Option<u64>,
+    /// Another output goes on with what plays.
+    retired: bool,
     status: PlayoutStatus,
 }
 
@@ -140,11 +159,12 @@ impl Playout {
             dac: DacClock::new(output_rate),
             clock: None,
             timeline: None,
-            output_latency,
+            latency: Latency::new(output_latency),
             written: OutputPosition(0),
             settled: OutputPosition(0),
             playing: None,
             stopping: None,
+            retired: false,
             status: PlayoutStatus::default(),
         }
     }
@@ -155,6 +175,13 @@ impl Playout {
         if before.is_none_or(|(before, at)| clock.ahead_of(&before, at).abs() > NOISE) {
             self.settled = self.written;
         }
+    }
+
+    /// Takes what lies behind the converter as it is now. Up to 25 ms of a change are slewed, at up to 0.5 %; what is
+    /// larger is a short fade out, a jump and a fade in, once the sound to jump to is there or 60 ms have gone by. What is
+    /// beyond [`MAX_OUTPUT_LATENCY`](super::timing::MAX_OUTPUT_LATENCY) is not made up for: the room is late by so much.
+    pub fn set_output_latency(&mut self, latency: Nanos) {
+        self.latency.set(latency);
     }
 
     /// Takes the timeline of what is to be played. Call only while [`Self::is_silent`] when it is another stream's.
@@ -169,6 +196,19 @@ impl Playout {
         if self.playing.is_none() {
             self.timeline = None;
         }
+    }
+
+    /// Fades out, and stays silent whatever is to be played, for another output goes on with it; or plays again.
+    pub fn set_retired(&mut self, retired: bool) {
+        self.retired = retired;
+    }
+
+    /// Goes on with what another output played, which is silent or lost: its clock and timeline hold, and its counts go
+    /// on. What is known of the converter is this one's own.
+    pub fn take_over(&mut self, from: &Self) {
+        (self.clock, self.timeline, self.stopping) = (from.clock, from.timeline, None);
+        (self.status.starved, self.status.resyncs) = (from.status.starved, from.status.resyncs);
+        self.playing = None;
     }
 
     /// The device was opened anew or lost what was in it: its positions start from zero.
@@ -196,12 +236,16 @@ impl Playout {
 
     /// How the output is doing.
     pub fn status(&self) -> PlayoutStatus {
+        let output_rate = f64::from(self.output_rate.hertz());
+        let stream_rate = self.timeline.map_or(output_rate, |timeline| f64::from(timeline.rate().hertz()));
+        let read = self.playing.map_or(0.0, |playing| (1.0 + playing.excess) * output_rate / stream_rate - 1.0);
         PlayoutStatus {
             playing: self.playing.is_some(),
             device_known: self.dac.is_known(),
             device_uncertainty: self.dac.uncertainty(),
             dac_drift: self.dac.drift(),
-            read_drift: Drift::from_ratio(self.playing.map_or(0.0, |playing| playing.excess)),
+            read_drift: Drift::from_ratio(read),
+            output_latency: self.latency.reach(),
             ..self.status
         }
     }
@@ -210,12 +254,18 @@ impl Playout {
     /// says that the device cannot wait. The frames of [`Step::Silence`] and [`Step::Play`] count as written.
     pub fn plan(&mut self, frames: u32, queued: Option<Queued>, urgent: bool) -> Step {
         let frames = frames.max(1);
+        if self.playing.is_none() {
+            self.latency.settle();
+            if self.retired {
+                return self.silence(frames);
+            }
+        }
         let (Some(clock), Some(timeline), Some(emitted)) =
             (self.clock, self.timeline, self.dac.instant_of(self.written))
         else {
             return self.silence(frames);
         };
-        let heard = clock.forward(emitted + self.output_latency);
+        let heard = clock.forward(emitted + self.latency.allowed());
         let Some(segment) = timeline.segment_at(heard) else {
             return self.silence_until(timeline.next_after(heard).map(|next| next.at), heard, frames);
         };
@@ -223,16 +273,16 @@ impl Playout {
             return self.silence_until(segment.next.map(|next| next.at), heard, frames);
         };
         let wanted = timeline.phase_within(&segment.anchor, heard);
-        let announced = f64::from(play.drift_ppb) * 1e-9;
-        let forward = self.fed_forward(clock, announced, timeline.rate());
-        let playing = self.follow(play.run, wanted, forward, announced, frames, timeline.rate());
+        let ratio = self.fed_forward(clock, timeline.rate());
+        let announced = 1.0 + f64::from(play.drift_ppb) * 1e-9;
+        let mut playing = self.follow(play.run, wanted, ratio, announced, frames, timeline.rate());
+        self.prepare_jump(&mut playing, queued, wanted, timeline.rate(), frames);
         self.with_queue(playing, play.run, segment, heard, queued, frames, urgent)
     }
 
-    /// The rate that keeps pace with the hub's clock on this converter, less one.
-    fn fed_forward(&self, clock: Mapping<NodeClock, HubClock>, announced: f64, stream_rate: SampleRate) -> f64 {
-        let stream = f64::from(stream_rate.hertz()) * (1.0 + announced);
-        stream * (1.0 + clock.drift().excess()) / self.dac.frames_per_second() - 1.0
+    /// Stream frames to a frame of this converter that keep pace with the hub's clock.
+    fn fed_forward(&self, clock: Mapping<NodeClock, HubClock>, stream_rate: SampleRate) -> f64 {
+        f64::from(stream_rate.hertz()) * (1.0 + clock.drift().excess()) / self.dac.frames_per_second()
     }
 
     /// Moves the rate towards where it should be, or starts in phase when nothing was playing.
@@ -240,23 +290,24 @@ impl Playout {
         &mut self,
         run: u32,
         wanted: Phase,
-        forward: f64,
+        ratio: f64,
         announced: f64,
         frames: u32,
         stream_rate: SampleRate,
     ) -> Playing {
-        let fresh = Playing { run, phase: wanted, excess: forward, announced, since_start: 0, gain: 0.0 };
+        let fresh = Playing::new(run, wanted, announced, ratio);
         let Some(mut playing) = self.playing.filter(|playing| playing.run == run) else {
             self.playing = None;
-            self.status.sync_error = Nanos::ZERO;
+            self.status.sync_error = -Nanos::from_secs_f64(self.latency.late());
             return fresh;
         };
         let error = playing.phase.distance_from(wanted) / f64::from(stream_rate.hertz());
-        self.status.sync_error = Nanos::from_secs_f64(error);
-        if self.status.sync_error.abs() > NOISE {
+        self.status.sync_error = Nanos::from_secs_f64(error - self.latency.late());
+        let error_now = Nanos::from_secs_f64(error).abs();
+        if error_now > NOISE {
             self.settled = self.written;
         }
-        if self.status.sync_error.abs() > RESYNC_LIMIT {
+        if error_now > RESYNC_LIMIT {
             self.status.resyncs += 1;
             self.playing = None;
             return fresh;
@@ -265,13 +316,45 @@ impl Playout {
         let settled = (self.written.0 - self.settled.0) as f64 / rate;
         let trim_time = (TRIM_GROWTH * settled).clamp(TRIM_TIME.0, TRIM_TIME.1);
         let trim_time = (trim_time / (error.abs() / LARGE).max(1.0)).max(SHORTEST_TRIM_TIME);
-        let target = forward + (-error / trim_time).clamp(-MAX_TRIM, MAX_TRIM);
         let seconds = f64::from(frames) / rate;
-        // What the hub announces is to be heard at once; what was measured only smoothly.
-        playing.excess += announced - playing.announced;
-        playing.announced = announced;
+        if !self.latency.is_jump() {
+            playing.pace = self.latency.pace(playing.pace, seconds);
+        }
+        // What the hub announces and what the latency asks for is to be heard at once; what was measured only smoothly.
+        let known = announced * (1.0 + playing.pace);
+        playing.excess = (1.0 + playing.excess) * (known / playing.known) - 1.0;
+        playing.known = known;
+        let target = ratio * known - 1.0 + (-error / trim_time).clamp(-MAX_TRIM, MAX_TRIM);
         playing.excess += (target - playing.excess) * (seconds / RATE_TIME).min(1.0);
         playing
+    }
+
+    /// Begins the fade-out before a jump, or before another output goes on, when it is time for it.
+    fn prepare_jump(
+        &mut self,
+        playing: &mut Playing,
+        queued: Option<Queued>,
+        wanted: Phase,
+        stream_rate: SampleRate,
+        frames: u32,
+    ) {
+        if playing.ending.is_some() || self.playing.is_none() {
+            return;
+        }
+        if self.retired {
+            playing.ending = Some(self.fade_frames());
+        } else if self.latency.is_jump() {
+            // With less than this behind it the fade-in would run dry.
+            let reach = self.fade_frames() + RESAMPLER_REACH + 2 * u64::from(frames);
+            let to = wanted.advanced_by(self.latency.left() * f64::from(stream_rate.hertz()) + reach as f64);
+            let is_there = queued.is_some_and(|queued| queued.run == playing.run && Phase::at(queued.end) > to);
+            if is_there || playing.waiting >= self.output_frames(BUFFER) {
+                playing.ending = Some(self.fade_frames());
+                self.status.resyncs += 1;
+            } else {
+                playing.waiting += u64::from(frames);
+            }
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "one decision, taken apart for the reader")]
@@ -299,7 +382,8 @@ impl Playout {
         }
         // A run may begin, and sound may come back after a gap, in the middle of these frames.
         if queued.start > first && self.playing.is_none() {
-            let ahead = queued.start.distance_from(first);
+            #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+            let ahead = (queued.start.distance_from(first) as f64 / (1.0 + playing.excess)) as i64;
             return self.silence(u32::try_from(ahead).unwrap_or(u32::MAX).clamp(1, quiet));
         }
         let pace = 1.0 + playing.excess;
@@ -312,7 +396,7 @@ impl Playout {
         if readable == 0 {
             return self.starve(quiet, urgent);
         }
-        let ends_in = until_end.min(self.stopping.unwrap_or(u64::MAX));
+        let ends_in = until_end.min(self.stopping.unwrap_or(u64::MAX)).min(playing.ending.unwrap_or(u64::MAX));
         let left = if readable < u64::from(frames) { ends_in.min(readable) } else { ends_in };
         let step = self.play(playing, left, readable.min(u64::from(frames)));
         // The last frames of a run, which the resampler cannot read without those behind them, are not missed.
@@ -345,6 +429,8 @@ impl Playout {
         playing.gain = gain(playing.since_start, left.saturating_sub(frames));
         let to = playing.gain;
         playing.phase = start.advanced_by(frames as f64 * (1.0 + excess));
+        playing.ending = playing.ending.map(|ending| ending.saturating_sub(frames));
+        self.latency.advance(playing.pace, frames as f64 / self.dac.frames_per_second());
         self.written.0 += frames;
         self.playing = (left > frames).then_some(playing);
         if let Some(stopping) = &mut self.stopping {

@@ -7,6 +7,7 @@
 
 mod control;
 mod dac;
+mod latency;
 mod schedule;
 mod succession;
 pub mod timing;

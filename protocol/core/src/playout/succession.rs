@@ -6,7 +6,7 @@
 
 use super::schedule::{Decode, DecodeSchedule};
 use crate::{
-    time::{HubClock, Mapping, NodeClock, Timestamp},
+    time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::Timeline,
     units::{FrameCount, FramePosition},
     wire::ids::StreamId,
@@ -78,6 +78,11 @@ impl<T> Succession<T> {
     /// Takes the mapping to the hub's clock as it is known now.
     pub fn set_clock(&mut self, clock: Mapping<NodeClock, HubClock>) {
         self.schedules().for_each(|schedule| schedule.set_clock(clock));
+    }
+
+    /// Takes what the output adds behind the converter, which may change.
+    pub fn set_output_latency(&mut self, latency: Nanos) {
+        self.schedules().for_each(|schedule| schedule.set_output_latency(latency));
     }
 
     /// Takes a new timeline of a rendition.

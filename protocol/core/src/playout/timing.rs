@@ -14,6 +14,10 @@ pub const BUFFER: Nanos = Nanos::from_millis(60);
 /// each wake-up, so that the second of them has 20 ms less.
 pub const LEADS: Leads = Leads { ready: Nanos::from_millis(140), give_up: Nanos::from_millis(50) };
 
+/// The most that may lie behind a converter: a speaker's own delay, a trim. A group waits for its slowest room up to
+/// this; what is beyond it the room is late by. Four times what the slowest speakers on sale hold.
+pub const MAX_OUTPUT_LATENCY: Nanos = Nanos::from_secs(2);
+
 /// The audio thread looks at its device so often: at irregular times, so that the steps of a coarse counter are met at
 /// every phase; often enough for [`BUFFER`], and no more, for each look costs system calls. (At 15 to 21 ms the error
 /// between two rooms behind a cable, counters moving by 1 ms, was half as large again in simulation; at 11 to 16 ms it

@@ -5,7 +5,9 @@ use crate::{
     time::Nanos,
     wire::{
         self, VERSION, Version,
-        control::{Hello, Message, Outranked, Refuse, RefuseReason, Report, Room, Welcome, presentable, sentence},
+        control::{
+            Answer, Hello, Message, Outranked, Refuse, RefuseReason, Report, Room, Welcome, presentable, sentence,
+        },
         frame::Frame,
         ids::ClockTag,
         nack::Nack,
@@ -26,7 +28,12 @@ pub enum HubEvent {
     Report(Report),
     /// It obeys another hub in a room.
     Outranked(Outranked),
+    /// A part of what it answers to an ask.
+    Answer(Answer),
 }
+
+/// The first version whose nodes can be asked something.
+const ASKS_SINCE: Version = Version { major: 1, minor: 2 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -98,6 +105,16 @@ impl HubSession {
         matches!(self.state, State::Admitted)
     }
 
+    /// What the node speaks.
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Whether the node knows what an ask is.
+    pub fn takes_asks(&self) -> bool {
+        self.is_admitted() && self.version >= ASKS_SINCE
+    }
+
     fn understand(&mut self, frame: &Frame) -> Result<Option<HubEvent>, Refuse> {
         if self.state == State::Greeting && frame.kind == Hello::KIND {
             self.check_version(frame)?;
@@ -119,9 +136,16 @@ impl HubSession {
             (State::Admitted, Message::Rooms(rooms)) => Ok(Some(HubEvent::Rooms(checked(rooms.rooms)?))),
             (State::Admitted, Message::Report(mut report)) => {
                 report.rooms.iter_mut().for_each(|room| room.output = sentence(&room.output));
+                for output in &mut report.outputs.0 {
+                    (output.why, output.back) = (sentence(&output.why), sentence(&output.back));
+                }
                 Ok(Some(HubEvent::Report(report)))
             }
             (State::Admitted, Message::Outranked(outranked)) => Ok(Some(HubEvent::Outranked(outranked))),
+            (State::Admitted, Message::Answer(answer)) => {
+                answer.validate().map_err(|error| protocol_error(&error.to_string()))?;
+                Ok(Some(HubEvent::Answer(answer)))
+            }
             _ => Err(protocol_error("a message came out of turn")),
         }
     }

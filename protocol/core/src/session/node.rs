@@ -1,11 +1,13 @@
 //! A hub, as its node sees it.
 
+mod asks;
 mod repair;
+mod rooms;
 mod step;
 mod streams;
 
 use core::ops::Add;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
@@ -20,11 +22,11 @@ use crate::{
         VERSION, Version,
         clock::{Probe, Report as ClockPacket},
         control::{
-            ClockReport, Codec, Format, Hello, Message, Refuse, RefuseReason, Report, Room, RoomReport, Welcome,
-            sentence,
+            Ask, ClockReport, Codec, Format, Hello, Message, OutputReport, Refuse, RefuseReason, Report, Room,
+            RoomReport, Welcome, sentence,
         },
         frame::Frame,
-        ids::{HouseholdId, RoomIndex, StreamId},
+        ids::{AskId, HouseholdId, RoomIndex, StreamId},
     },
 };
 
@@ -44,7 +46,7 @@ pub struct NodeConfig {
     pub join: Option<[u8; 16]>,
     /// What it can decode, best first.
     pub codecs: Vec<Codec>,
-    /// Its rooms.
+    /// Its rooms, as the hub was told of them last.
     pub rooms: Vec<Room>,
 }
 
@@ -113,6 +115,10 @@ pub enum NodeAction {
     },
     /// The hub's clock is known better.
     Estimate(Estimate),
+    /// Do this, and hand the answer to [`NodeSession::answer`].
+    Ask(Ask),
+    /// Nobody waits for that answer any more.
+    Forget(AskId),
     /// The connection is over.
     Close(Refuse),
 }
@@ -154,11 +160,15 @@ pub struct NodeSession {
     plays: BTreeMap<RoomIndex, StreamId>,
     /// How long before it is heard a packet is of use, for each room.
     give_up: Nanos,
+    /// Since when a room's latency has been another than the hub was told.
+    differs_since: Option<Timestamp<NodeClock>>,
     /// When gaps are to be looked at next, and when they were last.
     next_repair: Option<Timestamp<NodeClock>>,
     looked_at: Option<Timestamp<NodeClock>>,
     /// What each room has counted of the streams that it has left.
     ended: BTreeMap<RoomIndex, ReceiverCounts>,
+    /// What the hub has asked and was not answered to the end.
+    asks: BTreeSet<AskId>,
     actions: VecDeque<NodeAction>,
     bad_datagrams: u64,
 }
@@ -188,9 +198,11 @@ impl NodeSession {
             streams: BTreeMap::new(),
             plays: BTreeMap::new(),
             give_up,
+            differs_since: None,
             next_repair: None,
             looked_at: None,
             ended: BTreeMap::new(),
+            asks: BTreeSet::new(),
             actions,
             bad_datagrams: 0,
         }
@@ -222,6 +234,8 @@ impl NodeSession {
                 self.actions.push_back(NodeAction::Gain { room: set.room, gain: set.gain, ramp });
             }
             (State::Welcomed(_), Message::SetGain(_)) => {}
+            (State::Welcomed(_), Message::Ask(ask)) => self.ask(ask),
+            (State::Welcomed(_), Message::Forget(forget)) => self.forget(forget),
             (State::Greeting, _) | (_, Message::Welcome(_)) => {
                 self.close(RefuseReason::Protocol, "the hub sent a message out of turn".into());
             }
@@ -271,8 +285,8 @@ impl NodeSession {
         self.actions.pop_front()
     }
 
-    /// Tells the hub how the rooms are doing; what this session counts itself is filled in.
-    pub fn report(&mut self, now: Timestamp<NodeClock>, mut rooms: Vec<RoomReport>) {
+    /// Tells the hub how the rooms and their outputs are doing; what this session counts itself is filled in.
+    pub fn report(&mut self, now: Timestamp<NodeClock>, mut rooms: Vec<RoomReport>, outputs: Vec<OutputReport>) {
         if !matches!(self.state, State::Welcomed(_)) {
             return;
         }
@@ -287,7 +301,8 @@ impl NodeSession {
             rtt: estimate.rtt,
             drift_ppb: -estimate.mapping.drift().parts_per_billion(),
         });
-        self.actions.push_back(NodeAction::Control(Message::from(Report { clock, rooms }).encode()));
+        let outputs = outputs.into();
+        self.actions.push_back(NodeAction::Control(Message::from(Report { clock, rooms, outputs }).encode()));
     }
 
     /// The hub's clock as it is known now.
@@ -351,6 +366,7 @@ impl NodeSession {
         self.state = State::Closed;
         self.streams.clear();
         self.plays.clear();
+        self.asks.clear();
         self.next_repair = None;
         self.learned = self.clock.take().map(ClockClient::into_estimator).or(self.learned.take());
         self.actions.push_back(NodeAction::Close(refuse));

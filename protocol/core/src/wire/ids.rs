@@ -24,6 +24,10 @@ pub struct RoomIndex(pub u8);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClockTag(pub u32);
 
+/// Something that a hub asks of a node; counted by the hub, unique within its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AskId(pub u32);
+
 /// The first ten hexadecimal digits: enough to tell machines of one house apart.
 fn write_short(key: &[u8; 32], out: &mut fmt::Formatter<'_>) -> fmt::Result {
     key[..5].iter().try_for_each(|byte| write!(out, "{byte:02x}"))

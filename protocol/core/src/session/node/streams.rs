@@ -18,6 +18,9 @@ use crate::{
 /// Streams that one hub may have open at one node.
 const MAX_STREAMS: usize = 32;
 
+/// More than the longest margin and the slowest output together.
+const MAX_LEAD: Nanos = Nanos::from_secs(10);
+
 impl NodeSession {
     pub(super) fn start(&mut self, now: Timestamp<NodeClock>, start: StreamStart, judges: &mut [Judge]) {
         let Some(judge) = judges.get_mut(usize::from(start.room.0)).filter(|_| self.has_room(start.room)) else {
@@ -40,7 +43,7 @@ impl NodeSession {
         }
         let mut timeline = Timeline::new(rate);
         start.anchors.iter().for_each(|anchor| timeline.insert(*anchor));
-        let lead = start.lead.clamp(Nanos::ZERO, Nanos::from_secs(10));
+        let lead = within_reason(start.lead);
         self.open(now, start.room, start.stream, start.format, timeline, lead, continues);
     }
 
@@ -60,6 +63,7 @@ impl NodeSession {
         let from = continues.unwrap_or_else(|| self.wanted_from(now, &timeline, &format));
         if let Some(known) = self.streams.get_mut(&stream) {
             known.rooms.insert(room, known.receiver.counts());
+            known.lead = lead;
             // What is new in it is new for every room that plays the stream.
             let before = known.timeline;
             timeline.segments().for_each(|segment| known.timeline.insert(segment.anchor));
@@ -98,6 +102,10 @@ impl NodeSession {
         }
         let estimate = self.estimate(now);
         let Some(stream) = self.streams.get_mut(&anchors.stream) else { return };
+        stream.lead = anchors.lead.0.map_or(stream.lead, within_reason);
+        if anchors.anchors.is_empty() {
+            return;
+        }
         anchors.anchors.iter().for_each(|anchor| stream.timeline.insert(*anchor));
         // What a jump passes over is not missed.
         if let Some(estimate) = estimate {
@@ -152,4 +160,9 @@ impl NodeSession {
         let from = phase.or(first).unwrap_or_default();
         from + FrameCount(u64::from(format.lookahead))
     }
+}
+
+/// How long before it is heard a packet may be sent.
+fn within_reason(lead: Nanos) -> Nanos {
+    lead.clamp(Nanos::ZERO, MAX_LEAD)
 }

@@ -4,12 +4,14 @@
 //! - Fields are only appended, each with a default for bodies that end before it; trailing bytes are ignored.
 //! - An enumeration is *open*: a byte whose unknown values survive decoding (see [`open_enum`]).
 
+mod asks;
 mod greeting;
 mod report;
 mod stream;
 
+pub use asks::{Answer, Ask, Forget, MAX_ASK_BODY, MAX_ASKS, MAX_PART, MAX_PATH, Method};
 pub use greeting::{Hello, Members, Refuse, RefuseReason, Room, Rooms, Welcome};
-pub use report::{ClockReport, Evidence, Report, RoomReport, RoomState};
+pub use report::{ClockReport, Evidence, OutputChoice, OutputReport, Report, RoomReport, RoomState};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 pub use stream::{Anchors, Codec, Format, Outranked, SetGain, StreamStart, StreamStop};
 
@@ -111,6 +113,8 @@ messages! {
     3 Report,
     /// Node to hub: another hub leads this room at a higher term.
     4 Outranked,
+    /// Node to hub: a part of the answer to an `Ask`.
+    5 Answer,
     /// Hub to node: the answer to `Hello`.
     64 Welcome,
     /// Hub to node: the other answer to `Hello`; the connection ends.
@@ -125,6 +129,10 @@ messages! {
     69 StreamStop,
     /// Hub to node: how loud a room is.
     70 SetGain,
+    /// Hub to node: something for the node's own API.
+    71 Ask,
+    /// Hub to node: nobody waits for that answer any more.
+    72 Forget,
 }
 
 impl Message {

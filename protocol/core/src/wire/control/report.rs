@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::open_enum;
+use super::{Trailing, open_enum};
 use crate::{
     time::Nanos,
     wire::ids::{RoomIndex, StreamId},
@@ -15,6 +15,8 @@ pub struct Report {
     pub clock: ClockReport,
     /// Every room.
     pub rooms: Vec<RoomReport>,
+    /// Every room's output. Since 1.2.
+    pub outputs: Trailing<Vec<OutputReport>>,
 }
 
 /// The node's view of the hub's clock.
@@ -67,6 +69,47 @@ pub struct RoomReport {
     pub resyncs: u64,
 }
 
+/// Which of its outputs a room uses, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputReport {
+    /// Which of the node's rooms.
+    pub room: RoomIndex,
+    /// Which of the outputs that the room may use it is.
+    pub choice: OutputChoice,
+    /// For how long that has been so.
+    pub held: Nanos,
+    /// What lies behind the converter now.
+    pub latency: Nanos,
+    /// Why it is no better one; empty when there is none.
+    pub why: String,
+    /// What would bring the better one back; empty when there is none.
+    pub back: String,
+}
+
+open_enum! {
+    /// Which of its outputs a room uses.
+    OutputChoice {
+        /// None: none works.
+        None = 0,
+        /// The one that it is to use when it can.
+        First = 1,
+        /// One further down its list.
+        Fallback = 2,
+    }
+}
+
+impl OutputChoice {
+    /// Its name for programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::First => "first",
+            Self::Fallback => "fallback",
+            Self::Other(_) => "unknown",
+        }
+    }
+}
+
 open_enum! {
     /// What a room is doing.
     RoomState {
@@ -80,6 +123,8 @@ open_enum! {
         NoOutput = 3,
         /// The clock estimate is not good enough yet.
         NoClock = 4,
+        /// Its node stands alone: it plays what the node has, and not what the hub sends. Since 1.2.
+        Alone = 5,
     }
 }
 

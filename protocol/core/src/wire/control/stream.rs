@@ -121,6 +121,9 @@ pub struct Anchors {
     pub stream: StreamId,
     /// New segments; one with a sequence number already known replaces it as long as it lies in the future.
     pub anchors: Vec<Anchor>,
+    /// How long before it is heard the hub sends a packet from now on, see [`StreamStart::lead`]. Since 1.2; without it
+    /// that is as it was.
+    pub lead: Trailing<Option<Nanos>>,
 }
 
 /// From a hub: a room is to leave a stream, with a fade.

@@ -1,0 +1,62 @@
+//! Speakers, for a person.
+
+use unisono_api::bluetooth::{FoundView, SpeakerSummary};
+
+/// A device that was found, in a line.
+pub(crate) fn found(found: &FoundView) -> String {
+    let signal = found.signal.map_or_else(|| String::from("       "), |signal| format!("{signal:>3} dBm"));
+    let name = found.name.as_deref().unwrap_or("(no name yet)");
+    let model = found.model.as_ref().map(|model| format!("  [{model}]")).unwrap_or_default();
+    let obstacle = found.obstacle.as_ref().map(|failure| format!("  ({})", failure.cause)).unwrap_or_default();
+    format!("{}  {signal}  {name}{model}{obstacle}", found.address)
+}
+
+/// Speakers that are remembered.
+pub(crate) fn speakers(speakers: &[SpeakerSummary]) -> String {
+    if speakers.is_empty() {
+        return String::from("no speakers yet; `unisono bluetooth pair` adds one\n");
+    }
+    speakers.iter().map(speaker).collect()
+}
+
+fn speaker(speaker: &SpeakerSummary) -> String {
+    let state = match (speaker.playing, speaker.connected) {
+        (true, _) => "playing",
+        (false, true) => "connected",
+        (false, false) => "not connected",
+    };
+    let model = speaker.model.as_ref().map(|model| format!(" [{model}]")).unwrap_or_default();
+    let codec = speaker.codec.as_ref().map(|codec| format!(", {codec}")).unwrap_or_default();
+    let trim = if speaker.trim_ms == 0.0 { String::new() } else { format!(", trim {:+} ms", speaker.trim_ms) };
+    let why = if speaker.connected {
+        String::new()
+    } else {
+        format!("\n    {}; {}", speaker.why, speaker.what_brings_it_back)
+    };
+    format!("{}  {}{model}: {state}{codec}{trim}{why}\n", speaker.address, speaker.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speaker_that_cannot_be_paired_says_why() {
+        let failure = unisono_api::bluetooth::FailureView {
+            name: "not_in_pairing_mode".into(),
+            cause: "the speaker is not in pairing mode".into(),
+            remedy: "hold its button".into(),
+        };
+        let mut device = FoundView {
+            address: "AA:BB:CC:DD:EE:FF".into(),
+            name: Some("Flip".into()),
+            signal: Some(-61),
+            model: None,
+            standing: "new".into(),
+            obstacle: None,
+        };
+        assert_eq!(found(&device), "AA:BB:CC:DD:EE:FF  -61 dBm  Flip");
+        device.obstacle = Some(failure);
+        assert!(found(&device).ends_with("Flip  (the speaker is not in pairing mode)"));
+    }
+}

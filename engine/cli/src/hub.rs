@@ -1,0 +1,220 @@
+//! Commands to a hub.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use unisono_hub::{
+    api::types::{
+        GroupChange, GroupView, HubView, NewGroup, NewToken, NodeChange, NodeView, Play, RoomChange, RoomView, Seek,
+        TokenView,
+    },
+    location,
+};
+
+use crate::{
+    arguments::{Command, GroupCommand, In, NodeCommand, RoomCommand},
+    bluetooth::Speakers,
+    client::Client,
+    demo, doctor,
+    out::Out,
+    show, table,
+};
+
+/// A hub, and how to print what it says.
+pub(crate) struct Cli {
+    client: Client,
+    out: Out,
+}
+
+impl Cli {
+    pub(crate) fn new(api: &str, out: Out) -> Self {
+        Self { client: Client::hub(api), out }
+    }
+
+    /// Does what was said.
+    pub(crate) fn run(&self, command: Command) -> anyhow::Result<()> {
+        match command {
+            Command::Status => self.status(),
+            Command::Rooms => self.print(&self.client.get::<Vec<RoomView>>("rooms")?, |rooms| table::rooms(rooms)),
+            Command::Groups => self.print(&self.client.get::<Vec<GroupView>>("groups")?, |groups| show::groups(groups)),
+            Command::Nodes => self.print(&self.client.get::<Vec<NodeView>>("nodes")?, |nodes| show::nodes(nodes)),
+            Command::Group(command) => self.group(command),
+            Command::Room(command) => self.room(command),
+            Command::Node(command) => self.node(command),
+            Command::Play { file, from, group } => self.play(file, from, group),
+            Command::Pause(group) => self.act(group, "pause", &()),
+            Command::Stop(group) => self.act(group, "stop", &()),
+            Command::Seek { seconds, group } => self.act(group, "seek", &Seek { position_s: seconds }),
+            Command::Volume { name, percent } => self.change(&name, Some(percent), None),
+            Command::Mute { name } => self.change(&name, None, Some(true)),
+            Command::Unmute { name } => self.change(&name, None, Some(false)),
+            Command::Token { minutes, uses } => {
+                let wanted = NewToken { lifetime_s: minutes.saturating_mul(60), uses };
+                self.print(&self.client.post::<TokenView>("tokens", &wanted)?, show::token)
+            }
+            Command::Bluetooth { room, command } => {
+                let room = self.pick_room(room)?;
+                Speakers::new(&self.client, self.out, vec!["rooms".into(), room, "bluetooth".into()]).run(command)
+            }
+            Command::Doctor { room } => {
+                let room = self.pick_room(room)?;
+                doctor::print(&self.client, self.out, &["rooms", &room, "doctor"])
+            }
+            Command::Demo(options) => demo::run(&options),
+        }
+    }
+
+    fn print<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
+        self.out.print(value, text)
+    }
+
+    /// The room that is meant.
+    fn pick_room(&self, name: Option<String>) -> anyhow::Result<String> {
+        if let Some(name) = name {
+            return Ok(name);
+        }
+        let rooms: Vec<RoomView> = self.client.get("rooms")?;
+        match rooms.as_slice() {
+            [only] => Ok(only.id.clone()),
+            [] => bail!("there is no room yet; `unisono token` tells how to add one"),
+            several => {
+                let names: Vec<&str> = several.iter().map(|room| room.name.as_str()).collect();
+                bail!("say which room with --room: {}", names.join(", "))
+            }
+        }
+    }
+
+    fn status(&self) -> anyhow::Result<()> {
+        let hub: HubView = self.client.get("hub")?;
+        let (rooms, groups): (Vec<RoomView>, Vec<GroupView>) = (self.client.get("rooms")?, self.client.get("groups")?);
+        let all = serde_json::json!({ "hub": hub, "groups": groups, "rooms": rooms });
+        self.print(&all, |_| format!("{}\n\n{}\n{}", show::hub(&hub), show::groups(&groups), table::rooms(&rooms)))
+    }
+
+    fn group(&self, command: GroupCommand) -> anyhow::Result<()> {
+        let changed: GroupView = match command {
+            GroupCommand::Create { name, rooms } => self.client.post("groups", &NewGroup { name, rooms })?,
+            GroupCommand::Add { name, rooms } => {
+                self.each(&rooms, |room| self.client.put(&["groups", &name, "rooms", room]))?
+            }
+            GroupCommand::Remove { name, rooms } => {
+                self.each(&rooms, |room| self.client.delete(&["groups", &name, "rooms", room]))?
+            }
+            GroupCommand::Rename { name, to } => {
+                self.client.patch(&["groups", &name], &GroupChange { name: Some(to), ..GroupChange::default() })?
+            }
+            GroupCommand::Delete { name } => {
+                self.client.delete::<Option<()>>(&["groups", &name])?;
+                return self.print(&(), |()| format!("group \"{name}\" is dissolved"));
+            }
+        };
+        self.print(&changed, |group| show::groups(std::slice::from_ref(group)))
+    }
+
+    fn room(&self, command: RoomCommand) -> anyhow::Result<()> {
+        let (name, change) = match command {
+            RoomCommand::Rename { name, to: Some(to) } if to.is_empty() => {
+                bail!("a name needs a letter; without one, \"{name}\" gets back what its node calls it")
+            }
+            RoomCommand::Rename { name, to } => {
+                (name, RoomChange { name: Some(to.unwrap_or_default()), ..RoomChange::default() })
+            }
+            RoomCommand::Limit { name, percent } => {
+                (name, RoomChange { max_volume: Some(percent), ..RoomChange::default() })
+            }
+            RoomCommand::Forget { name } => {
+                self.client.delete::<Option<()>>(&["rooms", &name])?;
+                return self.print(&(), |()| format!("room \"{name}\" is forgotten"));
+            }
+        };
+        let changed: RoomView = self.client.patch(&["rooms", &name], &change)?;
+        self.print(&changed, |room| table::rooms(std::slice::from_ref(room)))
+    }
+
+    fn node(&self, command: NodeCommand) -> anyhow::Result<()> {
+        match command {
+            NodeCommand::Rename { name, to } => {
+                let changed: NodeView = self.client.patch(&["nodes", &name], &NodeChange { name: to })?;
+                self.print(&changed, |node| show::nodes(std::slice::from_ref(node)))
+            }
+            NodeCommand::Remove { name } => {
+                self.client.delete::<Option<()>>(&["nodes", &name])?;
+                self.print(&(), |()| format!("\"{name}\" is no member of the household any more"))
+            }
+        }
+    }
+
+    /// Does something for each room; gives the last answer.
+    fn each(&self, rooms: &[String], act: impl Fn(&str) -> anyhow::Result<GroupView>) -> anyhow::Result<GroupView> {
+        let mut last = None;
+        for room in rooms {
+            last = Some(act(room)?);
+        }
+        last.context("name at least one room")
+    }
+
+    fn play(&self, file: Option<PathBuf>, from: f64, group: In) -> anyhow::Result<()> {
+        let Some(file) = file else {
+            return self.act(group, "play", &Play::default());
+        };
+        let path = std::path::absolute(&file).with_context(|| format!("{}", file.display()))?;
+        let name = self.pick(group, true)?;
+        let play = Play { file: Some(location::of(&path)), position_s: from };
+        self.print(&self.client.post_to(&["groups", &name, "play"], &play)?, |group: &GroupView| {
+            show::groups(std::slice::from_ref(group))
+        })
+    }
+
+    fn act(&self, group: In, verb: &str, body: &impl Serialize) -> anyhow::Result<()> {
+        let name = self.pick(group, false)?;
+        self.print(&self.client.post_to(&["groups", &name, verb], body)?, |group: &GroupView| {
+            show::groups(std::slice::from_ref(group))
+        })
+    }
+
+    /// The group that is meant. Where there is none yet and something is to be played, one of all rooms is made.
+    fn pick(&self, group: In, create: bool) -> anyhow::Result<String> {
+        if let Some(name) = group.name {
+            return Ok(name);
+        }
+        let mut groups: Vec<GroupView> = self.client.get("groups")?;
+        if groups.len() > 1 {
+            // One without rooms is not meant, and to pause or to seek one that has stopped neither.
+            groups.retain(|group| !group.rooms.is_empty() && (create || group.state != "stopped"));
+        }
+        match groups.as_slice() {
+            [only] => Ok(only.id.clone()),
+            [] if create => {
+                let rooms: Vec<RoomView> = self.client.get("rooms")?;
+                if rooms.is_empty() {
+                    bail!(
+                        "there is no room yet; start a node with `unisono-node --join TOKEN` (`unisono token` makes one)"
+                    );
+                }
+                let rooms = rooms.into_iter().map(|room| room.id).collect();
+                let made: GroupView = self.client.post("groups", &NewGroup { name: "everywhere".into(), rooms })?;
+                Ok(made.id)
+            }
+            [] => bail!("nothing plays; start with `unisono play FILE`"),
+            several => {
+                let names: Vec<&str> = several.iter().map(|group| group.name.as_str()).collect();
+                bail!("say which group with --group: {}", names.join(", "))
+            }
+        }
+    }
+
+    /// Changes a group or a room, whichever has the name.
+    fn change(&self, name: &str, volume: Option<u8>, muted: Option<bool>) -> anyhow::Result<()> {
+        let groups: Vec<GroupView> = self.client.get("groups")?;
+        let is = |other: &str| other.to_lowercase() == name.to_lowercase();
+        if groups.iter().any(|group| is(&group.name) || is(&group.id)) {
+            let change = GroupChange { name: None, volume, muted };
+            let changed: GroupView = self.client.patch(&["groups", name], &change)?;
+            return self.print(&changed, |group| show::groups(std::slice::from_ref(group)));
+        }
+        let changed: RoomView =
+            self.client.patch(&["rooms", name], &RoomChange { volume, muted, ..RoomChange::default() })?;
+        self.print(&changed, |room| table::rooms(std::slice::from_ref(room)))
+    }
+}

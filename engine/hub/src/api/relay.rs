@@ -1,0 +1,82 @@
+//! What is asked of a room's node: its Bluetooth speakers, its doctor, standing alone. Passed on as it is, answered as it
+//! comes.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{OriginalUri, Path, State},
+    http::{self, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use unisono_api::{ErrorView, PREFIX};
+use unisono_core::wire::control::Method;
+
+use super::error::ApiError;
+use crate::engine::{Answers, EngineHandle};
+
+/// A node that has said nothing for so long says nothing any more. The longest scan may find nothing for as long.
+const LIMIT: Duration = Duration::from_secs(150);
+
+/// For requests that end with a room's id or name and what follows it.
+pub(super) async fn ask(
+    State(engine): State<EngineHandle>,
+    Path(parameters): Path<Vec<(String, String)>>,
+    OriginalUri(uri): OriginalUri,
+    method: http::Method,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let room = parameters.into_iter().find(|(name, _)| name == "room").map(|(_, room)| room).unwrap_or_default();
+    let path = path_of(&uri);
+    let method = match method {
+        http::Method::POST => Method::Post,
+        http::Method::PATCH => Method::Patch,
+        http::Method::DELETE => Method::Delete,
+        _ => Method::Get,
+    };
+    let is_stream = ["/bluetooth/scan", "/bluetooth/pair"].iter().any(|stream| path.starts_with(stream));
+    let mut answers = engine.ask(room, method, path, body.into()).await.ok_or(ApiError::STOPPING)??;
+    let Some(first) = answers.next(LIMIT).await else { return Err(silent()) };
+    let status = StatusCode::from_u16(first.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let kind = if is_stream && status.is_success() { "application/x-ndjson" } else { "application/json" };
+    let parts = stream::unfold((Some(first.part), answers, is_stream), next);
+    Ok((status, [(header::CONTENT_TYPE, kind)], Body::from_stream(parts)).into_response())
+}
+
+/// What follows the room in a path, with its query.
+fn path_of(uri: &http::Uri) -> String {
+    let path = uri.path().strip_prefix(PREFIX).unwrap_or(uri.path());
+    // "", "rooms", the room, and the rest.
+    let rest = path.splitn(4, '/').nth(3).unwrap_or_default();
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("/{rest}{query}")
+}
+
+type Unfolding = (Option<Vec<u8>>, Answers, bool);
+
+/// The part in hand, else the next. An answer that breaks off says so: in its last line where it has lines, else by
+/// having no end.
+async fn next((first, mut answers, is_stream): Unfolding) -> Option<(Result<Vec<u8>, &'static str>, Unfolding)> {
+    if let Some(part) = first {
+        return Some((Ok(part), (None, answers, is_stream)));
+    }
+    if answers.is_over() {
+        return None;
+    }
+    match answers.next(LIMIT).await {
+        Some(answer) => Some((Ok(answer.part), (None, answers, is_stream))),
+        None => {
+            answers.give_up();
+            let line = serde_json::to_string(&ErrorView { error: SILENT.into() }).unwrap_or_default();
+            let part = if is_stream { Ok(format!("{line}\n").into()) } else { Err(SILENT) };
+            Some((part, (None, answers, is_stream)))
+        }
+    }
+}
+
+const SILENT: &str = "the node has gone, or does not answer; see `unisono rooms`";
+
+fn silent() -> ApiError {
+    ApiError::new(StatusCode::BAD_GATEWAY, SILENT)
+}

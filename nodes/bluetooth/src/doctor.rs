@@ -1,3 +1,0 @@
-#![allow(missing_docs)]
-#[derive(Clone, Debug, Default)]
-pub struct Facts {}

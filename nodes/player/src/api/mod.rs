@@ -1,0 +1,126 @@
+//! The node's own control API: JSON over HTTP, for this machine only as long as there is no access control. A part of it
+//! answers the node's hub, too.
+
+mod node;
+mod relay;
+mod rooms;
+mod standalone;
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{
+    Router,
+    http::StatusCode,
+    routing::{get, patch, post},
+};
+use tokio::{net::TcpListener, sync::watch};
+use tracing::info;
+use unisono_api::Refusal;
+use unisono_core::wire::ids::PeerId;
+use unisono_settings::NODE_API_PORT;
+
+pub(crate) use self::relay::Relay;
+use crate::{
+    desk::Desk,
+    session::HubState,
+    standalone::{Refused, StandaloneHandle},
+};
+
+/// A node, for its API.
+#[derive(Clone, Debug)]
+pub struct NodeHandle {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    id: PeerId,
+    desk: Arc<Desk>,
+    hub: watch::Receiver<HubState>,
+    standalone: StandaloneHandle,
+}
+
+impl NodeHandle {
+    pub(crate) fn new(
+        name: &str,
+        id: PeerId,
+        desk: Arc<Desk>,
+        hub: watch::Receiver<HubState>,
+        standalone: StandaloneHandle,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { name: name.into(), id, desk, hub, standalone }) }
+    }
+}
+
+/// The port where the API answers. Where none was asked for and the usual one is taken, by another node on this machine
+/// as a rule, any.
+///
+/// # Errors
+/// When the port that was asked for cannot be had.
+pub async fn bind(asked: Option<SocketAddr>) -> io::Result<TcpListener> {
+    if let Some(asked) = asked {
+        let refused = |error: io::Error| {
+            let text =
+                format!("the control API cannot have TCP port {asked} ({error}); choose another with --api, or `api`");
+            io::Error::new(error.kind(), text)
+        };
+        return TcpListener::bind(asked).await.map_err(refused);
+    }
+    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, NODE_API_PORT));
+    match TcpListener::bind(usual).await {
+        Ok(listener) => Ok(listener),
+        Err(error) => {
+            info!("TCP port {NODE_API_PORT} cannot be had for the control API ({error}); it is at another");
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+        }
+    }
+}
+
+/// Serves until the program ends.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, node: NodeHandle) -> io::Result<()> {
+    axum::serve(listener, router(node)).await
+}
+
+/// Every route, for programs on this machine.
+pub fn router(node: NodeHandle) -> Router {
+    unisono_api::guarded(routes()).with_state(node)
+}
+
+/// Every route, for [`Relay`], which chooses what the hub may ask.
+pub(crate) fn relayed(node: NodeHandle) -> Router {
+    unisono_api::routed(routes()).with_state(node)
+}
+
+fn routes() -> Router<NodeHandle> {
+    Router::new()
+        .route("/node", get(node::show))
+        .route("/rooms", get(rooms::list))
+        .route("/rooms/{room}", patch(rooms::change))
+        .route("/rooms/{room}/play", post(rooms::play))
+        .route("/rooms/{room}/pause", post(rooms::pause))
+        .route("/rooms/{room}/next", post(rooms::next))
+        .route("/rooms/{room}/stop", post(rooms::stop))
+        .route("/standalone", get(standalone::show).post(standalone::change))
+}
+
+/// The node is on its way out.
+fn stopping() -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the node is stopping")
+}
+
+fn refusal(refused: &Refused) -> Refusal {
+    let status = match refused {
+        Refused::NothingToPlay | Refused::Source(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Refused::Stuck => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::CONFLICT,
+    };
+    Refusal::new(status, refused.to_string())
+}

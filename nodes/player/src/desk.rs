@@ -1,0 +1,76 @@
+//! The rooms of a node, and who may tell them what to play: the session with a hub, or the node itself.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use unisono_core::{time::Nanos, wire::ids::RoomIndex};
+
+use crate::{
+    room::{Room, RoomCommand},
+    session::RoomSettings,
+};
+
+/// Who may tell the rooms what to play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// The session with a hub.
+    Hub,
+    /// Nobody: what one has begun fades out before the other begins.
+    Nobody,
+    /// The node itself.
+    Node,
+}
+
+/// The rooms of a node.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    rooms: Vec<(RoomSettings, Room)>,
+    holder: Mutex<Holder>,
+}
+
+impl Desk {
+    /// A hub has them at first.
+    pub(crate) const fn new(rooms: Vec<(RoomSettings, Room)>) -> Self {
+        Self { rooms, holder: Mutex::new(Holder::Hub) }
+    }
+
+    /// The rooms, by their index.
+    pub(crate) fn rooms(&self) -> &[(RoomSettings, Room)] {
+        &self.rooms
+    }
+
+    /// Tells a room something in a holder's name. Nobody hears it when another holds them.
+    pub(crate) fn tell(&self, holder: Holder, room: RoomIndex, command: RoomCommand) {
+        let held = self.lock();
+        if let Some((_, room)) = self.rooms.get(usize::from(room.0)).filter(|_| *held == holder) {
+            room.tell(command);
+        }
+    }
+
+    /// As [`Self::tell`], every room. Says whether they were told.
+    pub(crate) fn tell_all(&self, holder: Holder, command: &RoomCommand) -> bool {
+        let held = self.lock();
+        if *held == holder {
+            self.rooms.iter().for_each(|(_, room)| room.tell(command.clone()));
+        }
+        *held == holder
+    }
+
+    /// Who may tell them something.
+    pub(crate) fn holder(&self) -> Holder {
+        *self.lock()
+    }
+
+    /// From now on somebody else may. Nothing of what the one before tells is heard afterwards.
+    pub(crate) fn hand_to(&self, holder: Holder) {
+        *self.lock() = holder;
+    }
+
+    /// What lies behind the slowest output now.
+    pub(crate) fn latency(&self) -> Nanos {
+        self.rooms.iter().map(|(_, room)| room.status().latency()).max().unwrap_or(Nanos::ZERO)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Holder> {
+        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

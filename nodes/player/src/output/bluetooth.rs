@@ -1,0 +1,72 @@
+//! A Bluetooth speaker as an output.
+//!
+//! The clock that positions are on is the paced sender's: a frame counts as emitted when its packet is due. All that lies
+//! behind that, the packet's own length included, is the latency, which is modelled and measured while it plays.
+
+use unisono_bluetooth::{
+    Address,
+    a2dp::{Feed, FeedFault},
+    latency::LatencyWatch,
+    service::Opened,
+};
+use unisono_core::{
+    playout::DacReading,
+    time::Nanos,
+    units::{OutputPosition, SampleRate},
+};
+
+use super::{Fault, Gone, Output, PositionSource, Quality, Room};
+
+/// A stream to a speaker. Dropping it ends the stream; the connection stays.
+pub(super) struct BluetoothOutput {
+    feed: Feed,
+    latency: LatencyWatch,
+}
+
+impl BluetoothOutput {
+    pub(super) fn new(opened: Opened) -> Self {
+        Self { feed: opened.feed, latency: opened.latency }
+    }
+}
+
+/// What a speaker is called as an output.
+pub(super) fn spec(address: Address) -> String {
+    format!("bluetooth:{address}")
+}
+
+impl From<FeedFault> for Fault {
+    fn from(fault: FeedFault) -> Self {
+        match fault {
+            FeedFault::Underrun => Self::Underrun,
+            FeedFault::Gone(failure) => Gone::Speaker(failure).into(),
+        }
+    }
+}
+
+impl Output for BluetoothOutput {
+    fn rate(&self) -> SampleRate {
+        self.feed.rate()
+    }
+
+    fn room(&mut self) -> Result<Room, Fault> {
+        let room = self.feed.room()?;
+        Ok(Room { writable: room.writable, queued: room.queued })
+    }
+
+    fn write(&mut self, interleaved: &[f32]) -> Result<u32, Fault> {
+        Ok(self.feed.write(interleaved)?)
+    }
+
+    fn position(&mut self) -> Result<Option<DacReading>, Fault> {
+        let taken = self.feed.taken()?;
+        Ok(taken.map(|(frames, at)| DacReading { played: OutputPosition(frames), at }))
+    }
+
+    fn quality(&self) -> Quality {
+        Quality { source: PositionSource::Link, uncertainty: Nanos::ZERO }
+    }
+
+    fn latency(&self) -> Nanos {
+        self.latency.read()
+    }
+}

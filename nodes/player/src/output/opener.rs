@@ -1,0 +1,60 @@
+//! How outputs are opened.
+
+use std::{fmt, sync::Arc};
+
+use unisono_bluetooth::{Address, Failure, service::Opened};
+use unisono_core::units::SampleRate;
+
+use super::{
+    OpenError, Output, OutputSpec,
+    bluetooth::{self, BluetoothOutput},
+    open,
+};
+
+type Open = dyn Fn(&OutputSpec, SampleRate) -> Result<Box<dyn Output + Send>, OpenError> + Send + Sync;
+
+/// Opens outputs, on threads that may wait; cheap to clone.
+#[derive(Clone)]
+pub struct Opener(Arc<Open>);
+
+impl Opener {
+    /// One that does this.
+    pub fn new(
+        open: impl Fn(&OutputSpec, SampleRate) -> Result<Box<dyn Output + Send>, OpenError> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(open))
+    }
+
+    /// One that opens Bluetooth speakers as `open` does, which may wait for them, and everything else by itself.
+    pub fn with_speakers(open_speaker: impl Fn(Address) -> Result<Opened, Failure> + Send + Sync + 'static) -> Self {
+        Self::new(move |spec, rate| match spec {
+            OutputSpec::Bluetooth(address) => match open_speaker(*address) {
+                Ok(opened) => Ok(Box::new(BluetoothOutput::new(opened))),
+                Err(failure) => Err(OpenError::Speaker { device: bluetooth::spec(*address), failure }),
+            },
+            other => open(other, rate),
+        })
+    }
+
+    /// Opens an output. It may take as long as it takes to call a speaker.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] says in one line what is wrong with which device and what to try.
+    pub fn open(&self, spec: &OutputSpec, rate: SampleRate) -> Result<Box<dyn Output + Send>, OpenError> {
+        (self.0)(spec, rate)
+    }
+}
+
+impl Default for Opener {
+    /// What this machine has by itself.
+    fn default() -> Self {
+        Self::new(open)
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Opener")
+    }
+}

@@ -1,0 +1,238 @@
+//! The thread that has a room's outputs opened, keeps better ones until they are used, and closes them. Each opening has
+//! a short-lived thread of its own: to call a speaker takes seconds, and nothing else waits for that.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, Sender},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use ringbuf::{
+    HeapCons, HeapProd, HeapRb,
+    traits::{Consumer, Producer, Split},
+};
+use tracing::{info, warn};
+use unisono_core::{
+    time::{Nanos, NodeClock, Timestamp},
+    units::SampleRate,
+    wire::control::OutputChoice,
+};
+use unisono_transport::clock;
+
+use super::{
+    OutputState, RoomSetup, RoomStatus,
+    choice::{Action, Chooser, Trouble},
+    line::Line,
+};
+use crate::output::{Fault, Gone, OpenError, Opener, Output, OutputSpec};
+
+/// More than there can be on their way: of what plays, what is to play, and what has played.
+const PLACES: usize = 16;
+
+/// A better output that is kept open is looked at so often.
+const WATCH: Duration = Duration::from_millis(200);
+
+/// Otherwise the thread is woken.
+const IDLE: Duration = Duration::from_secs(600);
+
+/// What the audio thread says of the lines that it was given.
+pub(super) enum Told {
+    /// This one plays.
+    Taken(usize),
+    /// This one is gone.
+    Lost(Box<Line>, Gone),
+    /// This one has played and is not needed any more.
+    Left(Box<Line>),
+}
+
+/// The audio thread's end. Real-time, as far as waking a thread is; that happens when outputs change, and only then.
+pub(super) struct Supplied {
+    lines: HeapCons<Box<Line>>,
+    told: HeapProd<Told>,
+    thread: thread::Thread,
+}
+
+impl Supplied {
+    /// The next output to play on.
+    pub(super) fn next(&mut self) -> Option<Box<Line>> {
+        self.lines.try_pop()
+    }
+
+    pub(super) fn tell(&mut self, told: Told) {
+        // There are more places than lines.
+        let _ = self.told.try_push(told);
+        self.thread.unpark();
+    }
+}
+
+/// What came of an opening.
+struct Opened {
+    index: usize,
+    /// What `auto` was.
+    spec: OutputSpec,
+    result: Result<Box<dyn Output + Send>, OpenError>,
+}
+
+struct Supply {
+    specs: Vec<OutputSpec>,
+    opener: Opener,
+    rate: SampleRate,
+    latency: Nanos,
+    chooser: Chooser,
+    /// Open, and not used.
+    ready: Vec<Option<Box<Line>>>,
+    /// What each was when it was opened last.
+    opened: Vec<OutputSpec>,
+    lines: HeapProd<Box<Line>>,
+    told: HeapCons<Told>,
+    results: (Sender<Opened>, Receiver<Opened>),
+    status: Arc<RoomStatus>,
+    over: Arc<AtomicBool>,
+}
+
+/// Starts the thread; it ends once `over` is set and it is woken.
+pub(super) fn spawn(
+    setup: &RoomSetup,
+    status: Arc<RoomStatus>,
+    over: Arc<AtomicBool>,
+) -> io::Result<(JoinHandle<()>, Supplied)> {
+    let (give, take) = HeapRb::new(PLACES).split();
+    let (tell, told) = HeapRb::new(PLACES).split();
+    let supply = Supply {
+        specs: setup.outputs.clone(),
+        opener: setup.opener.clone(),
+        rate: setup.rate,
+        latency: setup.latency,
+        chooser: Chooser::new(setup.outputs.len(), clock::now()),
+        ready: setup.outputs.iter().map(|_| None).collect(),
+        opened: setup.outputs.clone(),
+        lines: give,
+        told,
+        results: mpsc::channel(),
+        status,
+        over,
+    };
+    let handle = thread::Builder::new().name("outputs".into()).spawn(move || supply.run())?;
+    let thread = handle.thread().clone();
+    Ok((handle, Supplied { lines: take, told: tell, thread }))
+}
+
+impl Supply {
+    fn run(mut self) {
+        while !self.over.load(Ordering::Acquire) {
+            let now = clock::now();
+            self.listen(now);
+            self.watch(now);
+            while let Some(action) = self.chooser.poll_action(now) {
+                self.act(now, action);
+            }
+            self.publish(now);
+            let due = self.chooser.poll_timeout(now).map_or(IDLE, |at| (at - now).to_duration());
+            let look = if self.ready.iter().any(Option::is_some) { WATCH } else { IDLE };
+            thread::park_timeout(due.min(look));
+        }
+    }
+
+    /// Takes what the audio thread and openings have to say.
+    fn listen(&mut self, now: Timestamp<NodeClock>) {
+        while let Some(told) = self.told.try_pop() {
+            match told {
+                Told::Taken(index) => self.chooser.taken(now, index),
+                Told::Lost(line, gone) => self.lose(now, line.index, gone),
+                Told::Left(line) => drop(line),
+            }
+        }
+        while let Ok(Opened { index, spec, result }) = self.results.1.try_recv() {
+            match result {
+                Ok(output) => {
+                    info!("output {spec} is open");
+                    self.opened[index] = spec;
+                    self.ready[index] = Some(Line::new(index, output, self.latency));
+                    self.chooser.opened(now, index);
+                }
+                Err(error) => self.fail(now, index, &error.to_string()),
+            }
+        }
+    }
+
+    /// Looks whether what is kept open is still there.
+    fn watch(&mut self, now: Timestamp<NodeClock>) {
+        for index in 0..self.ready.len() {
+            let room = self.ready[index].as_mut().map(|line| line.output.room());
+            if let Some(Err(Fault::Gone(gone))) = room {
+                self.ready[index] = None;
+                self.lose(now, index, gone);
+            }
+        }
+    }
+
+    fn act(&mut self, now: Timestamp<NodeClock>, action: Action) {
+        match action {
+            Action::Open(index) => {
+                let (spec, opener, rate) = (self.specs[index].clone(), self.opener.clone(), self.rate);
+                let (answer, asker) = (self.results.0.clone(), thread::current());
+                let open = move || {
+                    let spec = spec.resolved();
+                    let result = opener.open(&spec, rate);
+                    // A room that has ended wants no answer, and the output is closed with it.
+                    let _ = answer.send(Opened { index, spec, result });
+                    asker.unpark();
+                };
+                if let Err(error) = thread::Builder::new().name("open".into()).spawn(open) {
+                    self.fail(now, index, &format!("no thread to open it: {error}; the system has too many"));
+                }
+            }
+            Action::Use(index) => {
+                if let Some(line) = self.ready[index].take() {
+                    // There are more places than lines.
+                    let _ = self.lines.try_push(line);
+                }
+            }
+            Action::Close(index) => self.ready[index] = None,
+        }
+    }
+
+    fn fail(&mut self, now: Timestamp<NodeClock>, index: usize, line: &str) {
+        let trouble = Trouble::new(line);
+        if self.chooser.trouble(index) != Some(&trouble) {
+            warn!("{line}");
+        }
+        self.chooser.failed(now, index, trouble);
+    }
+
+    fn lose(&mut self, now: Timestamp<NodeClock>, index: usize, gone: Gone) {
+        let line = format!("{}: {gone}", self.opened[index]);
+        warn!("output {line}");
+        self.chooser.lost(now, index, Trouble::new(&line));
+    }
+
+    /// Has everybody know which output is used.
+    fn publish(&self, now: Timestamp<NodeClock>) {
+        let standing = self.chooser.standing(now);
+        let Trouble { why, back } = standing.trouble.unwrap_or_default();
+        let (choice, text) = match standing.used {
+            Some(index) => {
+                let choice = if index == 0 { OutputChoice::First } else { OutputChoice::Fallback };
+                (choice, described(&self.specs[index], &self.opened[index]))
+            }
+            None if why.is_empty() => (OutputChoice::None, format!("{}: opening", self.specs[0])),
+            None if why.contains(':') => (OutputChoice::None, format!("{why}; {back}")),
+            None => (OutputChoice::None, format!("{}: {why}", self.specs[0])),
+        };
+        let works = standing.used.is_some();
+        self.status.set_output(OutputState { works, text, choice, since: standing.since, why, back });
+    }
+}
+
+/// The output as a person reads it, with the reason when it is not what one would expect.
+fn described(asked: &OutputSpec, opened: &OutputSpec) -> String {
+    match (asked, opened) {
+        (OutputSpec::Auto, OutputSpec::Model(_)) => "model: no sound card (nothing is heard)".into(),
+        _ => opened.description(),
+    }
+}

@@ -1,0 +1,206 @@
+//! A room whose outputs come and go, on modelled converters that record what they emitted and when.
+//!
+//! The sound is a straight line, so that every sample says which frame of the stream it is. What is compared with the
+//! truth is what was emitted; how fast this machine is does not matter.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod lab;
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use lab::{Lab, Recording, in_own_process, raw_ahead_of_monotonic, raw_now};
+use unisono_core::{
+    time::{HubClock, Mapping, Nanos, Timestamp},
+    timeline::{Anchor, Play, Timeline},
+    units::{Drift, FramePosition, Gain, SampleRate},
+    wire::{
+        control::{Codec, Format, OutputChoice},
+        ids::StreamId,
+    },
+};
+use unisono_player::{
+    output::Opener,
+    room::{Room, RoomCommand, RoomSetup},
+};
+
+const RATE: SampleRate = SampleRate::HZ_48000;
+const PACKET: u64 = 480;
+const STREAM: StreamId = StreamId(1);
+
+/// Full scale in the 24 bits of a sample, which holds three minutes.
+const SCALE: f64 = 8_388_608.0;
+
+/// A wait that is longer than this is for ever.
+const GENEROUS: Duration = Duration::from_secs(60);
+
+/// What is heard when, and how far ahead packets have been handed out. The hub's clock is the node's.
+struct Hub {
+    begins: Timestamp<HubClock>,
+    sent: u64,
+}
+
+impl Hub {
+    fn start(rooms: &[&Room]) -> Self {
+        let now = raw_now();
+        let hub = Timestamp::<HubClock>::from_nanos(now.as_nanos());
+        let begins = hub + Nanos::from_millis(500);
+        let mut timeline = Timeline::new(RATE);
+        let play = Some(Play { run: 1, position: FramePosition(0), drift_ppb: 0 });
+        timeline.insert(Anchor { sequence: 1, at: begins, play });
+        let clock = Mapping::new(now, hub, Drift::ZERO);
+        let packet_frames = u32::try_from(PACKET).unwrap();
+        let bit_rate = 2_304_000;
+        let (rate, channels, lookahead, header) = (RATE.hertz(), 2, 0, Vec::new());
+        let format = Format { codec: Codec::Pcm24, rate, channels, packet_frames, lookahead, bit_rate, header };
+        for room in rooms {
+            room.tell(RoomCommand::Clock(clock));
+            let (format, continues, clock) = (format.clone(), None, Some(clock));
+            room.tell(RoomCommand::Start { stream: STREAM, format, timeline, continues, clock });
+            room.tell(RoomCommand::Gain(Gain::UNITY, Nanos::ZERO));
+        }
+        Self { begins, sent: 0 }
+    }
+
+    /// Hands out what is heard within the next second.
+    fn feed(&mut self, rooms: &[&Room]) {
+        let now = Timestamp::<HubClock>::from_nanos(raw_now().as_nanos());
+        let until = RATE.frames_in((now - self.begins + Nanos::from_secs(1)).max(Nanos::ZERO)).0;
+        while self.sent < until {
+            let frames = (self.sent..self.sent + PACKET).flat_map(|frame| {
+                let bytes = u32::try_from(frame).unwrap().to_be_bytes();
+                [bytes[1], bytes[2], bytes[3], bytes[1], bytes[2], bytes[3]]
+            });
+            let payload = bytes::Bytes::from(frames.collect::<Vec<u8>>());
+            for room in rooms {
+                room.tell(RoomCommand::Packet(STREAM, FramePosition(self.sent), payload.clone()));
+            }
+            self.sent += PACKET;
+        }
+    }
+
+    /// Feeds the rooms until something is so.
+    fn feed_until(&mut self, rooms: &[&Room], what: &str, is_so: impl Fn() -> bool) -> Duration {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < GENEROUS, "waited in vain for {what}");
+            self.feed(rooms);
+            thread::sleep(Duration::from_millis(20));
+        }
+        begun.elapsed()
+    }
+
+    fn feed_for(&mut self, rooms: &[&Room], span: Duration) {
+        let begun = Instant::now();
+        self.feed_until(rooms, "the time to pass", || begun.elapsed() >= span);
+    }
+
+    /// Where in time a recording is, for every frame that sounds and is not faded: frames ahead of what was to be heard
+    /// then. `ahead` is the node's clock ahead of `CLOCK_MONOTONIC`, at two instants of that.
+    fn errors(&self, recording: &Recording, run: usize, ahead: [(i64, i64); 2]) -> Vec<f64> {
+        let samples = recording.mono(run).unwrap();
+        let [(from, at_from), (to, at_to)] = ahead;
+        let slope = (at_to - at_from) as f64 / (to - from) as f64;
+        let frame = recording.runs[run].frames_per_nano;
+        let step = f64::from(RATE.hertz()) * 1e-9 / frame;
+        let heard = samples.iter().zip(0_u32..).map(|(sample, n)| {
+            let monotonic = recording.runs[run].start as f64 + f64::from(n) / frame;
+            let raw = monotonic + at_from as f64 + (monotonic - from as f64) * slope;
+            let wanted = (raw - self.begins.as_nanos() as f64) * 1e-9 * f64::from(RATE.hertz());
+            (f64::from(*sample) * SCALE, wanted)
+        });
+        let heard: Vec<(f64, f64)> = heard.collect();
+        // What is faded does not rise by a frame a frame.
+        let steady = heard.windows(101).filter(|window| {
+            let rise = (window[100].0 - window[0].0) / 100.0;
+            window[0].0 > 1_000.0 && (rise - step).abs() < 0.05
+        });
+        steady.map(|window| window[50].0 - window[50].1).collect()
+    }
+}
+
+fn room(outputs: &[&str]) -> Room {
+    let outputs = outputs.iter().map(|output| output.parse().unwrap()).collect();
+    Room::start(&RoomSetup { outputs, opener: Opener::default(), latency: Nanos::ZERO, rate: RATE }).unwrap()
+}
+
+fn uses(room: &Room, choice: OutputChoice) -> bool {
+    room.status().output().choice == choice && room.status().is_playing()
+}
+
+/// `CLOCK_MONOTONIC`, and how far the node's clock is ahead of it.
+fn ahead() -> (i64, i64) {
+    let ahead = raw_ahead_of_monotonic();
+    (raw_now().as_nanos() - ahead, ahead)
+}
+
+#[test]
+fn an_output_that_is_lost_is_followed_by_the_next_at_the_right_sample_and_is_used_again_when_it_is_back() {
+    let name = "an_output_that_is_lost_is_followed_by_the_next_at_the_right_sample_and_is_used_again_when_it_is_back";
+    in_own_process(name, &[], |lab| {
+        let recorded = lab.path("other");
+        let other_output = format!("model:ppm=-60,rate=44100,record={}", recorded.display());
+        let (here, other) = (room(&["alsa:room", "alsa:default"]), room(&[&other_output]));
+        let rooms = [&here, &other];
+        let before = ahead();
+        let mut hub = Hub::start(&rooms);
+        hub.feed_until(&rooms, "both rooms to play", || {
+            uses(&here, OutputChoice::First) && other.status().is_playing()
+        });
+        hub.feed_for(&rooms, Duration::from_secs(2));
+        lost_and_back(lab, &here, &rooms, &mut hub);
+        hub.feed_for(&rooms, Duration::from_secs(2));
+        let after = ahead();
+        assert_eq!(other.status().resyncs() + other.status().underruns(), 0, "the other room was disturbed");
+        assert!(other.status().output().why.is_empty());
+        drop((here, other));
+        let (room, fallback) = (lab.recording("room"), lab.recording("default"));
+        check(&hub, &room, [before, after], "the first");
+        check(&hub, &fallback, [before, after], "the fallback");
+        check(&hub, &Recording::read(&recorded).unwrap(), [before, after], "the other room");
+    });
+}
+
+fn lost_and_back(lab: &Lab, here: &Room, rooms: &[&Room], hub: &mut Hub) {
+    lab.unplug("room");
+    let took = hub.feed_until(rooms, "the fallback to play", || uses(here, OutputChoice::Fallback));
+    println!("the fallback plays after {took:?}");
+    let state = here.status().output();
+    assert_eq!((state.text.as_str(), state.works), ("alsa:default", true));
+    assert_eq!(state.why, "alsa:room: it was unplugged or switched off");
+    assert!(state.back.starts_with("plug it in"), "{}", state.back);
+    hub.feed_for(rooms, Duration::from_secs(2));
+    lab.plug_in("room");
+    let took = hub.feed_until(rooms, "the first to play again", || uses(here, OutputChoice::First));
+    println!("the first plays again after {took:?}");
+    assert!(took >= Duration::from_secs(10), "after {took:?}");
+    let state = here.status().output();
+    assert_eq!((state.why.as_str(), state.back.as_str()), ("", ""));
+}
+
+fn check(hub: &Hub, recording: &Recording, ahead: [(i64, i64); 2], what: &str) {
+    let errors: Vec<f64> = (0..recording.runs.len()).flat_map(|run| hub.errors(recording, run, ahead)).collect();
+    let worst = errors.iter().fold(0.0, |worst: f64, error| worst.max(error.abs()));
+    println!("{what}: {} frames in {} runs, {worst:.1} frames off at most", errors.len(), recording.runs.len());
+    assert!(errors.len() > 48_000, "{what}: only {} frames are heard", errors.len());
+    // A converter's counter in steps of a millisecond is known to some hundredths of one; 2 ms is a jump.
+    assert!(worst < 48.0, "{what}: {worst} frames off");
+}
+
+#[test]
+fn a_converter_of_another_rate_plays_the_right_sample_at_the_right_time() {
+    let name = "a_converter_of_another_rate_plays_the_right_sample_at_the_right_time";
+    in_own_process(name, &[], |lab| {
+        let recorded = lab.path("slow");
+        let slow = room(&[&format!("model:ppm=80,rate=44100,record={}", recorded.display())]);
+        let before = ahead();
+        let mut hub = Hub::start(&[&slow]);
+        hub.feed_until(&[&slow], "the room to play", || uses(&slow, OutputChoice::First));
+        hub.feed_for(&[&slow], Duration::from_secs(3));
+        let after = ahead();
+        drop(slow);
+        check(&hub, &Recording::read(&recorded).unwrap(), [before, after], "the room");
+    });
+}

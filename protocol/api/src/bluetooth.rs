@@ -1,0 +1,136 @@
+//! What the node's API gives and takes about Bluetooth speakers. What takes its time comes line by line, each a JSON
+//! object with an `event`.
+
+use serde::{Deserialize, Serialize};
+
+/// Why something did not work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureView {
+    /// Its name, which never changes.
+    pub name: String,
+    /// What is wrong.
+    pub cause: String,
+    /// What to try.
+    pub remedy: String,
+}
+
+/// A line of a scan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum ScanLine {
+    /// A device, or something new about one.
+    Found(FoundView),
+    /// The last line; why there is nothing to choose, if there is not.
+    Over {
+        /// Why.
+        failure: Option<FailureView>,
+    },
+}
+
+/// A device that a scan has found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundView {
+    /// Its address.
+    pub address: String,
+    /// Its name, once it is known.
+    pub name: Option<String>,
+    /// How strong it is heard, dBm.
+    pub signal: Option<i16>,
+    /// Its model, if the speaker table knows it.
+    pub model: Option<String>,
+    /// `new`, `remembered`, `not_in_pairing_mode`, `connected` or `low_energy_only`.
+    pub standing: String,
+    /// Why it cannot be paired as it stands.
+    pub obstacle: Option<FailureView>,
+}
+
+/// A line of a pairing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum PairLine {
+    /// It has come to this step.
+    Step {
+        /// Its name.
+        step: String,
+        /// For a person who waits.
+        text: String,
+    },
+    /// Paired, trusted, connected, and the chime was played. The last line.
+    Paired {
+        /// Which.
+        address: String,
+    },
+    /// It did not work. The last line.
+    Failed {
+        /// Why.
+        failure: FailureView,
+    },
+}
+
+/// Which speaker to pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pair {
+    /// Its address, as in `AA:BB:CC:DD:EE:FF`.
+    pub address: String,
+    /// Its PIN, if it wants one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
+}
+
+/// A change to a remembered speaker; what is left out stays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpeakerChange {
+    /// What it is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `polite`, or `exclusive`: whether it is taken from others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// What is added to its latency, in milliseconds: more when the speaker is heard late.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trim_ms: Option<f64>,
+    /// What becomes of it while nothing plays: `tone` or `silence` keep it awake, `suspend`, `disconnect`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle: Option<String>,
+    /// `standard`, or `xq`: how much is asked of the radio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<String>,
+}
+
+/// What a person wants to know of a remembered speaker; the API says more.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct SpeakerSummary {
+    /// Its address.
+    pub address: String,
+    /// What it is called.
+    pub name: String,
+    /// Its model, if the speaker table knows it.
+    pub model: Option<String>,
+    /// Whether it is connected.
+    pub connected: bool,
+    /// Whether a stream goes to it.
+    pub playing: bool,
+    /// Why its connection stands where it does.
+    pub why: String,
+    /// What would bring it back.
+    pub what_brings_it_back: String,
+    /// What is added to its latency, in milliseconds.
+    pub trim_ms: f64,
+    /// What was agreed on with it.
+    pub codec: Option<String>,
+}
+
+/// Something that the doctor has found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingView {
+    /// `fine`, `note`, `warning` or `problem`.
+    pub level: String,
+    /// What was looked at.
+    pub what: String,
+    /// What was found.
+    pub finding: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}

@@ -1,0 +1,26 @@
+//! What the control APIs of hub and node share: JSON over HTTP, for this machine only as long as there is no access
+//! control.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | `guard` | who may ask: programs on this machine, and no web page of somebody else's |
+//! | `refusal` | every refusal is `{"error": "one line"}` |
+//! | [`bluetooth`] | what that gives and takes about speakers |
+//! | [`node`] | what the node's API gives and takes |
+#![forbid(unsafe_code)]
+
+pub mod bluetooth;
+mod guard;
+pub mod node;
+mod refusal;
+
+pub use self::{
+    guard::{guarded, routed},
+    refusal::{ErrorView, Refusal},
+};
+
+/// Where an API has its routes.
+pub const PREFIX: &str = "/api/v1";
+
+/// The longest body of a request, in bytes.
+pub const MAX_BODY: usize = 64 * 1024;
