@@ -1,6 +1,7 @@
 //! The Unisono node: session, playout, outputs.
 
 pub mod api;
+mod bluetooth;
 pub mod config;
 mod desk;
 pub mod output;

@@ -88,7 +88,7 @@ pub(super) fn assemble(
     let (feed, intake) = feed::pair(config.rate, samples, &shared);
     let stream = Stream::new(Arc::clone(&shared), config, shape);
     let sender = Sender {
-        socket: Some(Socket::new(fd, mtu)?),
+        socket: Some(Socket::new(fd, mtu, stream.packet_duration())?),
         mode: options.idle,
         intake,
         encoder,

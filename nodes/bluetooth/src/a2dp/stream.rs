@@ -71,7 +71,7 @@ impl Stream {
         if config != self.config || !fits {
             return Err(Failure::NoCommonCodec);
         }
-        self.shared.give(Socket::new(fd, mtu).map_err(|_| Failure::AcquireFailed)?);
+        self.shared.give(Socket::new(fd, mtu, self.packet_duration()).map_err(|_| Failure::AcquireFailed)?);
         Ok(())
     }
 

@@ -1,16 +1,19 @@
 //! Who may pair and connect: nobody, except in a window that a person opened, and then one address.
 //!
-//! Two agents, each on a connection of its own. The *guard* has no abilities and rejects whatever it is asked; pairing
+//! Two agents, each on a connection of its own, for a connection has but one. The *guard* has no abilities and rejects whatever it is asked; pairing
 //! that we begin needs no agent when it just works. The *window's* agent is the default while it is there; `BlueZ` goes
 //! back to the guard when it ends, even when this program ends with it. One agent that both accepts and has no abilities
-//! cannot be had from `bluer`: it derives the abilities from the questions that it answers.
+//! cannot be had from `bluer`: it derives the abilities from the questions that it answers. Both connections are kept: one
+//! that `bluer` is done with stays open, and a bus bears some hundreds.
 
 use std::{
     future::Future,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bluer::agent::{Agent, AgentHandle, ReqError, ReqResult};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::{errors, names};
@@ -63,18 +66,25 @@ impl Window {
     ///
     /// # Errors
     /// When `BlueZ` does not answer, or does not take the agent.
-    pub(crate) async fn open(adapter: &str, door: Door, pin: Option<String>, seconds: u32) -> Result<Self, Failure> {
+    pub(super) async fn open(
+        session: bluer::Session,
+        adapter: &str,
+        door: Door,
+        pin: Option<String>,
+        seconds: u32,
+    ) -> Result<Self, Failure> {
         let name = names::adapter_name(adapter).ok_or(Failure::NoAdapter)?;
         let opened = async {
-            let session = bluer::Session::new().await?;
             let adapter = session.adapter(name)?;
             adapter.set_discoverable(false).await?;
             adapter.set_pairable_timeout(seconds).await?;
-            let agent = session.register_agent(agent(door, pin)).await?;
+            let agent = register(&session, &door, pin.as_deref()).await?;
             adapter.set_pairable(true).await?;
-            Ok(Self { session, adapter, agent })
+            Ok((adapter, agent))
         };
-        opened.await.map_err(|error: bluer::Error| errors::of_bluer(&error))
+        let opened = opened.await.map_err(|error: bluer::Error| errors::of_bluer(&error));
+        let (adapter, agent) = opened?;
+        Ok(Self { session, adapter, agent })
     }
 
     /// `Device1.Pair`, with this window's agent.
@@ -91,6 +101,17 @@ impl Window {
         drop(self.agent);
         close_adapter(&self.adapter).await
     }
+}
+
+/// Registers the window's agent. That of the window before may still be going: the library ends it behind our back.
+async fn register(session: &bluer::Session, door: &Door, pin: Option<&str>) -> bluer::Result<AgentHandle> {
+    for _ in 0..TRIES {
+        match session.register_agent(agent(door.clone(), pin.map(Into::into))).await {
+            Err(bluer::Error { kind: bluer::ErrorKind::AlreadyExists, .. }) => sleep(PAUSE).await,
+            done => return done,
+        }
+    }
+    session.register_agent(agent(door.clone(), pin.map(Into::into))).await
 }
 
 fn agent(door: Door, pin: Option<String>) -> Agent {
@@ -123,6 +144,9 @@ fn agent(door: Door, pin: Option<String>) -> Agent {
         ..Agent::default()
     }
 }
+
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What a speaker may connect to: A2DP (source, sink, the profile itself) and AVRCP (its three names).
 const SERVICES: [names::Service; 6] = [0x110a, 0x110b, 0x110d, 0x110c, 0x110e, 0x110f];

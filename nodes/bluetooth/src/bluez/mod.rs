@@ -43,6 +43,8 @@ pub(crate) use self::{
 /// A connection to `BlueZ`, or to the bus on which it is to appear. Everything that it began ends with it.
 pub(crate) struct Bluez {
     session: bluer::Session,
+    /// For the agent of a window, and for pairing in it.
+    window: bluer::Session,
     bus: zbus::Connection,
     gate: Arc<Gate>,
     events: UnboundedSender<Event>,
@@ -63,17 +65,30 @@ impl Bluez {
     /// # Errors
     /// [`Failure::NoBluez`] without a system bus.
     pub(crate) async fn connect(gate: Arc<Gate>, events: UnboundedSender<Event>) -> Result<Self, Failure> {
-        let session = bluer::Session::new().await.map_err(|error| errors::of_bluer(&error))?;
+        let sessions = async { Ok((bluer::Session::new().await?, bluer::Session::new().await?)) };
+        let (session, window) = sessions.await.map_err(|error| errors::of_bluer(&error))?;
         let bus = Builder::system().map(|bus| bus.method_timeout(CALL_LIMIT));
         let bus = async { bus?.build().await }.await.map_err(|error| errors::of_zbus(&error))?;
         tokio::spawn(watch::watch(bus.clone(), events.clone()));
-        Ok(Self { session, bus, gate, events })
+        Ok(Self { session, window, bus, gate, events })
     }
 
     /// Registers the agent that refuses whoever was not asked, until the handle is dropped.
     pub(crate) fn guard(&self) -> impl Future<Output = Result<AgentHandle, Failure>> + use<> {
         let session = self.session.clone();
         async move { agent::guard(&session).await }
+    }
+
+    /// Opens a window in which one device may be paired, see [`Window`].
+    pub(crate) fn open_window(
+        &self,
+        adapter: &str,
+        door: Door,
+        pin: Option<String>,
+        seconds: u32,
+    ) -> impl Future<Output = Result<Window, Failure>> + use<> {
+        let (session, adapter) = (self.window.clone(), adapter.to_owned());
+        async move { Window::open(session, &adapter, door, pin, seconds).await }
     }
 
     /// Registers the endpoint of a number with an adapter: `BlueZ` before 5.83 bears one speaker on each.

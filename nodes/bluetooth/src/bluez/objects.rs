@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use zbus::zvariant::{OwnedValue, Value};
 
-use super::names::{self, ADAPTER, DEVICE, MEDIA, Service, TRANSPORT};
+use super::names::{self, ADAPTER, AUDIO_SOURCE, DEVICE, MEDIA, Service, TRANSPORT};
 use crate::{Address, pairing::Sight};
 
 /// Properties of one interface, as they come.
@@ -20,10 +20,19 @@ pub(crate) struct Adapter {
     /// Its address; `None` until `BlueZ` has said it.
     pub(crate) address: Option<Address>,
     pub(crate) powered: bool,
+    /// Somebody looks for devices with it.
+    pub(crate) discovering: bool,
     /// What it offers to others: ours, and what other programs have registered.
     pub(crate) services: Vec<Service>,
     /// Whether endpoints can be registered (`Media1` is there).
     pub(crate) media: bool,
+}
+
+impl Adapter {
+    /// What other programs offer with it, `ours` being whether we have registered, too.
+    pub(crate) fn services_of_others(&self, ours: bool) -> Vec<Service> {
+        self.services.iter().copied().filter(|service| !ours || *service != AUDIO_SOURCE).collect()
+    }
 }
 
 /// A device that an adapter knows or sees.
@@ -139,6 +148,7 @@ fn change_adapter(adapter: &mut Adapter, changed: &Properties) {
         match name.as_str() {
             "Address" => adapter.address = text(value).and_then(|text| text.parse().ok()),
             "Powered" => adapter.powered = truth(value),
+            "Discovering" => adapter.discovering = truth(value),
             "UUIDs" => adapter.services = services(value),
             _ => {}
         }

@@ -45,7 +45,13 @@ pub(super) async fn acquire(bus: &Connection, path: &str, pending: bool) -> Resu
                 sleep(PAUSE).await;
             }
             Err(error) if is_refusal(&error) => return Err(Failure::AcquireFailed),
-            Err(error) => return Err(errors::of_zbus(&error)),
+            Err(error) => {
+                return Err(match errors::of_zbus(&error) {
+                    // It went meanwhile.
+                    Failure::NotFound => Failure::HungUp,
+                    failure => failure,
+                });
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod programs;
 mod radio;
 mod version;
 
+pub(crate) use self::gather::process;
 pub use self::{
     diagnose::{Finding, Level, Topic, diagnose},
     facts::{AdapterFacts, Evidence, Facts, Holder, LinkFacts, Permissions, Power, StreamFacts, WifiFacts},

@@ -199,7 +199,7 @@ mod tests {
     fn a_queue_that_stays_is_in_the_link() {
         let mut model = model();
         let idle = model.total();
-        for turn in 0..400 {
+        for turn in 0..1_200 {
             model.handle_queue(Timestamp::from_nanos(turn * 13_333_333), millis(27));
         }
         assert!((model.total() - idle - millis(27)).abs() < millis(4), "{}", model.total() - idle);

@@ -31,6 +31,7 @@ impl Service {
     /// Brings what has been done about the adapters in line with what `BlueZ` shows.
     pub(super) fn tend_adapters(&mut self) {
         self.adapters.retain(|path, _| self.objects.adapters.contains_key(path));
+        let Some(programs) = &self.programs else { return };
         let only = self.objects.adapters.len() == 1;
         for (path, adapter) in &self.objects.adapters {
             let state = self.adapters.entry(path.clone()).or_default();
@@ -40,7 +41,7 @@ impl Service {
                 .values()
                 .any(|speaker| speaker.playing().is_some() && Some(speaker.kept.adapter) == adapter.address);
             if !carries {
-                let holder = self.programs.holder(adapter, only, state.endpoints > 0);
+                let holder = programs.holder(adapter, only, state.endpoints > 0);
                 if holder != state.holder {
                     match &holder {
                         Some(holder) => warn!("{path}: {holder} uses it for sound; it is left alone"),
@@ -57,9 +58,8 @@ impl Service {
 
     /// Whether an adapter can be used. `None`: it is being made ready.
     pub(super) fn usable(&self, path: &str) -> Option<Result<(), Failure>> {
-        let (Some(adapter), Some(state)) = (self.objects.adapters.get(path), self.adapters.get(path)) else {
-            return Some(Err(Failure::NoAdapter));
-        };
+        let Some(adapter) = self.objects.adapters.get(path) else { return Some(Err(Failure::NoAdapter)) };
+        let state = self.adapters.get(path)?;
         match state.readiness {
             _ if !adapter.powered => Some(Err(Failure::AdapterOff)),
             _ if state.holder.is_some() => Some(Err(Failure::OtherProgram)),

@@ -18,6 +18,7 @@ use crate::{
     Address, Failure,
     bluez::device_path,
     reconnect::{Command, Departure, Event, State},
+    speakers::Quirk,
 };
 
 impl Service {
@@ -60,6 +61,7 @@ impl Service {
                 match happening {
                     Happening::Linked => speaker.machine.handle_event(now, Event::Appeared),
                     Happening::Up => {
+                        speaker.up = Some(now);
                         speaker.down = None;
                         speaker.machine.handle_event(now, Event::Connected);
                         info!("{address} ({}) is connected", speaker.kept.alias);
@@ -256,7 +258,7 @@ impl Service {
         };
         let transport = speaker.link.transport.as_deref();
         let has_volume = transport.and_then(|path| self.objects.transports.get(path)?.volume).is_some();
-        let quirk = crate::speakers::Quirk::NoAbsoluteVolume;
+        let quirk = Quirk::NoAbsoluteVolume;
         let model = self.table.find(&speaker.kept.name);
         let (Some(bluez), Some(transport)) = (&self.bluez, transport) else {
             return reply(answer, Ok(false));

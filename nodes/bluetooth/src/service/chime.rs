@@ -17,6 +17,20 @@ use crate::{
 /// # Errors
 /// [`Failure::NotPlayed`], or why the stream ended before.
 pub(super) async fn play(mut feed: Feed, stream: Stream, span: Duration) -> Result<(), Failure> {
+    sound(&mut feed, span).await?;
+    drop(feed);
+    let deadline = Instant::now() + PATIENCE;
+    while !stream.has_ended() && Instant::now() < deadline {
+        sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+/// Plays it to the end; the stream goes on.
+///
+/// # Errors
+/// [`Failure::NotPlayed`], or why the stream ended before.
+pub(super) async fn sound(feed: &mut Feed, span: Duration) -> Result<(), Failure> {
     let rate = feed.rate().hertz();
     let notes = notes(rate, span);
     // Behind it silence, so that its end is taken, too, and heard before the speaker is told to pause.
@@ -40,10 +54,6 @@ pub(super) async fn play(mut feed: Feed, stream: Stream, span: Duration) -> Resu
             Err(FeedFault::Gone(failure)) => return Err(failure),
         }
         if left == 0 {
-            drop(feed);
-            while !stream.has_ended() && Instant::now() < deadline {
-                sleep(LOOK).await;
-            }
             return Ok(());
         }
         sleep(LOOK).await;

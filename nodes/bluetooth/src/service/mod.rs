@@ -10,6 +10,7 @@
 //! | `link` | from what `BlueZ` shows of a speaker to what happened to it |
 //! | `scanning`, `pairing`, `calling`, `playing` | what a person, the machines or a room want |
 //! | `store` | the remembered speakers on disk |
+//! | `facts` | what the doctor is told |
 //! | `view` | what all of that looks like from outside |
 
 mod adapters;
@@ -17,6 +18,7 @@ mod calling;
 mod chime;
 mod clock;
 mod command;
+mod facts;
 mod link;
 mod pairing;
 mod playing;
@@ -24,6 +26,7 @@ mod run;
 mod scanning;
 mod speaker;
 mod store;
+mod testing;
 mod view;
 
 use std::{
@@ -123,6 +126,7 @@ pub struct Opened {
 pub struct Bluetooth {
     commands: mpsc::Sender<Command>,
     hurry: u32,
+    chime: Duration,
 }
 
 impl Bluetooth {
@@ -132,9 +136,9 @@ impl Bluetooth {
     /// Outside a runtime.
     pub fn start(settings: Settings) -> Self {
         let (commands, received) = mpsc::channel(COMMANDS);
-        let hurry = settings.hurry.max(1);
+        let (hurry, chime) = (settings.hurry.max(1), settings.chime);
         tokio::spawn(async move { Service::new(settings, received).await.run().await });
-        Self { commands, hurry }
+        Self { commands, hurry, chime }
     }
 
     /// Looks for speakers for so long (30 s is usual), or until the receiver is dropped.
@@ -204,10 +208,7 @@ impl Bluetooth {
 
     /// What there is to know about the machine, for the doctor.
     pub async fn facts(&self) -> Facts {
-        match self.ask(Command::Facts).await {
-            Some(facts) => facts,
-            None => Facts::default(),
-        }
+        self.ask(Command::Facts).await.unwrap_or_default()
     }
 
     /// Opens a stream to a remembered speaker; it is called if it is not connected. Blocks for at most 12 s: not to be

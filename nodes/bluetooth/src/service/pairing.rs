@@ -1,7 +1,11 @@
 //! A person pairs a speaker: what the machine asks for is done.
 
-use tokio::sync::mpsc::Sender;
+use tokio::{
+    sync::mpsc::Sender,
+    time::{sleep, timeout},
+};
 use tracing::info;
+use unisono_core::time::Nanos;
 
 use super::{
     PairEvent, chime,
@@ -189,9 +193,12 @@ impl Service {
                 self.pairing.opening = Some(ticket);
                 self.pairing.window = None;
                 let seconds = u32::try_from(WHOLE_LIMIT.to_duration().as_secs()).unwrap_or(u32::MAX);
-                let door = self.door.clone();
+                let limit = self.clock.span(WINDOW_LIMIT);
+                let open = bluez.open_window(&adapter, self.door.clone(), pin, seconds);
                 self.jobs.push(Box::pin(async move {
-                    Done::WindowOpened(ticket, Window::open(&adapter, door, pin, seconds).await)
+                    // What hangs half open is dropped, and the agent with it.
+                    let opened = timeout(limit, open).await;
+                    Done::WindowOpened(ticket, opened.unwrap_or(Err(Failure::StepTimeout)))
                 }));
             }
             Command::StartDiscovery => job!(bluez.start_discovery(&adapter, Looking::Classic)),
@@ -248,7 +255,11 @@ impl Service {
         let acquire = bluez.acquire(&transport, shown.state == TransportState::Pending);
         let release = bluez.release(&transport);
         let (span, before) = (self.settings.chime, self.settings.before);
+        let device = self.objects.devices.get(&shown.device);
+        let quiet = device.and_then(|device| device.sight.name.as_deref()).map_or(Nanos::ZERO, |name| self.quiet(name));
+        let quiet = self.clock.span(quiet);
         self.jobs.push(Box::pin(async move {
+            sleep(quiet).await;
             let acquired = acquire.await;
             let taken = acquired.is_ok();
             let played = async {
@@ -304,6 +315,9 @@ impl Service {
         self.save();
     }
 }
+
+/// Less than the machine grants.
+const WINDOW_LIMIT: Nanos = Nanos::from_millis(4_500);
 
 /// A receiver that is full has stopped listening; one that is gone calls the pairing off.
 fn tell(events: &Sender<PairEvent>, event: PairEvent) {

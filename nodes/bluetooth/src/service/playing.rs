@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::SyncSender;
 
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
 use unisono_core::time::Nanos;
 
@@ -16,6 +17,7 @@ use crate::{
     bluez::{Acquired, TransportState},
     latency::{LatencyModel, LatencyWatch, Prior, Remembered},
     reconnect::{Departure, Event},
+    speakers::Quirk,
 };
 
 /// A stream that a room plays on.
@@ -87,7 +89,19 @@ impl Service {
             speaker.slot = Slot::Acquiring;
         }
         let acquire = bluez.acquire(&path, shown.state == TransportState::Pending);
-        self.jobs.push(Box::pin(async move { Done::Acquired(address, path, acquire.await) }));
+        let (name, up) = (speaker.kept.name.clone(), speaker.up);
+        let quiet = up.map_or(Nanos::ZERO, |since| self.quiet(&name) - (self.clock.now() - since));
+        let quiet = self.clock.span(quiet.max(Nanos::ZERO));
+        self.jobs.push(Box::pin(async move {
+            sleep(quiet).await;
+            Done::Acquired(address, path, acquire.await)
+        }));
+    }
+
+    /// How long a speaker of this name is left in peace between connecting and the stream.
+    pub(super) fn quiet(&self, name: &str) -> Nanos {
+        let needs = self.table.find(name).is_some_and(|model| model.has(Quirk::NeedsSettle));
+        if needs { QUIET } else { Nanos::ZERO }
     }
 
     /// A transport was acquired, or not.
@@ -324,5 +338,7 @@ fn tenths(report: u16) -> Nanos {
     Nanos::from_micros(i64::from(report) * 100)
 }
 
+/// What speakers want that drop a stream which comes too early.
+const QUIET: Nanos = Nanos::from_secs(3);
 /// How long a room waits.
 const OPEN_LIMIT: Nanos = Nanos::from_millis(11_500);

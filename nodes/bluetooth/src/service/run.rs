@@ -80,11 +80,16 @@ pub(super) struct Service {
     pub(super) epoch: u64,
     /// When the bus or the agent is tried again.
     again: Option<Instant>,
+    /// Until when commands wait for a first look at what there is.
+    first_look: Option<Instant>,
+    /// Whether anything was seen in it.
+    has_looked: bool,
     guard: Option<AgentHandle>,
     pub(super) objects: Objects,
     /// Transports that were configured with our endpoints.
     pub(super) ours: BTreeSet<String>,
-    pub(super) programs: Programs,
+    /// Other programs; until it is known who is there, no adapter is touched.
+    pub(super) programs: Option<Programs>,
     pub(super) adapters: BTreeMap<String, AdapterState>,
     pub(super) gate: Arc<Gate>,
     pub(super) door: Door,
@@ -123,10 +128,12 @@ impl Service {
             trouble: Some(Failure::NoBluez),
             epoch: 0,
             again: Some(Instant::now()),
+            first_look: Some(Instant::now() + FIRST_LOOK),
+            has_looked: false,
             guard: None,
             objects: Objects::default(),
             ours: BTreeSet::new(),
-            programs: Programs::default(),
+            programs: None,
             adapters: BTreeMap::new(),
             gate: Arc::default(),
             door: Door::default(),
@@ -147,7 +154,7 @@ impl Service {
             self.drive();
             let (due, plays) = (self.next_due(), self.plays());
             select! {
-                command = self.commands.recv() => match command {
+                command = self.commands.recv(), if self.first_look.is_none() => match command {
                     Some(command) => self.handle_command(command),
                     None => break,
                 },
@@ -187,6 +194,10 @@ impl Service {
         if self.unsaved {
             self.save();
         }
+        let preparing = self.trouble.is_none() && self.objects.adapters.keys().any(|path| self.usable(path).is_none());
+        if self.has_looked && !preparing || self.first_look.is_some_and(|until| Instant::now() >= until) {
+            self.first_look = None;
+        }
     }
 
     fn handle_command(&mut self, command: Command) {
@@ -208,8 +219,14 @@ impl Service {
     fn handle_event(&mut self, event: bluez::Event) {
         match event {
             bluez::Event::Arrived(objects) => self.handle_arrival(objects),
-            bluez::Event::Silent(failure) => self.trouble = Some(failure),
-            bluez::Event::Left => self.handle_loss(),
+            bluez::Event::Silent(failure) => {
+                self.trouble = Some(failure);
+                self.has_looked = true;
+            }
+            bluez::Event::Left => {
+                self.handle_loss();
+                self.has_looked = true;
+            }
             bluez::Event::BusLost => {
                 self.handle_loss();
                 self.bluez = None;
@@ -267,6 +284,9 @@ impl Service {
     fn handle_arrival(&mut self, objects: Vec<(String, bluez::Interfaces)>) {
         self.epoch += 1;
         self.trouble = None;
+        self.has_looked = true;
+        self.first_look.get_or_insert_with(|| Instant::now() + FIRST_LOOK);
+        self.programs = None;
         self.adapters.clear();
         self.ours.clear();
         self.objects = Objects::default();
@@ -317,6 +337,7 @@ impl Service {
             Done::BusConnected(Ok(bluez)) => self.bluez = Some(bluez),
             Done::BusConnected(Err(failure)) => {
                 self.trouble = Some(failure);
+                self.has_looked = true;
                 self.again = Some(Instant::now() + self.clock.span(AGAIN));
             }
             Done::Guarded(epoch, guard) if epoch == self.epoch => match guard {
@@ -327,8 +348,11 @@ impl Service {
                 }
             },
             Done::Guarded(..) => {}
-            Done::Programs(Ok(programs)) => self.programs = programs,
-            Done::Programs(Err(failure)) => warn!("looking for other programs: {failure}"),
+            Done::Programs(Ok(programs)) => self.programs = Some(programs),
+            Done::Programs(Err(failure)) => {
+                warn!("looking for other programs: {failure}");
+                self.programs.get_or_insert_default();
+            }
             Done::Prepared { epoch, adapter, endpoints, result } => {
                 if epoch == self.epoch {
                     self.prepared(&adapter, endpoints, result);
@@ -384,7 +408,7 @@ impl Service {
         // Whether a scan or a pairing is still watched is looked at now and then.
         let watched = !self.scans.is_empty() || self.pairing.adapter().is_some();
         let watch = watched.then(|| Instant::now() + WATCHED);
-        [machines, self.again, self.next_preparation(), watch].into_iter().flatten().min()
+        [machines, self.again, self.first_look, self.next_preparation(), watch].into_iter().flatten().min()
     }
 
     fn register_guard(&mut self) {
@@ -409,6 +433,8 @@ async fn until(due: Option<Instant>) {
     }
 }
 
+/// How long a command waits for `BlueZ` and its adapters to be seen and made ready.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
 /// How often a stream is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How soon it is noticed that a scan or a pairing is not watched any more.

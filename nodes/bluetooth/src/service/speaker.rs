@@ -20,6 +20,8 @@ pub(super) struct Speaker {
     pub(super) usable: Option<Result<(), Failure>>,
     pub(super) paused: bool,
     pub(super) link: Link,
+    /// Since when it has had a way for music.
+    pub(super) up: Option<Timestamp<NodeClock>>,
     /// When a connection that has no way for music counts as none.
     pub(super) down: Option<Timestamp<NodeClock>>,
     pub(super) waiting: Vec<Waiting>,
@@ -57,6 +59,7 @@ impl Speaker {
             usable: None,
             paused: false,
             link: Link::default(),
+            up: None,
             down: None,
             waiting: Vec::new(),
             slot: Slot::Free,

@@ -149,8 +149,3 @@ fn codec(config: &SbcConfig) -> String {
     };
     format!("SBC {} {mode}, bitpool {} to {}", config.rate, config.min_bitpool, config.max_bitpool)
 }
-impl Service {
-    pub(super) fn facts(&self, answer: tokio::sync::oneshot::Sender<crate::doctor::Facts>) {
-        let _ = answer.send(crate::doctor::Facts::default());
-    }
-}

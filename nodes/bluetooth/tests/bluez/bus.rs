@@ -38,6 +38,8 @@ const CONFIGURATION: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D
 /// Runs a test on a bus of its own. `name` is what the harness calls it, with its modules.
 pub(crate) fn alone<F: Future<Output = ()>>(name: &str, test: impl FnOnce() -> F) {
     if env::var_os(INNER).is_some() {
+        // Shown when the test fails.
+        tracing_subscriber::fmt().with_env_filter("unisono_bluetooth=debug").with_writer(std::io::stderr).init();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             tokio::time::timeout(LIMIT, test()).await.expect("the test hangs");

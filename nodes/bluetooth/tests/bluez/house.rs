@@ -20,6 +20,14 @@ pub(crate) struct House {
     pub(crate) folder: TempDir,
 }
 
+impl Drop for House {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.standin.wrongs(), [""; 0], "the node did what it is never to do");
+        }
+    }
+}
+
 /// How long anything may take that is to happen: much more than it does, for a machine that is busy otherwise.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 

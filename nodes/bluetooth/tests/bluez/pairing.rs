@@ -105,8 +105,10 @@ on_a_bus! {
                 house.standin.faults().set(step, Fault::Error(name, message), u32::MAX);
                 let result = house.pair(address, None).await;
                 let expected = match (step, *name, *message) {
-                    // It is paired, or is looked for, already.
-                    ("Pair", "org.bluez.Error.AlreadyExists", _) | ("StartDiscovery", "org.bluez.Error.InProgress", _) => Ok(()),
+                    // That is taken for paired; but it is not, and so the next step fails.
+                    ("Pair", "org.bluez.Error.AlreadyExists", _) => Err(Failure::KeyMissing),
+                    // It is looked for already; but it is not, and so nothing is found.
+                    ("StartDiscovery", "org.bluez.Error.InProgress", _) => Err(Failure::NotFound),
                     // All that BlueZ says of a transport that it does not hand over.
                     ("Acquire", ..) => Err(Failure::AcquireFailed),
                     _ => Err(Failure::of_bluez(name, message)),
@@ -196,6 +198,7 @@ on_a_bus! {
         let house = House::new(20).await;
         let address = house.paired(Speaker::new(0xfe)).await;
         house.standin.leave(address, "org.bluez.Reason.Remote").await;
+        house.until("it is gone", async || !house.view(address).await.connected).await;
         house.standin.change(address, |speaker| speaker.knows_us = false).await;
         assert_eq!(house.bluetooth.connect(address).await, Err(Failure::KeyMissing));
         assert_eq!(house.pair(address, None).await, Ok(()));

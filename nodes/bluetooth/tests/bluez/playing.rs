@@ -45,11 +45,15 @@ on_a_bus! {
 
     async fn a_speaker_that_connects_and_starts_by_itself_is_played_to_as_it_chose() {
         let house = House::new(10).await;
-        let address = house.paired(Speaker::new(0xfe)).await;
+        let address = house.paired(Speaker { volume: Some(0), ..Speaker::new(0xfe) }).await;
         house.standin.leave(address, "org.bluez.Reason.Remote").await;
         house.until("it is gone", async || !house.view(address).await.connected).await;
         // 44.1 kHz, plain stereo, bitpool 35.
         assert!(house.standin.connect_from_outside(address, [0x22, 0x15, 2, 35], true).await);
+        // What BlueZ said after that has been heard, and so that the stream is pending.
+        let transport = house.standin.transport(address).unwrap();
+        house.standin.put(&transport, TRANSPORT, "Volume", 127_u16.into()).await;
+        house.until("its volume is known", async || house.view(address).await.volume == Some(100)).await;
         house.standin.calls();
         let mut opened = house.open(address).await.unwrap();
         assert_eq!(opened.feed.rate().hertz(), 44_100);

@@ -80,11 +80,10 @@ on_a_bus! {
         let address = house.paired(Speaker { volume: Some(64), ..Speaker::new(0xfe) }).await;
         let change = Change { alias: Some("Kitchen".into()), trim: Some(Nanos::from_millis(-7)), ..Change::default() };
         house.bluetooth.change(address, change).await.unwrap();
-        let House { standin, bluetooth, folder } = house;
-        drop(bluetooth);
-        standin.leave(address, "org.bluez.Reason.Local").await;
-        let settings = Settings { hurry: 10, ..Settings::new(folder.path().into()) };
-        let house = House { standin, bluetooth: Bluetooth::start(settings), folder };
+        let mut house = house;
+        let settings = Settings { hurry: 10, ..Settings::new(house.folder.path().into()) };
+        house.standin.leave(address, "org.bluez.Reason.Local").await;
+        house.bluetooth = Bluetooth::start(settings);
         house.until("it is connected", async || house.view(address).await.connected).await;
         let view = house.view(address).await;
         assert_eq!((view.name.as_str(), view.trim_ms), ("Kitchen", -7.0));
@@ -111,7 +110,8 @@ on_a_bus! {
 
     async fn a_machine_without_bluez_says_so_and_works_once_it_is_there() {
         let folder = tempfile::tempdir().unwrap();
-        let bluetooth = Bluetooth::start(Settings { hurry: 20, ..Settings::new(folder.path().into()) });
+        let chime = Duration::from_millis(20);
+        let bluetooth = Bluetooth::start(Settings { hurry: 20, chime, ..Settings::new(folder.path().into()) });
         let mut scan = bluetooth.scan(Duration::from_secs(1)).await;
         assert_eq!(scan.recv().await, Some(unisono_bluetooth::service::ScanEvent::Over(Some(Failure::NoBluez))));
         let standin = crate::standin::StandIn::start().await;

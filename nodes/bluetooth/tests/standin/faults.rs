@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 /// What happens to a call.
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It is refused with this name and message.
     Error(&'static str, &'static str),
     /// It is carried out, and answered after a while.
@@ -15,7 +15,7 @@ pub enum Fault {
 
 /// The faults that are set. A method is named as on the bus; the setting of a property is `Set.Trusted`.
 #[derive(Debug, Default)]
-pub struct Faults(Mutex<Inner>);
+pub(crate) struct Faults(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -34,22 +34,22 @@ struct Dice {
 
 impl Faults {
     /// From now on this many calls of a method meet this fault.
-    pub fn set(&self, method: &'static str, fault: Fault, calls: u32) {
+    pub(crate) fn set(&self, method: &'static str, fault: Fault, calls: u32) {
         self.0.lock().unwrap().set.insert(method, (fault, calls));
     }
 
     /// Nothing goes wrong any more.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         *self.0.lock().unwrap() = Inner::default();
     }
 
     /// From now on calls go wrong at random, with this probability; slow ones by up to `slow`.
-    pub fn random(&self, seed: u64, probability: f64, slow: Duration) {
+    pub(crate) fn random(&self, seed: u64, probability: f64, slow: Duration) {
         self.0.lock().unwrap().dice = Some(Dice { random: fastrand::Rng::with_seed(seed), probability, slow });
     }
 
     /// What happens to a call now.
-    pub fn meet(&self, method: &str) -> Option<Fault> {
+    pub(crate) fn meet(&self, method: &str) -> Option<Fault> {
         let mut inner = self.0.lock().unwrap();
         if let Some((fault, calls)) = inner.set.get_mut(method)
             && *calls > 0
@@ -79,7 +79,7 @@ impl Dice {
 }
 
 /// Every error that `BlueZ` (5.66 to 5.87, error.c, device.c, adapter.c, transport.c) answers these calls with.
-pub fn errors_of(method: &str) -> Option<&'static [(&'static str, &'static str)]> {
+pub(crate) fn errors_of(method: &str) -> Option<&'static [(&'static str, &'static str)]> {
     Some(match method {
         "StartDiscovery" => &[
             ("org.bluez.Error.NotReady", "Resource Not Ready"),
@@ -135,7 +135,7 @@ pub fn errors_of(method: &str) -> Option<&'static [(&'static str, &'static str)]
         "Set.Trusted" | "Set.Pairable" | "Set.PairableTimeout" | "Set.Discoverable" => {
             &[("org.bluez.Error.Failed", "Not Powered"), ("org.freedesktop.DBus.Error.AccessDenied", "Rejected")]
         }
-        "RegisterAgent" => &[("org.bluez.Error.AlreadyExists", "Already Exists")],
+        "RegisterAgent" => &[("org.bluez.Error.InvalidArguments", "Invalid arguments in method call")],
         "CancelPairing" | "RemoveDevice" => &[("org.bluez.Error.DoesNotExist", "Does Not Exist")],
         "Disconnect" => &[("org.bluez.Error.NotConnected", "Not Connected")],
         _ => return None,

@@ -22,24 +22,24 @@ use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue};
 
 use super::{
     DEVICE, ENDPOINT, StandIn, TRANSPORT, adapter_in, address_in,
-    calls::{Answer, Reply, refuse},
+    calls::{Answer, Reply, copy, refuse},
     device_path,
     objects::{path, properties, service},
 };
 
 /// An endpoint that the node has registered.
 #[derive(Clone, Debug)]
-pub struct Endpoint {
-    pub adapter: String,
-    pub owner: String,
-    pub path: String,
+pub(crate) struct Endpoint {
+    pub(crate) adapter: String,
+    pub(crate) owner: String,
+    pub(crate) path: String,
     /// The transport that uses it; `BlueZ` before 5.83 bears one.
-    used_by: Option<String>,
+    pub(super) used_by: Option<String>,
 }
 
 /// What arrives at a speaker. Clones hear the same.
 #[derive(Clone)]
-pub struct Heard {
+pub(crate) struct Heard {
     packets: Arc<Mutex<Vec<(Instant, Vec<u8>)>>>,
     deaf: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
@@ -47,22 +47,22 @@ pub struct Heard {
 
 impl Heard {
     /// The packets so far, with their instants.
-    pub fn packets(&self) -> Vec<(Instant, Vec<u8>)> {
+    pub(crate) fn packets(&self) -> Vec<(Instant, Vec<u8>)> {
         self.packets.lock().unwrap().clone()
     }
 
     /// From now on nothing is read, so that the socket fills; or again.
-    pub fn set_deaf(&self, deaf: bool) {
+    pub(crate) fn set_deaf(&self, deaf: bool) {
         self.deaf.store(deaf, Ordering::Relaxed);
     }
 
     /// The speaker's end is closed, whatever is on its way.
-    pub fn hang_up(&self) {
+    pub(crate) fn hang_up(&self) {
         self.over.store(true, Ordering::Relaxed);
     }
 
     /// Whether the stream has ended, from either side.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }
 
@@ -93,7 +93,7 @@ impl Heard {
 
 impl StandIn {
     /// The stream that a speaker hears at the moment, if there is one.
-    pub fn heard(&self, address: Address) -> Option<Heard> {
+    pub(crate) fn heard(&self, address: Address) -> Option<Heard> {
         let world = self.world();
         let (_, heard) =
             world.streams.iter().find(|(at, heard)| address_in(at) == Some(address) && !heard.is_over())?;
@@ -101,7 +101,7 @@ impl StandIn {
     }
 
     /// The transport of a speaker, if there is one.
-    pub fn transport(&self, address: Address) -> Option<String> {
+    pub(crate) fn transport(&self, address: Address) -> Option<String> {
         let world = self.world();
         world
             .objects
@@ -111,7 +111,7 @@ impl StandIn {
     }
 
     /// The speaker reports another delay, in 1/10 ms; `None`: `BlueZ` shows none any more.
-    pub async fn report(&self, address: Address, delay: Option<u16>) {
+    pub(crate) async fn report(&self, address: Address, delay: Option<u16>) {
         self.world().speakers.get_mut(&address).unwrap().delay = delay;
         let Some(transport) = self.transport(address) else { return };
         match delay {
@@ -122,7 +122,7 @@ impl StandIn {
 
     /// A speaker that has been paired connects by itself, with a configuration of its own choice, and perhaps starts the
     /// stream. Whether it was let.
-    pub async fn connect_from_outside(&self, address: Address, configuration: [u8; 4], start: bool) -> bool {
+    pub(crate) async fn connect_from_outside(&self, address: Address, configuration: [u8; 4], start: bool) -> bool {
         let at = device_path("hci0", address);
         self.show_device(&at).await;
         self.put(&at, DEVICE, "Connected", true.into()).await;
@@ -134,7 +134,7 @@ impl StandIn {
     }
 
     /// A speaker goes: `reason` is `BlueZ`'s word for why, `org.bluez.Reason.Timeout` when it was switched off.
-    pub async fn leave(&self, address: Address, reason: &str) {
+    pub(crate) async fn leave(&self, address: Address, reason: &str) {
         for adapter in ["hci0", "hci1"] {
             let at = device_path(adapter, address);
             if self.is(&at, DEVICE, "Connected") {
@@ -175,7 +175,7 @@ impl StandIn {
 
     pub(super) async fn connect(&self, at: &str) -> Answer {
         let looking = self.world().looking.iter().any(|(adapter, _)| *adapter == adapter_in(at));
-        assert!(!looking, "nothing is to be connected while the adapter looks for devices");
+        self.hold(!looking, "nothing is to be connected while the adapter looks for devices");
         let speaker = address_in(at).map(|address| self.speaker(address)).unwrap();
         if self.transport(speaker.address).is_some() {
             return refuse("org.bluez.Error.AlreadyConnected", "Already Connected");
@@ -249,9 +249,12 @@ impl StandIn {
             }
             with
         };
+        // It is there before the node hears of it; the signal follows.
+        self.world().objects.entry(transport.clone()).or_default().insert(TRANSPORT.into(), with());
         let body: (ObjectPath<'_>, HashMap<String, OwnedValue>) =
             (ObjectPath::try_from(transport.as_str()).unwrap(), with());
         if !self.tell(&endpoint.owner, &endpoint.path, ENDPOINT, "SetConfiguration", &body).await {
+            self.world().objects.remove(&transport);
             return None;
         }
         {
@@ -260,7 +263,9 @@ impl StandIn {
             let used = endpoints.find(|other| other.owner == endpoint.owner && other.path == endpoint.path)?;
             used.used_by = Some(transport.clone());
         }
-        self.show(&transport, TRANSPORT, with()).await;
+        // What has changed meanwhile is in it.
+        let now = self.world().objects.get(&transport)?.get(TRANSPORT).map(copy)?;
+        self.show(&transport, TRANSPORT, now).await;
         Some(transport)
     }
 
@@ -270,9 +275,10 @@ impl StandIn {
         }
         let (endpoint, with): (OwnedObjectPath, HashMap<String, OwnedValue>) = body.deserialize().unwrap();
         let value = |name: &str| with.get(name).unwrap();
-        assert_eq!(value("UUID").downcast_ref::<&str>().unwrap(), service(0x110a), "we are a source and nothing else");
-        assert_eq!(value("Codec").downcast_ref::<u8>().unwrap(), 0);
-        assert!(value("DelayReporting").downcast_ref::<bool>().unwrap());
+        let source = value("UUID").downcast_ref::<&str>().is_ok_and(|uuid| uuid == service(0x110a));
+        let codec = value("Codec").downcast_ref::<u8>();
+        self.hold(source && codec == Ok(0), "we are a source of SBC and nothing else");
+        self.hold(value("DelayReporting").downcast_ref() == Ok(true), "delays are to be reported");
         {
             let mut world = self.world();
             let new = Endpoint { adapter: at.into(), owner: owner.into(), path: endpoint.to_string(), used_by: None };

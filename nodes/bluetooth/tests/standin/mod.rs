@@ -31,10 +31,11 @@ use std::{
     time::Duration,
 };
 
+use futures_util::StreamExt;
 use unisono_bluetooth::Address;
-use zbus::connection::Builder;
+use zbus::{connection::Builder, zvariant::Value};
 
-pub use self::{
+pub(crate) use self::{
     faults::{Fault, Faults, errors_of},
     media::Heard,
     speaker::Speaker,
@@ -44,17 +45,17 @@ use self::{
     objects::{Tree, path, properties, service},
 };
 
-pub const ADAPTER: &str = "org.bluez.Adapter1";
-pub const DEVICE: &str = "org.bluez.Device1";
-pub const MEDIA: &str = "org.bluez.Media1";
-pub const TRANSPORT: &str = "org.bluez.MediaTransport1";
+pub(crate) const ADAPTER: &str = "org.bluez.Adapter1";
+pub(crate) const DEVICE: &str = "org.bluez.Device1";
+pub(crate) const MEDIA: &str = "org.bluez.Media1";
+pub(crate) const TRANSPORT: &str = "org.bluez.MediaTransport1";
 const AGENT: &str = "org.bluez.Agent1";
 const ENDPOINT: &str = "org.bluez.MediaEndpoint1";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
 /// The stand-in. Clones are the same one.
 #[derive(Clone)]
-pub struct StandIn(Arc<Inner>);
+pub(crate) struct StandIn(Arc<Inner>);
 
 struct Inner {
     bus: zbus::Connection,
@@ -80,29 +81,42 @@ struct World {
     bonding: BTreeSet<String>,
     /// Every call that came, as `Method path`.
     calls: Vec<String>,
+    /// What the node did that it is not to do.
+    wrongs: Vec<&'static str>,
 }
 
 impl StandIn {
     /// Appears on the bus with one adapter, `hci0`.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let bus = Builder::system().unwrap().build().await.unwrap();
         let inner = Inner { bus, world: Mutex::default(), faults: Faults::default() };
         let standin = Self(Arc::new(inner));
         let answering = standin.clone();
         let stream = zbus::MessageStream::from(&standin.0.bus);
         tokio::spawn(async move { answering.answer(stream).await });
+        let watching = standin.clone();
+        let dbus = zbus::fdo::DBusProxy::new(&standin.0.bus).await.unwrap();
+        let mut changes = dbus.receive_name_owner_changed().await.unwrap();
+        tokio::spawn(async move {
+            while let Some(change) = changes.next().await {
+                let change = change.args().unwrap();
+                if change.new_owner().is_none() {
+                    watching.owner_gone(change.name()).await;
+                }
+            }
+        });
         standin.add_adapter("hci0").await;
         standin.0.bus.request_name("org.bluez").await.unwrap();
         standin
     }
 
     /// What goes wrong.
-    pub fn faults(&self) -> &Faults {
+    pub(crate) fn faults(&self) -> &Faults {
         &self.0.faults
     }
 
     /// Plugs an adapter in.
-    pub async fn add_adapter(&self, name: &str) {
+    pub(crate) async fn add_adapter(&self, name: &str) {
         let number: u8 = name.strip_prefix("hci").unwrap().parse().unwrap();
         let at = format!("/org/bluez/{name}");
         let adapter = properties([
@@ -118,7 +132,7 @@ impl StandIn {
             ("Pairable", true.into()),
             ("PairableTimeout", 0_u32.into()),
             ("Discovering", false.into()),
-            ("UUIDs", vec![service(0x1200), service(0x110c), service(0x110e)].into()),
+            ("UUIDs", own_services()),
         ]);
         self.show(&at, ADAPTER, adapter).await;
         let supported = vec![service(0x110a), service(0x110b)];
@@ -126,7 +140,7 @@ impl StandIn {
     }
 
     /// Pulls an adapter out.
-    pub async fn remove_adapter(&self, name: &str) {
+    pub(crate) async fn remove_adapter(&self, name: &str) {
         let at = format!("/org/bluez/{name}");
         let below: Vec<_> =
             self.world().objects.keys().filter(|path| path.starts_with(&format!("{at}/"))).cloned().collect();
@@ -139,48 +153,60 @@ impl StandIn {
     }
 
     /// Another program registers services with an adapter.
-    pub async fn offer(&self, name: &str, services: &[u16]) {
+    pub(crate) async fn offer(&self, name: &str, services: &[u16]) {
         let all: Vec<_> = [0x1200, 0x110c, 0x110e].iter().chain(services).map(|number| service(*number)).collect();
         self.put(&format!("/org/bluez/{name}"), ADAPTER, "UUIDs", all.into()).await;
     }
 
     /// Brings a speaker into the house, or changes one.
-    pub async fn place(&self, speaker: Speaker) {
+    pub(crate) async fn place(&self, speaker: Speaker) {
         let address = speaker.address;
         self.world().speakers.insert(address, speaker);
         self.look_around().await;
     }
 
     /// Changes a speaker.
-    pub async fn change(&self, address: Address, change: impl FnOnce(&mut Speaker)) {
+    pub(crate) async fn change(&self, address: Address, change: impl FnOnce(&mut Speaker)) {
         change(self.world().speakers.get_mut(&address).unwrap());
         self.look_around().await;
     }
 
     /// The speaker as it is.
-    pub fn speaker(&self, address: Address) -> Speaker {
+    pub(crate) fn speaker(&self, address: Address) -> Speaker {
         self.world().speakers[&address].clone()
     }
 
     /// What came, as `Method path`, since this was asked last.
-    pub fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.world().calls)
     }
 
+    /// What the node did that it is not to do, ever.
+    pub(crate) fn wrongs(&self) -> Vec<&'static str> {
+        self.world().wrongs.clone()
+    }
+
+    /// Something that holds whatever happens.
+    fn hold(&self, holds: bool, what: &'static str) {
+        if !holds {
+            self.world().wrongs.push(what);
+        }
+    }
+
     /// The abilities of the agent that is the default.
-    pub fn default_agent(&self) -> Option<String> {
+    pub(crate) fn default_agent(&self) -> Option<String> {
         let world = self.world();
         Some(world.agents.get(world.default_agents.last()?)?.1.clone())
     }
 
     /// How many endpoints are registered with an adapter.
-    pub fn endpoints(&self, adapter: &str) -> usize {
+    pub(crate) fn endpoints(&self, adapter: &str) -> usize {
         let at = format!("/org/bluez/{adapter}");
         self.world().endpoints.iter().filter(|endpoint| endpoint.adapter == at).count()
     }
 
     /// `BlueZ` ends, and is started again after a while. What was paired is kept, as it is on disk.
-    pub async fn restart(&self, after: Duration) {
+    pub(crate) async fn restart(&self, after: Duration) {
         let endpoints = std::mem::take(&mut self.world().endpoints);
         for endpoint in &endpoints {
             self.tell(&endpoint.owner, &endpoint.path, ENDPOINT, "Release", &()).await;
@@ -201,6 +227,10 @@ impl StandIn {
                 .map(|(at, _)| at.clone())
                 .collect();
             world.objects.retain(|at, _| adapters.contains(at));
+            for adapter in world.objects.values_mut().filter_map(|object| object.get_mut(ADAPTER)) {
+                adapter.insert("UUIDs".into(), own_services().try_into().unwrap());
+                adapter.insert("Discovering".into(), false.into());
+            }
             world.streams.clear();
             world.agents.clear();
             world.default_agents.clear();
@@ -218,8 +248,30 @@ impl StandIn {
         self.0.bus.request_name("org.bluez").await.unwrap();
     }
 
+    /// With a connection go its agent, its endpoints with their transports, and its discovery.
+    async fn owner_gone(&self, owner: &str) {
+        let (ended, adapters) = {
+            let mut world = self.world();
+            world.agents.remove(owner);
+            world.default_agents.retain(|other| other != owner);
+            world.looking.retain(|(_, other)| other != owner);
+            let (gone, left): (Vec<_>, _) =
+                std::mem::take(&mut world.endpoints).into_iter().partition(|endpoint| endpoint.owner == owner);
+            world.endpoints = left;
+            let adapters: BTreeSet<_> = gone.iter().map(|endpoint| endpoint.adapter.clone()).collect();
+            (gone.into_iter().filter_map(|endpoint| endpoint.used_by).collect::<Vec<_>>(), adapters)
+        };
+        for transport in ended {
+            self.world().streams.remove(&transport);
+            self.hide(&transport).await;
+        }
+        for adapter in adapters {
+            self.put(&adapter, ADAPTER, "UUIDs", own_services()).await;
+        }
+    }
+
     /// A device wants to pair by itself. Whether it was let.
-    pub async fn pair_from_outside(&self, address: Address) -> bool {
+    pub(crate) async fn pair_from_outside(&self, address: Address) -> bool {
         let at = device_path("hci0", address);
         self.show_device(&at).await;
         let agent = {
@@ -246,8 +298,13 @@ impl StandIn {
     }
 }
 
+/// What `BlueZ` itself offers.
+fn own_services() -> Value<'static> {
+    vec![service(0x1200), service(0x110c), service(0x110e)].into()
+}
+
 /// The path of a device behind an adapter.
-pub fn device_path(adapter: &str, address: Address) -> String {
+pub(crate) fn device_path(adapter: &str, address: Address) -> String {
     format!("/org/bluez/{adapter}/dev_{}", address.to_string().replace(':', "_"))
 }
 

@@ -6,22 +6,22 @@ use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 
 use super::StandIn;
 
-pub type Properties = HashMap<String, OwnedValue>;
+pub(crate) type Properties = HashMap<String, OwnedValue>;
 
 /// By path and interface.
-pub type Tree = BTreeMap<String, BTreeMap<String, Properties>>;
+pub(crate) type Tree = BTreeMap<String, BTreeMap<String, Properties>>;
 
 /// Properties from pairs.
-pub fn properties<const N: usize>(pairs: [(&str, Value<'_>); N]) -> Properties {
+pub(crate) fn properties<const N: usize>(pairs: [(&str, Value<'_>); N]) -> Properties {
     pairs.into_iter().map(|(name, value)| (name.into(), value.try_to_owned().unwrap())).collect()
 }
 
 /// A path as a value.
-pub fn path(path: &str) -> Value<'static> {
+pub(crate) fn path(path: &str) -> Value<'static> {
     Value::from(OwnedObjectPath::try_from(path.to_owned()).unwrap().into_inner())
 }
 
-pub fn service(number: u16) -> String {
+pub(crate) fn service(number: u16) -> String {
     format!("0000{number:04x}-0000-1000-8000-00805f9b34fb")
 }
 
@@ -29,7 +29,7 @@ const OBJECT_MANAGER: &str = "org.freedesktop.DBus.ObjectManager";
 
 impl StandIn {
     /// Shows an object, or one more interface of it.
-    pub async fn show(&self, at: &str, interface: &str, with: Properties) {
+    pub(crate) async fn show(&self, at: &str, interface: &str, with: Properties) {
         let copy = with.iter().map(|(name, value)| (name.clone(), value.try_clone().unwrap())).collect();
         self.world().objects.entry(at.into()).or_default().insert(interface.into(), copy);
         let interfaces = HashMap::from([(interface, with)]);
@@ -38,7 +38,7 @@ impl StandIn {
     }
 
     /// An object is no more.
-    pub async fn hide(&self, at: &str) {
+    pub(crate) async fn hide(&self, at: &str) {
         let Some(interfaces) = self.world().objects.remove(at) else { return };
         let interfaces: Vec<_> = interfaces.into_keys().collect();
         let body = (OwnedObjectPath::try_from(at).unwrap(), interfaces);
@@ -46,7 +46,7 @@ impl StandIn {
     }
 
     /// Changes a property that an object has, or gains.
-    pub async fn put(&self, at: &str, interface: &str, name: &str, value: Value<'_>) {
+    pub(crate) async fn put(&self, at: &str, interface: &str, name: &str, value: Value<'_>) {
         let value = value.try_to_owned().unwrap();
         {
             let mut world = self.world();
@@ -57,29 +57,35 @@ impl StandIn {
             object.insert(name.into(), value.try_clone().unwrap());
         }
         let changed = HashMap::from([(name, value)]);
-        self.signal(at, "org.freedesktop.DBus.Properties", "PropertiesChanged", &(interface, changed, [""; 0])).await;
+        self.signal(
+            at,
+            "org.freedesktop.DBus.Properties",
+            "PropertiesChanged",
+            &(interface, changed, Vec::<&str>::new()),
+        )
+        .await;
     }
 
     /// An object loses a property.
-    pub async fn take(&self, at: &str, interface: &str, name: &str) {
+    pub(crate) async fn take(&self, at: &str, interface: &str, name: &str) {
         let object = |world: &mut super::World| world.objects.get_mut(at)?.get_mut(interface)?.remove(name);
         if object(&mut self.world()).is_some() {
-            let body = (interface, Properties::new(), [name]);
+            let body = (interface, Properties::new(), vec![name]);
             self.signal(at, "org.freedesktop.DBus.Properties", "PropertiesChanged", &body).await;
         }
     }
 
     /// What a property of an object is.
-    pub fn property(&self, at: &str, interface: &str, name: &str) -> Option<OwnedValue> {
+    pub(crate) fn property(&self, at: &str, interface: &str, name: &str) -> Option<OwnedValue> {
         self.world().objects.get(at)?.get(interface)?.get(name)?.try_clone().ok()
     }
 
     /// Whether a property is true.
-    pub fn is(&self, at: &str, interface: &str, name: &str) -> bool {
+    pub(crate) fn is(&self, at: &str, interface: &str, name: &str) -> bool {
         self.property(at, interface, name).is_some_and(|value| value.downcast_ref().unwrap_or(false))
     }
 
-    pub async fn signal<B>(&self, at: &str, interface: &str, name: &str, body: &B)
+    pub(crate) async fn signal<B>(&self, at: &str, interface: &str, name: &str, body: &B)
     where
         B: serde::Serialize + zbus::zvariant::DynamicType + Sync,
     {

@@ -4,36 +4,36 @@ use unisono_bluetooth::Address;
 
 /// A speaker, and how it behaves.
 #[derive(Clone, Debug)]
-pub struct Speaker {
-    pub address: Address,
-    pub name: &'static str,
+pub(crate) struct Speaker {
+    pub(crate) address: Address,
+    pub(crate) name: &'static str,
     /// It is switched on and in reach.
-    pub on: bool,
+    pub(crate) on: bool,
     /// It is found, and lets itself be paired.
-    pub pairing_mode: bool,
+    pub(crate) pairing_mode: bool,
     /// It has our key.
-    pub knows_us: bool,
+    pub(crate) knows_us: bool,
     /// It has no classic Bluetooth at all.
-    pub low_energy: bool,
+    pub(crate) low_energy: bool,
     /// Its services by their 16-bit numbers.
-    pub services: Vec<u16>,
+    pub(crate) services: Vec<u16>,
     /// It wants this PIN.
-    pub pin: Option<&'static str>,
+    pub(crate) pin: Option<&'static str>,
     /// It shows a number that has to be confirmed.
-    pub compares: bool,
+    pub(crate) compares: bool,
     /// Its SBC capabilities.
-    pub capabilities: [u8; 4],
+    pub(crate) capabilities: [u8; 4],
     /// The longest packet that it takes.
-    pub mtu: u16,
+    pub(crate) mtu: u16,
     /// Its volume, if it has one that can be set.
-    pub volume: Option<u16>,
+    pub(crate) volume: Option<u16>,
     /// Its delay report in 1/10 ms. `BlueZ` before 5.79 shows none where it is zero.
-    pub delay: Option<u16>,
+    pub(crate) delay: Option<u16>,
 }
 
 impl Speaker {
     /// An ordinary one in pairing mode.
-    pub fn new(number: u8) -> Self {
+    pub(crate) fn new(number: u8) -> Self {
         Self {
             address: Address([0x00, 0xaa, 0x01, 0x01, 0x00, number]),
             name: "Kitchen speaker",

@@ -1,6 +1,8 @@
 //! The node's own control API: JSON over HTTP, for this machine only as long as there is no access control. A part of it
 //! answers the node's hub, too.
 
+mod bluetooth;
+mod doctor;
 mod node;
 mod relay;
 mod rooms;
@@ -20,11 +22,13 @@ use axum::{
 use tokio::{net::TcpListener, sync::watch};
 use tracing::info;
 use unisono_api::Refusal;
+use unisono_bluetooth::service::Bluetooth;
 use unisono_core::wire::ids::PeerId;
 use unisono_settings::NODE_API_PORT;
 
 pub(crate) use self::relay::Relay;
 use crate::{
+    bluetooth::Lazy,
     desk::Desk,
     session::HubState,
     standalone::{Refused, StandaloneHandle},
@@ -43,6 +47,7 @@ struct Inner {
     desk: Arc<Desk>,
     hub: watch::Receiver<HubState>,
     standalone: StandaloneHandle,
+    bluetooth: Arc<Lazy>,
 }
 
 impl NodeHandle {
@@ -52,8 +57,13 @@ impl NodeHandle {
         desk: Arc<Desk>,
         hub: watch::Receiver<HubState>,
         standalone: StandaloneHandle,
+        bluetooth: Arc<Lazy>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { name: name.into(), id, desk, hub, standalone }) }
+        Self { inner: Arc::new(Inner { name: name.into(), id, desk, hub, standalone, bluetooth }) }
+    }
+
+    fn bluetooth(&self) -> &Bluetooth {
+        self.inner.bluetooth.handle()
     }
 }
 
@@ -108,6 +118,12 @@ fn routes() -> Router<NodeHandle> {
         .route("/rooms/{room}/pause", post(rooms::pause))
         .route("/rooms/{room}/next", post(rooms::next))
         .route("/rooms/{room}/stop", post(rooms::stop))
+        .route("/bluetooth", get(bluetooth::list))
+        .route("/bluetooth/scan", post(bluetooth::scan))
+        .route("/bluetooth/pair", post(bluetooth::pair))
+        .route("/bluetooth/{address}", patch(bluetooth::change))
+        .route("/bluetooth/{address}/{verb}", post(bluetooth::act))
+        .route("/doctor", get(doctor::examine))
         .route("/standalone", get(standalone::show).post(standalone::change))
 }
 

@@ -30,6 +30,9 @@ const MAX_ANSWER: usize = 1024 * 1024;
 /// Nothing that may be asked takes longer.
 const LIMIT: Duration = Duration::from_secs(180);
 
+/// The status of what took longer: gateway timeout.
+const TOO_LONG: u16 = 504;
+
 /// The asks of one connection. Dropping it ends them.
 #[derive(Debug)]
 pub(crate) struct Relay {
@@ -48,10 +51,11 @@ impl Relay {
     /// Carries something out.
     pub(crate) fn ask(&mut self, ask: Ask) {
         let (id, parts) = (ask.id, Parts { id: ask.id, sender: self.parts.0.clone() });
-        let task = carry_out(self.router.clone(), ask, parts);
+        let router = self.router.clone();
         let abort = self.tasks.spawn(async move {
-            // What takes so long is dropped, and whoever waits has gone before.
-            let _ = timeout(LIMIT, task).await;
+            if timeout(LIMIT, carry_out(router, ask, &parts)).await.is_err() {
+                parts.send(TOO_LONG, Vec::new(), true).await;
+            }
         });
         self.running.insert(id, abort);
     }
@@ -89,7 +93,7 @@ impl Parts {
     }
 }
 
-async fn carry_out(router: Router, ask: Ask, parts: Parts) {
+async fn carry_out(router: Router, ask: Ask, parts: &Parts) {
     let response = match request_of(ask) {
         Ok(request) => match router.oneshot(request).await {
             Ok(response) => response,

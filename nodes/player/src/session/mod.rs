@@ -38,6 +38,7 @@ use self::{
 };
 use crate::{
     api::{self, NodeHandle},
+    bluetooth::Lazy,
     desk::Desk,
     output::{Opener, OutputSpec},
     room::{Room, RoomSetup},
@@ -139,9 +140,12 @@ impl Node {
         let identity = Identity::from_pkcs8(store.key().pkcs8())?;
         // A node accepts nothing, so nobody needs its resets.
         let endpoint = Endpoint::bind(SocketAddr::from(([0_u16; 8], 0)), &identity, &Options::new([0; 64]))?;
+        let bluetooth = Arc::new(Lazy::new(settings.state));
+        let speakers = Arc::clone(&bluetooth);
+        let opener = Opener::with_speakers(move |address| speakers.handle().open(address));
         let mut rooms = Vec::new();
         for room in settings.rooms {
-            let (outputs, opener) = (room.outputs.clone(), Opener::default());
+            let (outputs, opener) = (room.outputs.clone(), opener.clone());
             let setup = RoomSetup { outputs, opener, latency: room.latency, rate: SampleRate::HZ_48000 };
             let running = Room::start(&setup).map_err(|reason| Error::Threads { room: room.name.clone(), reason })?;
             rooms.push((room, running));
@@ -151,7 +155,7 @@ impl Node {
         let (desk, is_alone_for_good) = (Arc::new(Desk::new(rooms)), settings.standalone.always);
         let standalone = standalone::start(settings.standalone, Arc::clone(&desk), hub.clone());
         let standalone = standalone.map_err(Error::Standalone)?;
-        let handle = NodeHandle::new(&settings.name, identity.peer_id(), Arc::clone(&desk), hub, standalone);
+        let handle = NodeHandle::new(&settings.name, identity.peer_id(), Arc::clone(&desk), hub, standalone, bluetooth);
         Ok(Self {
             name: settings.name,
             endpoint: Arc::new(endpoint),

@@ -25,88 +25,100 @@ const EXTENSIONS: [&str; 6] = ["flac", "mp3", "oga", "ogg", "wav", "wave"];
 /// Files to play.
 pub(super) struct Playlist {
     rate: SampleRate,
+    /// All of it, to begin anew with.
     files: Vec<PathBuf>,
-    repeats: bool,
     shuffle: Option<fastrand::Rng>,
     waiting: VecDeque<PathBuf>,
     current: Option<FileSource>,
+    /// What was opened and has yet to be named.
+    piece: Option<String>,
     /// A piece was opened since the list began anew.
     plays: bool,
 }
 
 impl Playlist {
     /// One file, once.
-    pub(super) fn file(path: PathBuf, rate: SampleRate) -> Self {
-        Self::new(vec![path], rate, false, None)
+    ///
+    /// # Errors
+    /// When it cannot be played.
+    pub(super) fn file(path: &Path, rate: SampleRate) -> Result<Self, String> {
+        let mut playlist = Self::new(Vec::new(), rate, None);
+        playlist.open(path).map_err(|error| error.to_string())?;
+        Ok(playlist)
     }
 
     /// All of a folder, for ever.
     ///
     /// # Errors
-    /// When it cannot be read, or holds no sound.
-    pub(super) fn folder(path: &Path, rate: SampleRate, shuffle: bool) -> io::Result<Self> {
+    /// When it cannot be read, or holds nothing that can be played.
+    pub(super) fn folder(path: &Path, rate: SampleRate, shuffle: bool) -> Result<Self, String> {
         let mut files = Vec::new();
-        collect(path, 0, &mut files)?;
-        if files.is_empty() {
-            return Err(io::Error::other("there is no WAV, FLAC, MP3 or Ogg Vorbis file in it"));
+        collect(path, 0, &mut files).map_err(|error| format!("{path:?} cannot be read ({error})"))?;
+        let mut playlist = Self::new(files, rate, shuffle.then(fastrand::Rng::new));
+        match playlist.open_next() {
+            Some(()) => Ok(playlist),
+            None => Err(format!("{path:?} holds no WAV, FLAC, MP3 or Ogg Vorbis file that can be played")),
         }
-        Ok(Self::new(files, rate, true, shuffle.then(fastrand::Rng::new)))
     }
 
-    const fn new(files: Vec<PathBuf>, rate: SampleRate, repeats: bool, shuffle: Option<fastrand::Rng>) -> Self {
-        Self { rate, files, repeats, shuffle, waiting: VecDeque::new(), current: None, plays: true }
+    fn new(files: Vec<PathBuf>, rate: SampleRate, shuffle: Option<fastrand::Rng>) -> Self {
+        Self { rate, files, shuffle, waiting: VecDeque::new(), current: None, piece: None, plays: true }
     }
 
     /// What comes next: sound of the piece in hand, or the name of the next one.
     pub(super) fn read(&mut self, out: &mut [f32]) -> Read {
-        if let Some(current) = &mut self.current {
-            match current.read(out) {
-                Ok(0) => self.current = None,
-                Ok(frames) => return Read::Frames(frames),
-                Err(error) => {
-                    warn!("{error}");
-                    self.current = None;
-                }
+        loop {
+            if let Some(title) = self.piece.take() {
+                return Read::Piece(title);
+            }
+            match self.current.as_mut().map(|current| current.read(out)) {
+                Some(Ok(frames)) if frames > 0 => return Read::Frames(frames),
+                Some(Err(error)) => warn!("{error}"),
+                Some(Ok(_)) | None => {}
+            }
+            self.current = None;
+            if self.open_next().is_none() {
+                return Read::Over;
             }
         }
-        self.open_next()
     }
 
     /// Leaves the rest of the piece in hand.
     pub(super) fn skip(&mut self) {
-        self.current = None;
+        (self.current, self.piece) = (None, None);
     }
 
-    /// Opens the next file that can be played.
-    fn open_next(&mut self) -> Read {
+    /// Opens the next file that can be played; `None` when there is none.
+    fn open_next(&mut self) -> Option<()> {
         loop {
             let Some(path) = self.waiting.pop_front() else {
-                if !self.begin_anew() {
-                    return Read::Over;
-                }
+                self.begin_anew()?;
                 continue;
             };
-            match FileSource::open(&path, self.rate, 2) {
-                Ok(source) => {
-                    let title = source.description().title.clone();
-                    (self.current, self.plays) = (Some(source), true);
-                    return Read::Piece(title);
-                }
+            match self.open(&path) {
+                Ok(()) => return Some(()),
                 Err(error) => warn!("left out: {error}"),
             }
         }
     }
 
-    /// Fills the list, unless it is over: played once, or without anything in it that could be played.
-    fn begin_anew(&mut self) -> bool {
+    fn open(&mut self, path: &Path) -> Result<(), unisono_media::Error> {
+        let source = FileSource::open(path, self.rate, 2)?;
+        self.piece = Some(source.description().title.clone());
+        (self.current, self.plays) = (Some(source), true);
+        Ok(())
+    }
+
+    /// Fills the list again, unless there was nothing in it that could be played.
+    fn begin_anew(&mut self) -> Option<()> {
         if !std::mem::take(&mut self.plays) || self.files.is_empty() {
-            return false;
+            return None;
         }
-        self.waiting = if self.repeats { self.files.clone() } else { std::mem::take(&mut self.files) }.into();
+        self.waiting = self.files.clone().into();
         if let Some(random) = &mut self.shuffle {
             random.shuffle(self.waiting.make_contiguous());
         }
-        true
+        Some(())
     }
 }
 
@@ -218,23 +230,29 @@ mod tests {
     }
 
     #[test]
-    fn a_file_plays_once_and_what_is_skipped_is_not_read() {
+    fn a_file_plays_once_and_one_that_cannot_be_played_is_refused_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("one.wav");
         write(&path, 5_000);
-        let mut playlist = Playlist::file(path, SampleRate::HZ_48000);
+        let mut playlist = Playlist::file(&path, SampleRate::HZ_48000).unwrap();
         assert_eq!(pieces(&mut playlist, 9), (vec!["one".into()], 5_000));
         assert_eq!(playlist.read(&mut [0.0; 2]), Read::Over);
+        let said = Playlist::file(&folder.path().join("two.wav"), SampleRate::HZ_48000).map(drop).unwrap_err();
+        assert!(said.contains("two.wav") && said.contains("does not exist"), "{said}");
     }
 
     #[test]
-    fn a_folder_without_anything_that_can_be_played_is_over_and_does_not_go_round_for_ever() {
+    fn a_folder_without_anything_that_can_be_played_is_refused_and_one_that_loses_it_all_is_over() {
         let folder = tempfile::tempdir().unwrap();
-        let said = Playlist::folder(folder.path(), SampleRate::HZ_48000, false).map(drop).unwrap_err().to_string();
-        assert!(said.contains("no WAV"), "{said}");
+        let refused = || Playlist::folder(folder.path(), SampleRate::HZ_48000, false).map(drop).unwrap_err();
+        assert!(refused().contains("no WAV"));
         fs::write(folder.path().join("a.wav"), "no sound").unwrap();
+        assert!(refused().contains("no WAV"));
+        let path = folder.path().join("b.wav");
+        write(&path, 1_000);
         let mut playlist = Playlist::folder(folder.path(), SampleRate::HZ_48000, false).unwrap();
-        assert_eq!(pieces(&mut playlist, 9), (vec![], 0));
+        fs::remove_file(path).unwrap();
+        assert_eq!(pieces(&mut playlist, 9), (vec!["b".into()], 1_000));
     }
 
     #[test]

@@ -73,15 +73,15 @@ impl Source {
     /// What is wrong with it, in one line.
     pub(super) fn open(material: &Material, rate: SampleRate) -> Result<Self, String> {
         let Material { place, format, shuffle } = material;
-        let opened = match place {
-            Place::StandardInput => Pipe::stdin(*format, rate).map(Self::Pipe),
+        let named = |error: std::io::Error| format!("{place}: {error}");
+        match place {
+            Place::StandardInput => Pipe::stdin(*format, rate).map(Self::Pipe).map_err(named),
             Place::Path(path) => match kind_of(path) {
                 Kind::Folder => Playlist::folder(path, rate, *shuffle).map(Self::Files),
-                Kind::Fifo => Pipe::fifo(path, *format, rate).map(Self::Pipe),
-                Kind::File => Ok(Self::Files(Playlist::file(path.clone(), rate))),
+                Kind::Fifo => Pipe::fifo(path, *format, rate).map(Self::Pipe).map_err(named),
+                Kind::File => Playlist::file(path, rate).map(Self::Files),
             },
-        };
-        opened.map_err(|error| format!("{place}: {error}"))
+        }
     }
 
     /// Reads on.

@@ -16,17 +16,20 @@ use nix::{
     },
 };
 
+use unisono_core::time::Nanos;
+
 use crate::Failure;
 
-/// Packets that may wait in the kernel, which doubles that for its own needs: with `PipeWire`'s four a short gap of the
-/// radio drops nothing, and what waits is never worth more than a tenth of a second.
-const PACKETS: usize = 4;
+/// Sound that may wait in the kernel. A gap of the radio that is shorter drops nothing, and what is late by more has
+/// mostly come too late: speakers have some 100 ms in store.
+const QUEUE: Nanos = Nanos::from_millis(80);
 
 /// The most that a program may ask for without a right: what is interactive.
 const PRIORITY: i32 = 6;
 
-/// A packet in the kernel is at least so much larger than it says, until it is known how much.
-const OVERHEAD: usize = 768;
+/// A packet in the kernel takes so many times its own size, until it is known how many: it is cut into pieces of the
+/// adapter's size, each with an overhead of some hundred bytes.
+const UNKNOWN: usize = 4;
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,26 +43,43 @@ pub(super) enum Sent {
 #[derive(Debug)]
 pub(super) struct Socket {
     fd: OwnedFd,
-    /// What the kernel calls its buffer's size; on a Bluetooth socket it tells what is left of that.
-    size: Option<usize>,
-    /// Bytes of the buffer that the last packet took.
+    /// Whether the kernel tells what is free in place of what is taken.
+    tells_free: bool,
+    /// Packets that may wait in it.
+    packets: usize,
+    /// What the kernel has as its buffer's size, and of that what the last packet took.
+    size: usize,
     packet: usize,
 }
 
 impl Socket {
-    /// Prepares a socket for packets of at most `mtu` bytes. What is only of use, like the priority, may be refused.
-    pub(super) fn new(fd: OwnedFd, mtu: u16) -> io::Result<Self> {
+    /// Prepares a socket for packets of at most `mtu` bytes that last so long. What is only of use, like the priority,
+    /// may be refused.
+    pub(super) fn new(fd: OwnedFd, mtu: u16, duration: Nanos) -> io::Result<Self> {
         let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
         fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-        setsockopt(&fd, SndBuf, &(PACKETS * usize::from(mtu)))?;
         let _ = setsockopt(&fd, Priority, &PRIORITY);
+        // The kernel's af_bluetooth.c tells the room, every other family what is taken.
         let family = getsockname::<SockaddrStorage>(fd.as_raw_fd())?.family();
-        let size = match family {
-            // The kernel's af_bluetooth.c tells the room, every other family what is taken.
-            Some(AddressFamily::Bluetooth) => Some(getsockopt(&fd, SndBuf)?),
-            _ => None,
+        let packets = QUEUE.as_nanos() / duration.as_nanos().max(1);
+        let mut socket = Self {
+            fd,
+            tells_free: family == Some(AddressFamily::Bluetooth),
+            packets: usize::try_from(packets).unwrap_or(0).max(2),
+            size: 0,
+            packet: usize::from(mtu) * UNKNOWN,
         };
-        Ok(Self { fd, size, packet: usize::from(mtu) + OVERHEAD })
+        socket.lay_out(socket.packet)?;
+        Ok(socket)
+    }
+
+    /// Makes the kernel's buffer large enough for as many packets as may wait, and no larger.
+    fn lay_out(&mut self, packet: usize) -> nix::Result<()> {
+        self.packet = packet;
+        // The kernel doubles it.
+        setsockopt(&self.fd, SndBuf, &(self.packets * packet / 2))?;
+        self.size = getsockopt(&self.fd, SndBuf)?;
+        Ok(())
     }
 
     /// Sends a packet, or says that there is no room for it. It never waits.
@@ -75,8 +95,9 @@ impl Socket {
             Ok(_) => {
                 let taken = self.waiting().saturating_sub(before);
                 // Nothing when it has gone out already.
-                if taken >= packet.len() {
-                    self.packet = taken;
+                if taken >= packet.len() && taken.abs_diff(self.packet) > self.packet / 8 {
+                    // The kernel has no reason to refuse; if it does, all stays as it was.
+                    let _ = self.lay_out(taken);
                 }
                 Ok(Sent::Sent)
             }
@@ -95,7 +116,7 @@ impl Socket {
         }
     }
 
-    /// How many packets wait in the socket, in thousandths. What the adapter holds is not seen.
+    /// How many packets wait in the socket, in thousandths of one. What the adapter holds is not seen.
     pub(super) fn waiting_thousandths(&self) -> u64 {
         let bytes = self.waiting() as u64;
         bytes * 1_000 / (self.packet as u64).max(1)
@@ -103,8 +124,11 @@ impl Socket {
 
     /// Bytes of the kernel's buffer that are taken; none when it does not say.
     fn waiting(&self) -> usize {
-        let told = waiting::told(&self.fd).unwrap_or(0);
-        self.size.map_or(told, |size| if told == 0 { size } else { size.saturating_sub(told) })
+        match waiting::told(&self.fd) {
+            Ok(free) if self.tells_free => self.size.saturating_sub(free),
+            Ok(taken) => taken,
+            Err(_) => 0,
+        }
     }
 }
 
@@ -116,25 +140,22 @@ mod tests {
 
     fn pair() -> (Socket, OwnedFd) {
         let (near, far) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
-        (Socket::new(near, 672).unwrap(), far)
+        (Socket::new(near, 672, Nanos::from_millis(13)).unwrap(), far)
     }
 
     #[test]
     fn what_waits_is_counted_in_packets_and_a_full_socket_says_so() {
         let (mut socket, far) = pair();
         assert_eq!(socket.waiting_thousandths(), 0);
-        let mut sent = 0;
-        while socket.send(&[7; 600]) == Ok(Sent::Sent) {
-            sent += 1;
-            let waiting = socket.waiting_thousandths();
-            assert!(waiting.abs_diff(sent * 1_000) < 100, "{waiting} after {sent}");
-            assert!(sent < 20, "it is never full");
+        for sent in 1..=6 {
+            assert_eq!(socket.send(&[7; 600]), Ok(Sent::Sent));
+            assert!(socket.waiting_thousandths().abs_diff(sent * 1_000) < 50, "{sent}: {socket:?}");
         }
-        assert!(sent >= 2, "{sent}");
+        assert_eq!(socket.send(&[7; 600]), Ok(Sent::Full), "80 ms wait, and no more");
         let mut buffer = [0; 700];
-        for left in (0..sent).rev() {
+        for left in (0..6).rev() {
             assert_eq!(recv(far.as_raw_fd(), &mut buffer, MsgFlags::empty()), Ok(600));
-            assert!(socket.waiting_thousandths().abs_diff(left * 1_000) < 100);
+            assert!(socket.waiting_thousandths().abs_diff(left * 1_000) < 50);
         }
         assert_eq!(socket.send(&[7; 600]), Ok(Sent::Sent));
     }

@@ -13,9 +13,9 @@ use super::Options;
 /// Frames of silence that were sent before the sound, by what the feed says of its first packet.
 fn frames_before(rig: &Rig, packet: u64) -> u64 {
     let (frames, when) = rig.taken[0];
-    assert_eq!(frames % packet, 0);
-    let packets = (when as f64 / 1e9 * f64::from(rig.config.rate.hertz()) / packet as f64).round();
-    packets as u64 * packet + packet - frames
+    let duration = rig.stream.packet_duration().as_nanos();
+    let number = u64::try_from((when + duration / 2) / duration).unwrap();
+    (number + 1) * packet - frames
 }
 
 #[test]

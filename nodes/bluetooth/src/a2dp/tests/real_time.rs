@@ -19,6 +19,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 static BEFORE: AtomicU32 = AtomicU32::new(0);
 
+fn count() {
+    BEFORE.fetch_add(1, Ordering::Relaxed);
+}
+
 #[test]
 fn a_stream_runs_on_a_thread_of_its_own_until_its_feed_is_dropped() {
     let (near, far) = socket_pair();
@@ -32,7 +36,7 @@ fn a_stream_runs_on_a_thread_of_its_own_until_its_feed_is_dropped() {
         packets
     });
     let config = SbcConfig::from_bytes(JOINT).unwrap();
-    let options = Options { before: || drop(BEFORE.fetch_add(1, Ordering::Relaxed)), ..Options::default() };
+    let options = Options { before: count, ..Options::default() };
     let began = clock::now::<NodeClock>();
     let (mut feed, stream) = start(Transport { fd: near, mtu: MTU, config }, options).unwrap();
     let (limit, mut written, mut positions) = (Instant::now() + LIMIT, 0, Vec::new());

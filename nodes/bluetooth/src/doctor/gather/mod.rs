@@ -43,6 +43,11 @@ impl Facts {
     }
 }
 
+/// Looks at one process. `None` if it takes no Bluetooth sound.
+pub(crate) fn process(number: u32) -> Option<(Holder, Evidence)> {
+    processes::look(&Path::new("/proc").join(number.to_string()))
+}
+
 /// A file's text without the white space around it; `None` if it cannot be read or is empty.
 fn read(path: &Path) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;

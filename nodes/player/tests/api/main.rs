@@ -1,0 +1,7 @@
+//! The control API of a node that really runs.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod access;
+mod node;
+mod speakers;
+mod standalone;
