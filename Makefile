@@ -2,12 +2,13 @@
 # make test               check it: formatting, lints, every test
 # make proof              check it for real: processes, files, converters, clocks that run apart
 # make lab [ARGS=…]       measure it beside Snapcast, on bad networks and crystals; as root, ten minutes
+# make test-bluetooth     prove it with a Bluetooth speaker on real BlueZ, in a virtual machine; as root
 # make bench              how long the parts take that run often
 # make instructions       what a packet costs in instructions, which repeat
 # make scale              how many rooms a hub on one core serves; takes two cores for some minutes
 # make install [PREFIX=]  put the programs into PREFIX/bin (/usr/local/bin)
 
-.PHONY: play test proof lab bench instructions scale install packages
+.PHONY: play test proof lab test-bluetooth bench instructions scale install packages
 
 PREFIX ?= /usr/local
 
@@ -37,6 +38,11 @@ proof: packages
 lab: packages
 	cargo build --release --locked
 	target/release/lab $(ARGS)
+
+test-bluetooth: packages
+	benches/bluetooth/vm build target/bluetooth-vm
+	cargo build --release --locked
+	target/release/prove_bluetooth $(ARGS)
 
 bench: packages
 	@.ci/packages sbc-tools

@@ -1,7 +1,9 @@
 //! Simulator, proofs and benchmarks of Unisono.
 #![forbid(unsafe_code)]
 
+pub mod bluetooth;
 pub mod lab;
 pub mod path;
 pub mod scale;
 pub mod sim;
+pub mod speaker;

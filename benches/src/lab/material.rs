@@ -25,6 +25,8 @@ pub enum Sound {
     Pink(u64),
     /// A sine of so many hertz, 3 dB below full scale.
     Sine(f64),
+    /// A sine at full scale that goes from 80 to 120 Hz and back in four seconds: nothing shakes a speaker more.
+    Bass,
 }
 
 impl Material {
@@ -77,6 +79,14 @@ impl Material {
             Sound::Sine(hertz) => {
                 let step = core::f64::consts::TAU * hertz / f64::from(RATE);
                 Box::new(move |frame| (step * f64::from(frame)).sin() * core::f64::consts::FRAC_1_SQRT_2)
+            }
+            Sound::Bass => {
+                let mut phase = 0.0_f64;
+                Box::new(move |frame| {
+                    let swing = (core::f64::consts::TAU * f64::from(frame) / f64::from(4 * RATE)).cos();
+                    phase += core::f64::consts::TAU * (100.0 - 20.0 * swing) / f64::from(RATE);
+                    phase.sin() * 0.999
+                })
             }
         };
         let scale = self.full_scale();

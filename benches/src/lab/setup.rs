@@ -151,5 +151,10 @@ pub fn workplace(folder: &Path) -> anyhow::Result<PathBuf> {
 
 /// The true clock, in seconds: the one on which recordings are.
 pub fn now() -> f64 {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0.0, |time| std::time::Duration::from(time).as_secs_f64())
+    nanos() as f64 * 1e-9
+}
+
+/// The true clock, in nanoseconds.
+pub fn nanos() -> i64 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
 }
