@@ -400,7 +400,11 @@ impl Service {
                     self.jobs.push(Box::pin(async move { Done::BusConnected(connect.await) }));
                 }
                 (Some(_), None, false) => self.register_guard(),
-                (Some(_), None, true) if self.pairing.adapter().is_none() => self.close_window(None),
+                // The machine closes it itself, or has given up by then.
+                (Some(_), None, true) if self.to_close.is_some() && self.pairing.adapter().is_some() => {
+                    self.try_again()
+                }
+                (Some(_), None, true) => self.close_window(None),
                 _ => {}
             }
         }
