@@ -79,10 +79,17 @@ pub(super) async fn register(bus: &Connection, door: &Door, abilities: Abilities
         Abilities::Compare => "DisplayYesNo",
         Abilities::Pin => "KeyboardDisplay",
     };
-    // That it was not registered is no matter.
-    let _ = call(bus, ROOT, MANAGER, "UnregisterAgent", &(&path,)).await;
-    call(bus, ROOT, MANAGER, "RegisterAgent", &(&path, abilities)).await?;
-    call(bus, ROOT, MANAGER, "RequestDefaultAgent", &(&path,)).await.map(drop)
+    for _ in 0..TRIES {
+        // That it was not registered is no matter.
+        let _ = call(bus, ROOT, MANAGER, "UnregisterAgent", &(&path,)).await;
+        match call(bus, ROOT, MANAGER, "RegisterAgent", &(&path, abilities)).await {
+            Ok(_) => return call(bus, ROOT, MANAGER, "RequestDefaultAgent", &(&path,)).await.map(drop),
+            // Another registration, of before, came in between.
+            Err(Failure::AlreadyPaired) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Err(Failure::Busy)
 }
 
 /// Makes an adapter pairable for so many seconds at most, and never discoverable.
@@ -162,6 +169,7 @@ impl Agent {
     fn release(&self) {}
 }
 
+const TRIES: u32 = 3;
 const ROOT: &str = "/org/bluez";
 const PATH: &str = "/org/unisono/bluetooth/agent";
 

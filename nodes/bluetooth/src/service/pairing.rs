@@ -3,9 +3,9 @@
 use tokio::{
     select,
     sync::{mpsc::Sender, oneshot},
-    time::sleep,
+    time::{sleep, timeout},
 };
-use tracing::info;
+use tracing::{info, warn};
 use unisono_core::time::Nanos;
 
 use super::{
@@ -161,15 +161,35 @@ impl Service {
             return self.pairing_event(Event::Done(ticket, result));
         }
         // It comes too late.
-        if let Some(bluez) = &self.bluez
-            && self.pairing.opening.is_none()
-        {
-            let close = bluez.close_window(adapter, &self.door);
-            self.jobs.push(Box::pin(async move {
-                let _ = close.await;
-                Done::Nothing
-            }));
+        if self.pairing.opening.is_none() {
+            self.to_close = Some(adapter.to_owned());
+            self.close_window(None);
         }
+    }
+
+    /// A window was closed, or not: then that is tried again until it is.
+    pub(super) fn window_closed(&mut self, ticket: Option<Ticket>, result: Result<(), Failure>) {
+        if let Some(ticket) = ticket {
+            self.pairing_event(Event::Done(ticket, result));
+        }
+        match result {
+            Ok(()) if self.pairing.opening.is_none() => self.to_close = None,
+            Ok(()) => {}
+            Err(failure) => {
+                warn!("the adapter is not closed to strangers yet: {failure}; the agent says no to everyone");
+                self.try_again();
+            }
+        }
+    }
+
+    /// Closes what is to be closed.
+    pub(super) fn close_window(&mut self, ticket: Option<Ticket>) {
+        let (Some(bluez), Some(adapter)) = (&self.bluez, &self.to_close) else { return };
+        let close = bluez.close_window(adapter, &self.door);
+        let limit = self.clock.span(CLOSE_LIMIT);
+        self.jobs.push(Box::pin(async move {
+            Done::WindowClosed(ticket, timeout(limit, close).await.unwrap_or(Err(Failure::StepTimeout)))
+        }));
     }
 
     fn carry_out(&mut self, ticket: Ticket, command: Command) {
@@ -188,6 +208,7 @@ impl Service {
         match command {
             Command::OpenWindow { pin } => {
                 self.pairing.opening = Some(ticket);
+                self.to_close = Some(adapter.clone());
                 let abilities = if pin.is_some() { Abilities::Pin } else { Abilities::Compare };
                 self.door.set_pin(pin);
                 let seconds = u32::try_from(WHOLE_LIMIT.to_duration().as_secs()).unwrap_or(u32::MAX);
@@ -232,7 +253,8 @@ impl Service {
             Command::CloseWindow => {
                 self.pairing.opening = None;
                 self.door.set_pin(None);
-                job!(bluez.close_window(&adapter, &self.door));
+                self.to_close = Some(adapter);
+                self.close_window(Some(ticket));
             }
         }
     }
@@ -316,6 +338,8 @@ impl Service {
     }
 }
 
+/// What closing a window may take.
+const CLOSE_LIMIT: Nanos = Nanos::from_secs(10);
 /// How long an adapter may take to begin or to stop looking: as long as the machine waits for it.
 pub(super) const DISCOVERY_LIMIT: Nanos = Nanos::from_secs(5);
 

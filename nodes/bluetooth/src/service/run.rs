@@ -54,6 +54,7 @@ pub(super) enum Done {
     },
     DiscoveryStarted(Result<(), Failure>),
     WindowOpened(pairing::Ticket, String, Result<(), Failure>),
+    WindowClosed(Option<pairing::Ticket>, Result<(), Failure>),
     Pairing(pairing::Ticket, Result<(), Failure>),
     Chimed(pairing::Ticket, Address, Result<(), Failure>),
     Called(Address, reconnect::Ticket, Result<(), Failure>),
@@ -85,6 +86,8 @@ pub(super) struct Service {
     has_looked: bool,
     /// Whether the agent is registered that refuses strangers.
     guarded: bool,
+    /// The adapter on which a window was opened and is not known to be closed.
+    pub(super) to_close: Option<String>,
     pub(super) objects: Objects,
     /// Transports that were configured with our endpoints.
     pub(super) ours: BTreeSet<String>,
@@ -131,6 +134,7 @@ impl Service {
             first_look: Some(Instant::now() + FIRST_LOOK),
             has_looked: false,
             guarded: false,
+            to_close: None,
             objects: Objects::default(),
             ours: BTreeSet::new(),
             programs: None,
@@ -230,7 +234,7 @@ impl Service {
             bluez::Event::BusLost => {
                 self.handle_loss();
                 self.bluez = None;
-                self.again = Some(Instant::now() + self.clock.span(AGAIN));
+                self.try_again();
             }
             bluez::Event::ProgramsChanged => self.look_for_programs(),
             bluez::Event::Added(path, interfaces) => {
@@ -311,6 +315,7 @@ impl Service {
         self.ours.clear();
         self.adapters.clear();
         self.guarded = false;
+        self.to_close = None;
         self.end_scans(Some(failure));
         self.pairing_lost_bluez();
         for speaker in self.speakers.values_mut() {
@@ -338,13 +343,13 @@ impl Service {
             Done::BusConnected(Err(failure)) => {
                 self.trouble = Some(failure);
                 self.has_looked = true;
-                self.again = Some(Instant::now() + self.clock.span(AGAIN));
+                self.try_again();
             }
             Done::Guarded(epoch, guard) if epoch == self.epoch => match guard {
                 Ok(()) => self.guarded = true,
                 Err(failure) => {
                     warn!("the agent that refuses strangers: {failure}");
-                    self.again = Some(Instant::now() + self.clock.span(AGAIN));
+                    self.try_again();
                 }
             },
             Done::Guarded(..) => {}
@@ -360,6 +365,7 @@ impl Service {
             }
             Done::DiscoveryStarted(result) => self.discovery_started(result),
             Done::WindowOpened(ticket, adapter, result) => self.window_opened(ticket, &adapter, result),
+            Done::WindowClosed(ticket, result) => self.window_closed(ticket, result),
             Done::Pairing(ticket, result) => self.pairing_event(pairing::Event::Done(ticket, result)),
             Done::Chimed(ticket, address, result) => {
                 if let Some(speaker) = self.speakers.get_mut(&address)
@@ -394,6 +400,11 @@ impl Service {
                     self.jobs.push(Box::pin(async move { Done::BusConnected(connect.await) }));
                 }
                 (Some(_), None, false) => self.register_guard(),
+                // The machine closes it itself, or has given up by then.
+                (Some(_), None, true) if self.to_close.is_some() && self.pairing.adapter().is_some() => {
+                    self.try_again()
+                }
+                (Some(_), None, true) => self.close_window(None),
                 _ => {}
             }
         }
@@ -409,6 +420,11 @@ impl Service {
         let watched = !self.scans.is_empty() || self.pairing.adapter().is_some();
         let watch = watched.then(|| Instant::now() + WATCHED);
         [machines, self.again, self.first_look, self.next_preparation(), watch].into_iter().flatten().min()
+    }
+
+    /// Something is to be tried again in a while.
+    pub(super) fn try_again(&mut self) {
+        self.again = Some(Instant::now() + self.clock.span(AGAIN));
     }
 
     fn register_guard(&mut self) {
