@@ -277,10 +277,8 @@ impl Node {
 
     /// Brings offers up to date. An output that is gone is still the one that the room had.
     fn renew(&self, offers: &mut [RoomOffer]) {
-        for (offer, new) in offers.iter_mut().zip(self.offers()) {
-            let room = self.desk.rooms().get(usize::from(offer.index.0));
-            let works = room.is_some_and(|(_, room)| room.status().output().works);
-            let output = if works { new.output } else { core::mem::take(&mut offer.output) };
+        for ((offer, new), (_, room)) in offers.iter_mut().zip(self.offers()).zip(self.desk.rooms()) {
+            let output = if room.status().output().works { new.output } else { core::mem::take(&mut offer.output) };
             *offer = RoomOffer { output, ..new };
         }
     }
