@@ -1,52 +1,116 @@
 //! Who may pair and connect: nobody, except in a window that a person opened, and then one address.
 //!
-//! Two agents, each on a connection of its own, for a connection has but one. The *guard* has no abilities and rejects whatever it is asked; pairing
-//! that we begin needs no agent when it just works. The *window's* agent is the default while it is there; `BlueZ` goes
-//! back to the guard when it ends, even when this program ends with it. One agent that both accepts and has no abilities
-//! cannot be had from `bluer`: it derives the abilities from the questions that it answers. Both connections are kept: one
-//! that `bluer` is done with stays open, and a bus bears some hundreds.
+//! `BlueZ` asks the agent. It is the default one, always there, and says no to everyone for whom the door is not open.
+//! Outside a window it is registered without abilities; pairing that we begin needs none when it just works. In a window
+//! it can compare numbers, and has a PIN if a person gave one.
+//!
+//! It is an object of ours and not `bluer`'s: that one rejects what it has no handler for and derives its abilities from
+//! the handlers that it has, so it cannot be let to change; and one whose registration is called off half-way stays.
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tracing::{info, warn};
+use zbus::{
+    Connection, interface,
+    zvariant::{ObjectPath, OwnedObjectPath},
 };
 
-use bluer::agent::{Agent, AgentHandle, ReqError, ReqResult};
-use tokio::time::sleep;
-use tracing::{info, warn};
-
-use super::{errors, names};
+use super::{
+    call, errors,
+    names::{AUDIO, Service, device_address, service},
+};
 use crate::{Address, Failure};
 
-/// The address for which the window's agent says yes, if any.
+/// For whom the agent says yes, if for anybody.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Door(Arc<Mutex<Option<Address>>>);
+pub(crate) struct Door(Arc<Mutex<Guest>>);
+
+#[derive(Debug, Default)]
+struct Guest {
+    address: Option<Address>,
+    pin: Option<String>,
+}
 
 impl Door {
     /// Lets this one in and nobody else.
     pub(crate) fn set(&self, address: Option<Address>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = address;
+        self.guest().address = address;
     }
 
-    fn ask(&self, question: &str, address: bluer::Address) -> ReqResult<()> {
-        if *self.0.lock().unwrap_or_else(PoisonError::into_inner) == Some(Address(address.0)) {
-            info!("{address}: {question}: yes, it is the one being paired");
+    /// What is answered when a PIN is wanted.
+    pub(crate) fn set_pin(&self, pin: Option<String>) {
+        self.guest().pin = pin;
+    }
+
+    fn ask(&self, question: &str, device: &OwnedObjectPath) -> Result<(), Refusal> {
+        let address = device_address(device.as_str());
+        if address.is_some() && self.guest().address == address {
+            info!("{device}: {question}: yes, it is the one being paired");
             return Ok(());
         }
-        warn!("{address}: {question}: refused; {}", Failure::NotExpected);
-        Err(ReqError::Rejected)
+        warn!("{device}: {question}: refused; {}", Failure::NotExpected);
+        Err(Refusal::Rejected("nobody asked for it".into()))
+    }
+
+    fn guest(&self) -> MutexGuard<'_, Guest> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Registers the agent that refuses everything.
-pub(super) async fn guard(session: &bluer::Session) -> Result<AgentHandle, Failure> {
-    let agent = Agent { request_default: true, ..Agent::default() };
-    session.register_agent(agent).await.map_err(|error| errors::of_bluer(&error))
+/// What the agent can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Abilities {
+    /// Nothing.
+    None,
+    /// Say that two numbers are the same.
+    Compare,
+    /// That, and give a PIN.
+    Pin,
+}
+
+/// Registers the agent with these abilities, in place of how it was registered before.
+pub(super) async fn register(bus: &Connection, door: &Door, abilities: Abilities) -> Result<(), Failure> {
+    const MANAGER: &str = "org.bluez.AgentManager1";
+    let path = ObjectPath::from_static_str_unchecked(PATH);
+    // It is there from then on.
+    bus.object_server().at(&path, Agent(door.clone())).await.map_err(|error| errors::of_zbus(&error))?;
+    let abilities = match abilities {
+        Abilities::None => "NoInputNoOutput",
+        Abilities::Compare => "DisplayYesNo",
+        Abilities::Pin => "KeyboardDisplay",
+    };
+    for _ in 0..TRIES {
+        // That it was not registered is no matter.
+        let _ = call(bus, ROOT, MANAGER, "UnregisterAgent", &(&path,)).await;
+        match call(bus, ROOT, MANAGER, "RegisterAgent", &(&path, abilities)).await {
+            Ok(_) => return call(bus, ROOT, MANAGER, "RequestDefaultAgent", &(&path,)).await.map(drop),
+            // Another registration, of before, came in between.
+            Err(Failure::AlreadyPaired) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Err(Failure::Busy)
+}
+
+/// Makes an adapter pairable for so many seconds at most, and never discoverable.
+pub(super) async fn open(
+    bus: &Connection,
+    adapter: &bluer::Adapter,
+    door: &Door,
+    abilities: Abilities,
+    seconds: u32,
+) -> Result<(), Failure> {
+    let closed = async {
+        adapter.set_discoverable(false).await?;
+        adapter.set_pairable_timeout(seconds).await
+    };
+    closed.await.map_err(|error| errors::of_bluer(&error))?;
+    register(bus, door, abilities).await?;
+    adapter.set_pairable(true).await.map_err(|error| errors::of_bluer(&error))
 }
 
 /// Makes an adapter neither discoverable nor pairable.
-pub(super) async fn close_adapter(adapter: &bluer::Adapter) -> Result<(), Failure> {
+pub(super) async fn close(adapter: &bluer::Adapter) -> Result<(), Failure> {
     let closed = async {
         adapter.set_discoverable(false).await?;
         adapter.set_pairable(false).await
@@ -54,99 +118,60 @@ pub(super) async fn close_adapter(adapter: &bluer::Adapter) -> Result<(), Failur
     closed.await.map_err(|error| errors::of_bluer(&error))
 }
 
-/// The time in which one device may be paired on one adapter.
-pub(crate) struct Window {
-    session: bluer::Session,
-    adapter: bluer::Adapter,
-    agent: AgentHandle,
+struct Agent(Door);
+
+/// How `BlueZ` hears a no.
+#[derive(Debug, zbus::DBusError)]
+#[zbus(prefix = "org.bluez.Error")]
+enum Refusal {
+    #[zbus(error)]
+    ZBus(zbus::Error),
+    Rejected(String),
 }
 
-impl Window {
-    /// Opens it: the adapter is pairable for `seconds` at most, and an agent asks the `door`.
-    ///
-    /// # Errors
-    /// When `BlueZ` does not answer, or does not take the agent.
-    pub(super) async fn open(
-        session: bluer::Session,
-        adapter: &str,
-        door: Door,
-        pin: Option<String>,
-        seconds: u32,
-    ) -> Result<Self, Failure> {
-        let name = names::adapter_name(adapter).ok_or(Failure::NoAdapter)?;
-        let opened = async {
-            let adapter = session.adapter(name)?;
-            adapter.set_discoverable(false).await?;
-            adapter.set_pairable_timeout(seconds).await?;
-            let agent = register(&session, &door, pin.as_deref()).await?;
-            adapter.set_pairable(true).await?;
-            Ok((adapter, agent))
-        };
-        let opened = opened.await.map_err(|error: bluer::Error| errors::of_bluer(&error));
-        let (adapter, agent) = opened?;
-        Ok(Self { session, adapter, agent })
+#[interface(name = "org.bluez.Agent1", spawn = false)]
+impl Agent {
+    fn request_pin_code(&self, device: OwnedObjectPath) -> Result<String, Refusal> {
+        self.0.ask("it wants a PIN", &device)?;
+        self.0.guest().pin.clone().ok_or_else(|| Refusal::Rejected("nobody gave a PIN".into()))
     }
 
-    /// `Device1.Pair`, with this window's agent.
-    pub(crate) fn pair(&self, device: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
-        let device = super::device_of(&self.session, device);
-        async move { device?.pair().await.map_err(|error| errors::of_bluer(&error)) }
+    fn request_confirmation(&self, device: OwnedObjectPath, _passkey: u32) -> Result<(), Refusal> {
+        self.0.ask("it shows a number to compare", &device)
     }
 
-    /// Closes it.
-    ///
-    /// # Errors
-    /// When `BlueZ` does not answer; it closes the window by itself when its time is over.
-    pub(crate) async fn close(self) -> Result<(), Failure> {
-        drop(self.agent);
-        close_adapter(&self.adapter).await
+    fn request_authorization(&self, device: OwnedObjectPath) -> Result<(), Refusal> {
+        self.0.ask("it wants to pair", &device)
     }
-}
 
-/// Registers the window's agent. That of the window before may still be going: the library ends it behind our back.
-async fn register(session: &bluer::Session, door: &Door, pin: Option<&str>) -> bluer::Result<AgentHandle> {
-    for _ in 0..TRIES {
-        match session.register_agent(agent(door.clone(), pin.map(Into::into))).await {
-            Err(bluer::Error { kind: bluer::ErrorKind::AlreadyExists, .. }) => sleep(PAUSE).await,
-            done => return done,
+    fn authorize_service(&self, device: OwnedObjectPath, uuid: &str) -> Result<(), Refusal> {
+        if service(uuid).is_some_and(|service| AUDIO.contains(&service) || REMOTE_CONTROL.contains(&service)) {
+            return self.0.ask("it wants to connect", &device);
         }
+        warn!("{device}: it wants {uuid}: refused");
+        Err(Refusal::Rejected("no service of this node".into()))
     }
-    session.register_agent(agent(door.clone(), pin.map(Into::into))).await
+
+    /// A speaker has nothing on which a person could type what is shown.
+    fn display_pin_code(&self, _device: OwnedObjectPath, _pin: &str) -> Result<(), Refusal> {
+        Err(Refusal::Rejected("there is nothing to show it on".into()))
+    }
+
+    fn display_passkey(&self, _device: OwnedObjectPath, _passkey: u32, _entered: u16) {}
+
+    fn request_passkey(&self, _device: OwnedObjectPath) -> Result<u32, Refusal> {
+        Err(Refusal::Rejected("there is nothing to type it on".into()))
+    }
+
+    /// Whatever was asked has been answered by then.
+    fn cancel(&self) {}
+
+    fn release(&self) {}
 }
 
-fn agent(door: Door, pin: Option<String>) -> Agent {
-    let (confirm, authorize, service) = (door.clone(), door.clone(), door.clone());
-    Agent {
-        request_default: true,
-        request_confirmation: Some(Box::new(move |request| {
-            let answer = confirm.ask("it shows a number to compare", request.device);
-            Box::pin(async move { answer })
-        })),
-        request_authorization: Some(Box::new(move |request| {
-            let answer = authorize.ask("it wants to pair", request.device);
-            Box::pin(async move { answer })
-        })),
-        authorize_service: Some(Box::new(move |request| {
-            let answer = if SERVICES.map(names::uuid).contains(&request.service) {
-                service.ask("it wants to connect", request.device)
-            } else {
-                warn!("{}: it wants {}: refused", request.device, request.service);
-                Err(ReqError::Rejected)
-            };
-            Box::pin(async move { answer })
-        })),
-        request_pin_code: pin.map(|pin| -> bluer::agent::RequestPinCodeFn {
-            Box::new(move |request| {
-                let answer = door.ask("it wants a PIN", request.device).map(|()| pin.clone());
-                Box::pin(async move { answer })
-            })
-        }),
-        ..Agent::default()
-    }
-}
+const TRIES: u32 = 3;
+const ROOT: &str = "/org/bluez";
+const PATH: &str = "/org/unisono/bluetooth/agent";
 
-const TRIES: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// What a speaker may connect to: A2DP (source, sink, the profile itself) and AVRCP (its three names).
-const SERVICES: [names::Service; 6] = [0x110a, 0x110b, 0x110d, 0x110c, 0x110e, 0x110f];
+/// AVRCP, by its three names.
+const REMOTE_CONTROL: [Service; 3] = [0x110c, 0x110e, 0x110f];

@@ -68,7 +68,7 @@ pub(super) async fn register(
     // One that is still there from before BlueZ was restarted serves again.
     bus.object_server().at(&path, endpoint).await.map_err(|error| errors::of_zbus(&error))?;
     let properties = HashMap::from([
-        ("UUID", Value::from(uuid(AUDIO_SOURCE).to_string())),
+        ("UUID", Value::from(uuid(AUDIO_SOURCE))),
         ("Codec", Value::from(SBC)),
         ("Capabilities", Value::from(CAPABILITIES.to_vec())),
         ("DelayReporting", Value::from(true)),

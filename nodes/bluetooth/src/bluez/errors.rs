@@ -1,4 +1,4 @@
-//! Errors of the two D-Bus libraries, by `BlueZ`'s own name and message.
+//! Errors of the two libraries, by the name and the message that `BlueZ` gave them.
 
 use bluer::{ErrorKind, InternalErrorKind};
 use tracing::debug;
@@ -6,7 +6,7 @@ use tracing::debug;
 use crate::Failure;
 
 /// What an error of `bluer` means.
-pub(crate) fn of_bluer(error: &bluer::Error) -> Failure {
+pub(super) fn of_bluer(error: &bluer::Error) -> Failure {
     let name = match &error.kind {
         ErrorKind::Internal(InternalErrorKind::DBus(name)) => name.clone(),
         ErrorKind::Internal(InternalErrorKind::DBusConnectionLost | InternalErrorKind::Io(_)) => DISCONNECTED.into(),
@@ -19,7 +19,7 @@ pub(crate) fn of_bluer(error: &bluer::Error) -> Failure {
 }
 
 /// What an error of `zbus` means.
-pub(crate) fn of_zbus(error: &zbus::Error) -> Failure {
+pub(super) fn of_zbus(error: &zbus::Error) -> Failure {
     match error {
         zbus::Error::MethodError(name, message, _) => named(name, message.as_deref().unwrap_or_default()),
         zbus::Error::FDO(error) => of_fdo(error),
@@ -30,7 +30,7 @@ pub(crate) fn of_zbus(error: &zbus::Error) -> Failure {
 }
 
 /// What an error that the bus itself defines means.
-pub(crate) fn of_fdo(error: &zbus::fdo::Error) -> Failure {
+fn of_fdo(error: &zbus::fdo::Error) -> Failure {
     match error {
         zbus::fdo::Error::ZBus(error) => of_zbus(error),
         error => named(zbus::DBusError::name(error).as_str(), zbus::DBusError::description(error).unwrap_or_default()),
@@ -39,7 +39,7 @@ pub(crate) fn of_fdo(error: &zbus::fdo::Error) -> Failure {
 
 fn named(name: &str, message: &str) -> Failure {
     let failure = Failure::of_bluez(name, message);
-    debug!("BlueZ: {name}: {message} ({})", failure.name());
+    debug!("{name}: {message} ({})", failure.name());
     failure
 }
 
@@ -50,14 +50,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_that_bluez_gave_survive_both_libraries() {
+    fn the_names_that_bluez_gave_survive_bluer() {
         let page_timeout = bluer::Error { kind: ErrorKind::Failed, message: "br-connection-page-timeout".into() };
         assert_eq!(of_bluer(&page_timeout), Failure::PageTimeout);
         let kind = ErrorKind::AuthenticationRejected;
         assert_eq!(of_bluer(&bluer::Error { kind, message: String::new() }), Failure::AuthenticationRejected);
         let kind = ErrorKind::Internal(InternalErrorKind::DBus("org.freedesktop.DBus.Error.ServiceUnknown".into()));
         assert_eq!(of_bluer(&bluer::Error { kind, message: String::new() }), Failure::NoBluez);
+    }
+
+    #[test]
+    fn what_the_bus_says_by_itself_has_a_name_too() {
         let error = zbus::fdo::Error::AccessDenied(String::new());
         assert_eq!(of_zbus(&zbus::Error::FDO(Box::new(error))), Failure::NotPermitted);
+        let gone = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        assert_eq!(of_zbus(&zbus::Error::InputOutput(gone.into())), Failure::NoBluez);
+        let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
+        assert_eq!(of_zbus(&zbus::Error::InputOutput(late.into())), Failure::StepTimeout);
     }
 }

@@ -1,15 +1,16 @@
 //! `BlueZ` over D-Bus.
 //!
-//! `bluer` carries the calls about adapters, pairing, trust, connections and the agent. `zbus` has what `bluer` lacks, the
-//! media interfaces, and two things that it does differently: signals of adapters, devices and transports come in one
-//! order through one connection, so [`objects`] is at every moment what `BlueZ` showed; and the end of a discovery, which
-//! `bluer` leaves to a task of its own, can be waited for. Endpoints, transports and discoveries belong to that connection
-//! for as long as it lives.
+//! `bluer` carries what is done with adapters and devices: closing and opening them, discovery, pairing, trust, connecting,
+//! removing; one session for as long as the bus is there, since each leaves a connection behind. `zbus` has what `bluer`
+//! lacks, the media interfaces, and the agent. It listens, too: signals of adapters, devices and transports come in one
+//! order through one connection, so [`objects`] is at every moment what `BlueZ` showed, and a transport never outlives its
+//! device there. Agent, endpoints and transports end with that connection.
 //!
 //! Both libraries find the bus through `DBUS_SYSTEM_BUS_ADDRESS`, else where the system has it. The C library below
 //! `bluer` reads that once per process, so there is no setting for it.
 
 mod agent;
+mod discovery;
 mod endpoint;
 mod errors;
 mod names;
@@ -18,9 +19,8 @@ mod programs;
 mod transport;
 mod watch;
 
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use bluer::agent::AgentHandle;
 use tokio::sync::mpsc::UnboundedSender;
 use zbus::{
     connection::Builder,
@@ -28,10 +28,11 @@ use zbus::{
     zvariant::{DynamicType, Value},
 };
 
-use crate::{Address, Failure};
+use crate::Failure;
 
 pub(crate) use self::{
-    agent::{Door, Window},
+    agent::{Abilities, Door},
+    discovery::Looking,
     endpoint::Gate,
     names::{TRANSPORT, adapter_name, adapter_path_of, device_address, device_path},
     objects::{Interfaces, Objects, TransportState},
@@ -40,23 +41,15 @@ pub(crate) use self::{
     watch::Event,
 };
 
+use self::discovery::Discoveries;
+
 /// A connection to `BlueZ`, or to the bus on which it is to appear. Everything that it began ends with it.
 pub(crate) struct Bluez {
     session: bluer::Session,
-    /// For the agent of a window, and for pairing in it.
-    window: bluer::Session,
+    discoveries: Discoveries,
     bus: zbus::Connection,
     gate: Arc<Gate>,
     events: UnboundedSender<Event>,
-}
-
-/// What is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Looking {
-    /// Everything, so that a person can be told why something cannot be used.
-    All,
-    /// Classic devices.
-    Classic,
 }
 
 impl Bluez {
@@ -65,30 +58,39 @@ impl Bluez {
     /// # Errors
     /// [`Failure::NoBluez`] without a system bus.
     pub(crate) async fn connect(gate: Arc<Gate>, events: UnboundedSender<Event>) -> Result<Self, Failure> {
-        let sessions = async { Ok((bluer::Session::new().await?, bluer::Session::new().await?)) };
-        let (session, window) = sessions.await.map_err(|error| errors::of_bluer(&error))?;
+        let session = bluer::Session::new().await.map_err(|error| errors::of_bluer(&error))?;
         let bus = Builder::system().map(|bus| bus.method_timeout(CALL_LIMIT));
         let bus = async { bus?.build().await }.await.map_err(|error| errors::of_zbus(&error))?;
         tokio::spawn(watch::watch(bus.clone(), events.clone()));
-        Ok(Self { session, window, bus, gate, events })
+        Ok(Self { session, discoveries: Discoveries::default(), bus, gate, events })
     }
 
-    /// Registers the agent that refuses whoever was not asked, until the handle is dropped.
-    pub(crate) fn guard(&self) -> impl Future<Output = Result<AgentHandle, Failure>> + use<> {
-        let session = self.session.clone();
-        async move { agent::guard(&session).await }
+    /// Registers the agent, without abilities.
+    pub(crate) fn guard(&self, door: &Door) -> impl Future<Output = Result<(), Failure>> + use<> {
+        let (bus, door) = (self.bus.clone(), door.clone());
+        async move { agent::register(&bus, &door, Abilities::None).await }
     }
 
-    /// Opens a window in which one device may be paired, see [`Window`].
+    /// Opens a window of so many seconds at most, in which the agent has these abilities.
     pub(crate) fn open_window(
         &self,
         adapter: &str,
-        door: Door,
-        pin: Option<String>,
+        door: &Door,
+        abilities: Abilities,
         seconds: u32,
-    ) -> impl Future<Output = Result<Window, Failure>> + use<> {
-        let (session, adapter) = (self.window.clone(), adapter.to_owned());
-        async move { Window::open(session, &adapter, door, pin, seconds).await }
+    ) -> impl Future<Output = Result<(), Failure>> + use<> {
+        let (bus, adapter, door) = (self.bus.clone(), self.adapter(adapter), door.clone());
+        async move { agent::open(&bus, &adapter?, &door, abilities, seconds).await }
+    }
+
+    /// Closes it.
+    pub(crate) fn close_window(&self, adapter: &str, door: &Door) -> impl Future<Output = Result<(), Failure>> + use<> {
+        let (close, guard) = (self.close_adapter(adapter), self.guard(door));
+        async move {
+            // Neither is left out because the other fails.
+            let (closed, guarded) = (close.await, guard.await);
+            closed.and(guarded)
+        }
     }
 
     /// Registers the endpoint of a number with an adapter: `BlueZ` before 5.83 bears one speaker on each.
@@ -105,7 +107,7 @@ impl Bluez {
     /// Makes the adapter neither discoverable nor pairable.
     pub(crate) fn close_adapter(&self, adapter: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
         let adapter = self.adapter(adapter);
-        async move { agent::close_adapter(&adapter?).await }
+        async move { agent::close(&adapter?).await }
     }
 
     /// Looks for devices until [`Self::stop_discovery`]; what is found shows among the objects.
@@ -113,39 +115,26 @@ impl Bluez {
         &self,
         adapter: &str,
         what: Looking,
+        limit: Duration,
     ) -> impl Future<Output = Result<(), Failure>> + use<> {
-        let (bus, adapter) = (self.bus.clone(), adapter.to_owned());
-        async move {
-            let transport = if what == Looking::All { "auto" } else { "bredr" };
-            // Without duplicates the signal of a device would be told once and never again.
-            let filter = HashMap::from([("Transport", Value::from(transport)), ("DuplicateData", Value::from(true))]);
-            call(&bus, &adapter, names::ADAPTER, "SetDiscoveryFilter", &(filter,)).await?;
-            match call(&bus, &adapter, names::ADAPTER, "StartDiscovery", &()).await {
-                // We look already.
-                Ok(_) | Err(Failure::Busy) => Ok(()),
-                Err(failure) => Err(failure),
-            }
-        }
+        let (discoveries, adapter) = (self.discoveries.clone(), self.adapter(adapter));
+        async move { discoveries.start(adapter?, what, limit).await }
     }
 
-    /// Stops looking; done when `BlueZ` has.
-    pub(crate) fn stop_discovery(&self, adapter: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
-        let (bus, adapter) = (self.bus.clone(), adapter.to_owned());
-        async move {
-            match call(&bus, &adapter, names::ADAPTER, "StopDiscovery", &()).await {
-                // We do not look ("No discovery started", or it is another program that does).
-                Ok(_) | Err(Failure::Other | Failure::AcquireFailed | Failure::ConnectFailed) => Ok(()),
-                // It does not look while it is off.
-                Err(Failure::AdapterOff | Failure::NotFound) => Ok(()),
-                Err(failure) => Err(failure),
-            }
-        }
+    /// Stops looking; done when the adapter has.
+    pub(crate) fn stop_discovery(
+        &self,
+        adapter: &str,
+        limit: Duration,
+    ) -> impl Future<Output = Result<(), Failure>> + use<> {
+        let (discoveries, adapter) = (self.discoveries.clone(), self.adapter(adapter));
+        async move { discoveries.stop(&adapter?, limit).await }
     }
 
-    /// `Device1.CancelPairing`.
-    pub(crate) fn cancel_pairing(&self, device: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
-        let (bus, device) = (self.bus.clone(), device.to_owned());
-        async move { call(&bus, &device, names::DEVICE, "CancelPairing", &()).await.map(drop) }
+    /// `Device1.Pair`; the agent is asked what there is to ask. Dropping it is `CancelPairing`.
+    pub(crate) fn pair(&self, device: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
+        let device = self.device(device);
+        async move { device?.pair().await.map_err(|error| errors::of_bluer(&error)) }
     }
 
     /// Lets the device connect by itself from now on.
@@ -157,10 +146,7 @@ impl Bluez {
     /// Connects the device's A2DP sink, and nothing else of it.
     pub(crate) fn connect_sink(&self, device: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
         let device = self.device(device);
-        async move {
-            let sink = names::uuid(names::AUDIO_SINK);
-            device?.connect_profile(&sink).await.map_err(|error| errors::of_bluer(&error))
-        }
+        async move { device?.connect_profile(&names::SINK).await.map_err(|error| errors::of_bluer(&error)) }
     }
 
     /// Ends the connection with the device, and calls off one that is being made.
@@ -171,8 +157,7 @@ impl Bluez {
 
     /// Drops the keys and all that `BlueZ` knows of the device. One that it does not know is no failure.
     pub(crate) fn remove(&self, device: &str) -> impl Future<Output = Result<(), Failure>> + use<> {
-        let adapter = self.adapter(device);
-        let address = device_address(device);
+        let (adapter, address) = (self.adapter(device), device_address(device));
         async move {
             let address = address.ok_or(Failure::NotFound)?;
             match adapter?.remove_device(bluer::Address(address.0)).await {
@@ -201,7 +186,7 @@ impl Bluez {
     /// Sets the speaker's own volume, 0 to 127.
     pub(crate) fn set_volume(&self, transport: &str, volume: u16) -> impl Future<Output = Result<(), Failure>> + use<> {
         let (bus, transport) = (self.bus.clone(), transport.to_owned());
-        async move { transport::set_volume(&bus, &transport, volume).await }
+        async move { set(&bus, &transport, TRANSPORT, "Volume", volume.min(127).into()).await }
     }
 
     /// The programs on the bus that use Bluetooth for sound.
@@ -217,16 +202,14 @@ impl Bluez {
     }
 
     fn device(&self, path: &str) -> Result<bluer::Device, Failure> {
-        device_of(&self.session, path)
+        let address = device_address(path).ok_or(Failure::NotFound)?;
+        self.adapter(path)?.device(bluer::Address(address.0)).map_err(|error| errors::of_bluer(&error))
     }
 }
 
-/// The device at a path, as a session sees it.
-fn device_of(session: &bluer::Session, path: &str) -> Result<bluer::Device, Failure> {
-    let adapter = adapter_name(path).ok_or(Failure::NoAdapter)?;
-    let address: Address = device_address(path).ok_or(Failure::NotFound)?;
-    let device = session.adapter(adapter).and_then(|adapter| adapter.device(bluer::Address(address.0)));
-    device.map_err(|error| errors::of_bluer(&error))
+/// Sets a property.
+async fn set(bus: &zbus::Connection, at: &str, interface: &str, name: &str, value: Value<'_>) -> Result<(), Failure> {
+    call(bus, at, "org.freedesktop.DBus.Properties", "Set", &(interface, name, value)).await.map(drop)
 }
 
 /// Calls a method of `BlueZ`.

@@ -1,7 +1,5 @@
 //! What things are called on the bus (`BlueZ`'s doc/*-api.txt, unchanged from 5.66 to 5.87).
 
-use bluer::Uuid;
-
 use crate::Address;
 
 /// A service that the Bluetooth SIG has numbered.
@@ -19,22 +17,27 @@ pub(crate) const TRANSPORT: &str = "org.bluez.MediaTransport1";
 pub(crate) const AUDIO_SOURCE: Service = 0x110a;
 /// A2DP sink: what a speaker is.
 pub(crate) const AUDIO_SINK: Service = 0x110b;
+/// A2DP: source, sink, and the profile itself.
+pub(crate) const AUDIO: [Service; 3] = [AUDIO_SOURCE, AUDIO_SINK, 0x110d];
 /// The sides of HSP and HFP: none of them is ours.
 pub(crate) const CALLS: [Service; 4] = [0x1108, 0x1112, 0x111e, 0x111f];
 
 /// What a service is called in full.
-pub(crate) const fn uuid(service: Service) -> Uuid {
-    Uuid::from_u128(((service as u128) << 96) | BASE)
+pub(crate) fn uuid(service: Service) -> String {
+    format!("0000{service:04x}{BASE}")
 }
 
 /// The service of a UUID, if the Bluetooth SIG has numbered it.
 pub(crate) fn service(uuid: &str) -> Option<Service> {
-    let value = uuid.parse::<Uuid>().ok()?.as_u128();
-    if value & (u128::MAX >> 32) == BASE { u16::try_from(value >> 96).ok() } else { None }
+    let number = uuid.strip_prefix("0000")?.strip_suffix(BASE)?;
+    u16::from_str_radix(number, 16).ok()
 }
 
-/// The Bluetooth base UUID.
-const BASE: u128 = 0x1000_8000_0080_5f9b_34fb;
+/// The sink as `bluer` wants it.
+pub(crate) const SINK: bluer::Uuid = bluer::Uuid::from_u128(((AUDIO_SINK as u128) << 96) | 0x1000_8000_0080_5f9b_34fb);
+
+/// The end of the Bluetooth base UUID.
+const BASE: &str = "-0000-1000-8000-00805f9b34fb";
 
 /// The path of an adapter of the kernel's name, `hci0`.
 pub(crate) fn adapter_path(name: &str) -> String {
@@ -78,7 +81,8 @@ mod tests {
     #[test]
     fn services_have_their_numbers() {
         let sink = "0000110b-0000-1000-8000-00805f9b34fb";
-        assert_eq!((uuid(AUDIO_SINK).to_string().as_str(), service(sink)), (sink, Some(AUDIO_SINK)));
+        assert_eq!(SINK.to_string(), sink);
+        assert_eq!((uuid(AUDIO_SINK).as_str(), service(sink)), (sink, Some(AUDIO_SINK)));
         for other in ["0001110b-0000-1000-8000-00805f9b34fb", "0000110b-0000-1000-8000-00805f9b34fc", "110b", ""] {
             assert_eq!(service(other), None, "{other}");
         }

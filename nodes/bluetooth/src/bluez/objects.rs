@@ -256,7 +256,7 @@ mod tests {
         assert_eq!((sight.address, sight.class, sight.signal), (ADDRESS, Some(0x24_0404), Some(-60)));
         assert_eq!(objects.devices[SPEAKER].alias.as_deref(), Some("Kitchen"));
 
-        let sink = vec![names::uuid(AUDIO_SINK).to_string(), "of its own".into()];
+        let sink = vec![names::uuid(AUDIO_SINK), "of its own".into()];
         objects.change(SPEAKER, DEVICE, &properties([("Paired", true.into()), ("UUIDs", sink.into())]), &[]);
         objects.change(SPEAKER, DEVICE, &Properties::new(), &["RSSI".into()]);
         let sight = &objects.devices[SPEAKER].sight;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zbus::{Connection, fdo::DBusProxy, names::BusName};
 
 use super::{
-    names::{AUDIO_SINK, AUDIO_SOURCE, CALLS, Service},
+    names::{AUDIO, CALLS},
     objects::Adapter,
 };
 use crate::doctor::{self, Evidence, Facts, Holder, is_telling};
@@ -71,11 +71,9 @@ pub(super) async fn look(bus: &Connection) -> zbus::Result<Programs> {
     Ok(Programs(found))
 }
 
-const AUDIO: [Service; 2] = [AUDIO_SOURCE, AUDIO_SINK];
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::names::AUDIO_SOURCE, *};
 
     fn adapter(services: &[u16]) -> Adapter {
         Adapter { services: services.to_vec(), ..Adapter::default() }

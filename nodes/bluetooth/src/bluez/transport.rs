@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use zbus::{Connection, zvariant};
 
 use super::{
-    call, errors,
+    errors,
     names::{BLUEZ, TRANSPORT},
 };
 use crate::Failure;
@@ -54,12 +54,6 @@ pub(super) async fn acquire(bus: &Connection, path: &str, pending: bool) -> Resu
             }
         }
     }
-}
-
-/// Sets the speaker's own volume, 0 to 127.
-pub(super) async fn set_volume(bus: &Connection, path: &str, volume: u16) -> Result<(), Failure> {
-    let body = (TRANSPORT, "Volume", zvariant::Value::from(volume.min(127)));
-    call(bus, path, "org.freedesktop.DBus.Properties", "Set", &body).await.map(drop)
 }
 
 fn is_refusal(error: &zbus::Error) -> bool {

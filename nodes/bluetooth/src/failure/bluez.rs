@@ -209,7 +209,7 @@ mod tests {
             let key = word.split_once("-connection-").unwrap().1;
             let (_, expected) = REASONS.iter().find(|(reason, _)| *reason == key).expect(word);
             assert_eq!(Failure::of_bluez("org.bluez.Error.Failed", word), *expected, "{word}");
-            // bluer brings the name without its prefix, and other wrappers put words around.
+            // Others bring the name without its prefix, and put words around.
             assert_eq!(Failure::of_bluez("Failed", &format!("connect: {word}: (36)")), *expected, "{word}");
         }
         // A later BlueZ may have more.

@@ -1,10 +1,11 @@
 //! A person pairs a speaker: what the machine asks for is done.
 
 use tokio::{
-    sync::mpsc::Sender,
+    select,
+    sync::{mpsc::Sender, oneshot},
     time::{sleep, timeout},
 };
-use tracing::info;
+use tracing::{info, warn};
 use unisono_core::time::Nanos;
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     Address, Failure,
     a2dp::{self, IdleMode, Options, Transport},
-    bluez::{Looking, TransportState, Window, device_path},
+    bluez::{Abilities, Looking, TransportState, device_path},
     pairing::{Command, Event, Pairing, Request, State, Ticket, WHOLE_LIMIT},
     reconnect,
 };
@@ -28,9 +29,10 @@ pub(super) struct PairingRun {
     pub(super) machine: Pairing,
     adapter: String,
     link: Link,
-    window: Option<Window>,
     /// The window that was asked for last; any other is closed when it comes.
     opening: Option<Ticket>,
+    /// Calls off the `Pair` that was asked for last.
+    cancel: Option<oneshot::Sender<()>>,
     events: Option<Sender<PairEvent>>,
     told: Option<State>,
 }
@@ -112,7 +114,6 @@ impl Service {
 
     /// With `BlueZ` the window went.
     pub(super) fn pairing_lost_bluez(&mut self) {
-        self.pairing.window = None;
         self.pairing.opening = None;
         self.pairing.link = Link::default();
         self.pairing_event(Event::BluezGone);
@@ -155,25 +156,40 @@ impl Service {
     }
 
     /// A window was opened, or not.
-    pub(super) fn window_opened(&mut self, ticket: Ticket, result: Result<Window, Failure>) {
-        let wanted = self.pairing.opening == Some(ticket);
-        let result = match result {
-            Ok(window) if wanted => {
-                self.pairing.window = Some(window);
-                Ok(())
+    pub(super) fn window_opened(&mut self, ticket: Ticket, adapter: &str, result: Result<(), Failure>) {
+        if self.pairing.opening == Some(ticket) {
+            return self.pairing_event(Event::Done(ticket, result));
+        }
+        // It comes too late.
+        if self.pairing.opening.is_none() {
+            self.to_close = Some(adapter.to_owned());
+            self.close_window(None);
+        }
+    }
+
+    /// A window was closed, or not: then that is tried again until it is.
+    pub(super) fn window_closed(&mut self, ticket: Option<Ticket>, result: Result<(), Failure>) {
+        if let Some(ticket) = ticket {
+            self.pairing_event(Event::Done(ticket, result));
+        }
+        match result {
+            Ok(()) if self.pairing.opening.is_none() => self.to_close = None,
+            Ok(()) => {}
+            Err(failure) => {
+                warn!("the adapter is not closed to strangers yet: {failure}; the agent says no to everyone");
+                self.try_again();
             }
-            // It comes too late.
-            Ok(window) => {
-                let close = window.close();
-                self.jobs.push(Box::pin(async move {
-                    let _ = close.await;
-                    Done::Nothing
-                }));
-                return;
-            }
-            Err(failure) => Err(failure),
-        };
-        self.pairing_event(Event::Done(ticket, result));
+        }
+    }
+
+    /// Closes what is to be closed.
+    pub(super) fn close_window(&mut self, ticket: Option<Ticket>) {
+        let (Some(bluez), Some(adapter)) = (&self.bluez, &self.to_close) else { return };
+        let close = bluez.close_window(adapter, &self.door);
+        let limit = self.clock.span(CLOSE_LIMIT);
+        self.jobs.push(Box::pin(async move {
+            Done::WindowClosed(ticket, timeout(limit, close).await.unwrap_or(Err(Failure::StepTimeout)))
+        }));
     }
 
     fn carry_out(&mut self, ticket: Ticket, command: Command) {
@@ -182,6 +198,7 @@ impl Service {
         };
         let adapter = self.pairing.adapter.clone();
         let device = device_path(&adapter, address);
+        let limit = self.clock.span(DISCOVERY_LIMIT);
         macro_rules! job {
             ($call:expr) => {{
                 let call = $call;
@@ -191,27 +208,37 @@ impl Service {
         match command {
             Command::OpenWindow { pin } => {
                 self.pairing.opening = Some(ticket);
-                self.pairing.window = None;
+                self.to_close = Some(adapter.clone());
+                let abilities = if pin.is_some() { Abilities::Pin } else { Abilities::Compare };
+                self.door.set_pin(pin);
                 let seconds = u32::try_from(WHOLE_LIMIT.to_duration().as_secs()).unwrap_or(u32::MAX);
-                let limit = self.clock.span(WINDOW_LIMIT);
-                let open = bluez.open_window(&adapter, self.door.clone(), pin, seconds);
-                self.jobs.push(Box::pin(async move {
-                    // What hangs half open is dropped, and the agent with it.
-                    let opened = timeout(limit, open).await;
-                    Done::WindowOpened(ticket, opened.unwrap_or(Err(Failure::StepTimeout)))
-                }));
+                let open = bluez.open_window(&adapter, &self.door, abilities, seconds);
+                self.jobs.push(Box::pin(async move { Done::WindowOpened(ticket, adapter, open.await) }));
             }
-            Command::StartDiscovery => job!(bluez.start_discovery(&adapter, Looking::Classic)),
+            Command::StartDiscovery => job!(bluez.start_discovery(&adapter, Looking::Classic, limit)),
             Command::StopDiscovery => {
-                job!(bluez.stop_discovery(&adapter));
+                job!(bluez.stop_discovery(&adapter, limit));
                 self.end_scans(None);
             }
             Command::Remove => job!(bluez.remove(&device)),
-            Command::Pair => match &self.pairing.window {
-                Some(window) => job!(window.pair(&device)),
-                None => self.pairing_event(Event::Done(ticket, Err(Failure::BluezRestarted))),
-            },
-            Command::CancelPairing => job!(bluez.cancel_pairing(&device)),
+            Command::Pair => {
+                let (pair, (cancel, canceled)) = (bluez.pair(&device), oneshot::channel::<()>());
+                self.pairing.cancel = Some(cancel);
+                job!(async move {
+                    select! {
+                        result = pair => result,
+                        // To drop it is to call it off.
+                        Ok(()) = canceled => Err(Failure::AuthenticationCanceled),
+                    }
+                });
+            }
+            Command::CancelPairing => {
+                // What has been answered cannot be called off.
+                if let Some(cancel) = self.pairing.cancel.take() {
+                    let _ = cancel.send(());
+                }
+                self.pairing_event(Event::Done(ticket, Ok(())));
+            }
             Command::Trust => job!(bluez.trust(&device)),
             Command::ConnectProfile => {
                 let quality = self.speakers.get(&address).map(|speaker| speaker.kept.quality);
@@ -225,14 +252,9 @@ impl Service {
             Command::Chime => self.chime(ticket, address),
             Command::CloseWindow => {
                 self.pairing.opening = None;
-                let window = self.pairing.window.take();
-                let close = bluez.close_adapter(&adapter);
-                job!(async move {
-                    match window {
-                        Some(window) => window.close().await,
-                        None => close.await,
-                    }
-                });
+                self.door.set_pin(None);
+                self.to_close = Some(adapter);
+                self.close_window(Some(ticket));
             }
         }
     }
@@ -316,8 +338,10 @@ impl Service {
     }
 }
 
-/// Less than the machine grants.
-const WINDOW_LIMIT: Nanos = Nanos::from_millis(4_500);
+/// What closing a window may take.
+const CLOSE_LIMIT: Nanos = Nanos::from_secs(10);
+/// How long an adapter may take to begin or to stop looking: as long as the machine waits for it.
+pub(super) const DISCOVERY_LIMIT: Nanos = Nanos::from_secs(5);
 
 /// A receiver that is full has stopped listening; one that is gone calls the pairing off.
 fn tell(events: &Sender<PairEvent>, event: PairEvent) {

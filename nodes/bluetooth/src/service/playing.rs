@@ -174,7 +174,9 @@ impl Service {
             let report = report.map(tenths).filter(|report| *report > Nanos::ZERO);
             playing.model.handle_report(report);
             playing.model.handle_queue(now, playing.stream.counters().queue);
-            playing.watch.set(playing.model.total());
+            let latency = playing.model.latency();
+            playing.watch.set(latency.total);
+            playing.watch.set_uncertainty(latency.uncertainty);
             let configuration = playing.stream.config().to_bytes();
             if let Some(report) = report
                 && speaker.kept.keep_report(configuration, report)
@@ -329,7 +331,9 @@ fn start(
     model.set_prior(prior.map(|prior| Prior { value: prior.value, uncertainty: prior.uncertainty }));
     let report = speaker.kept.report(config.to_bytes());
     model.set_remembered(Remembered { report, trim: speaker.kept.trim() });
-    let watch = LatencyWatch::new(model.total());
+    let latency = model.latency();
+    let watch = LatencyWatch::new(latency.total);
+    watch.set_uncertainty(latency.uncertainty);
     Ok((feed, Playing { stream, model, watch, rest: Rest::None }))
 }
 

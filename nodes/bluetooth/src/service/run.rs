@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use bluer::agent::AgentHandle;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
     select,
@@ -31,7 +30,7 @@ use super::{
 };
 use crate::{
     Address, Failure,
-    bluez::{self, Acquired, Bluez, Door, Gate, Objects, Programs, Window},
+    bluez::{self, Acquired, Bluez, Door, Gate, Objects, Programs},
     pairing,
     reconnect::{self, Departure},
     speakers::Table,
@@ -45,7 +44,7 @@ pub(super) enum Done {
     /// Whoever wanted it knows.
     Nothing,
     BusConnected(Result<Bluez, Failure>),
-    Guarded(u64, Result<AgentHandle, Failure>),
+    Guarded(u64, Result<(), Failure>),
     Programs(Result<Programs, Failure>),
     Prepared {
         epoch: u64,
@@ -54,7 +53,8 @@ pub(super) enum Done {
         result: Result<(), Failure>,
     },
     DiscoveryStarted(Result<(), Failure>),
-    WindowOpened(pairing::Ticket, Result<Window, Failure>),
+    WindowOpened(pairing::Ticket, String, Result<(), Failure>),
+    WindowClosed(Option<pairing::Ticket>, Result<(), Failure>),
     Pairing(pairing::Ticket, Result<(), Failure>),
     Chimed(pairing::Ticket, Address, Result<(), Failure>),
     Called(Address, reconnect::Ticket, Result<(), Failure>),
@@ -84,7 +84,10 @@ pub(super) struct Service {
     first_look: Option<Instant>,
     /// Whether anything was seen in it.
     has_looked: bool,
-    guard: Option<AgentHandle>,
+    /// Whether the agent is registered that refuses strangers.
+    guarded: bool,
+    /// The adapter on which a window was opened and is not known to be closed.
+    pub(super) to_close: Option<String>,
     pub(super) objects: Objects,
     /// Transports that were configured with our endpoints.
     pub(super) ours: BTreeSet<String>,
@@ -130,7 +133,8 @@ impl Service {
             again: Some(Instant::now()),
             first_look: Some(Instant::now() + FIRST_LOOK),
             has_looked: false,
-            guard: None,
+            guarded: false,
+            to_close: None,
             objects: Objects::default(),
             ours: BTreeSet::new(),
             programs: None,
@@ -230,7 +234,7 @@ impl Service {
             bluez::Event::BusLost => {
                 self.handle_loss();
                 self.bluez = None;
-                self.again = Some(Instant::now() + self.clock.span(AGAIN));
+                self.try_again();
             }
             bluez::Event::ProgramsChanged => self.look_for_programs(),
             bluez::Event::Added(path, interfaces) => {
@@ -310,7 +314,8 @@ impl Service {
         self.objects = Objects::default();
         self.ours.clear();
         self.adapters.clear();
-        self.guard = None;
+        self.guarded = false;
+        self.to_close = None;
         self.end_scans(Some(failure));
         self.pairing_lost_bluez();
         for speaker in self.speakers.values_mut() {
@@ -338,13 +343,13 @@ impl Service {
             Done::BusConnected(Err(failure)) => {
                 self.trouble = Some(failure);
                 self.has_looked = true;
-                self.again = Some(Instant::now() + self.clock.span(AGAIN));
+                self.try_again();
             }
             Done::Guarded(epoch, guard) if epoch == self.epoch => match guard {
-                Ok(guard) => self.guard = Some(guard),
+                Ok(()) => self.guarded = true,
                 Err(failure) => {
                     warn!("the agent that refuses strangers: {failure}");
-                    self.again = Some(Instant::now() + self.clock.span(AGAIN));
+                    self.try_again();
                 }
             },
             Done::Guarded(..) => {}
@@ -359,7 +364,8 @@ impl Service {
                 }
             }
             Done::DiscoveryStarted(result) => self.discovery_started(result),
-            Done::WindowOpened(ticket, result) => self.window_opened(ticket, result),
+            Done::WindowOpened(ticket, adapter, result) => self.window_opened(ticket, &adapter, result),
+            Done::WindowClosed(ticket, result) => self.window_closed(ticket, result),
             Done::Pairing(ticket, result) => self.pairing_event(pairing::Event::Done(ticket, result)),
             Done::Chimed(ticket, address, result) => {
                 if let Some(speaker) = self.speakers.get_mut(&address)
@@ -388,12 +394,13 @@ impl Service {
     fn handle_due(&mut self) {
         if self.again.is_some_and(|again| Instant::now() >= again) {
             self.again = None;
-            match (&self.bluez, self.trouble, &self.guard) {
+            match (&self.bluez, self.trouble, self.guarded) {
                 (None, ..) => {
                     let connect = Bluez::connect(self.gate.clone(), self.sender.clone());
                     self.jobs.push(Box::pin(async move { Done::BusConnected(connect.await) }));
                 }
-                (Some(_), None, None) => self.register_guard(),
+                (Some(_), None, false) => self.register_guard(),
+                (Some(_), None, true) if self.pairing.adapter().is_none() => self.close_window(None),
                 _ => {}
             }
         }
@@ -411,9 +418,14 @@ impl Service {
         [machines, self.again, self.first_look, self.next_preparation(), watch].into_iter().flatten().min()
     }
 
+    /// Something is to be tried again in a while.
+    pub(super) fn try_again(&mut self) {
+        self.again = Some(Instant::now() + self.clock.span(AGAIN));
+    }
+
     fn register_guard(&mut self) {
         if let Some(bluez) = &self.bluez {
-            let (epoch, guard) = (self.epoch, bluez.guard());
+            let (epoch, guard) = (self.epoch, bluez.guard(&self.door));
             self.jobs.push(Box::pin(async move { Done::Guarded(epoch, guard.await) }));
         }
     }

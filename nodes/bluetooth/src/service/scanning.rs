@@ -7,6 +7,7 @@ use unisono_core::time::Nanos;
 
 use super::{
     ScanEvent,
+    pairing::DISCOVERY_LIMIT,
     run::{Done, Service},
 };
 use crate::{
@@ -95,14 +96,14 @@ impl Service {
 
     fn start_discovery(&mut self, adapter: &str, what: Looking) {
         if let Some(bluez) = &self.bluez {
-            let start = bluez.start_discovery(adapter, what);
+            let start = bluez.start_discovery(adapter, what, self.clock.span(DISCOVERY_LIMIT));
             self.jobs.push(Box::pin(async move { Done::DiscoveryStarted(start.await) }));
         }
     }
 
     fn stop_discovery(&mut self, adapter: &str) {
         if let Some(bluez) = &self.bluez {
-            let stop = bluez.stop_discovery(adapter);
+            let stop = bluez.stop_discovery(adapter, self.clock.span(DISCOVERY_LIMIT));
             self.jobs.push(Box::pin(async move {
                 let _ = stop.await;
                 Done::Nothing

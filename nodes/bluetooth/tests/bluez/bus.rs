@@ -1,8 +1,9 @@
 //! A private bus for each test.
 //!
 //! The C library below `bluer` reads the address of the bus once per process, from the environment. So each test runs in
-//! a process of its own: the test that the harness calls starts a `dbus-daemon` and then this same program once more,
-//! told to run that one test, with the address in its environment.
+//! a process of its own: the test that the harness
+//! calls starts a `dbus-daemon` and then this same program once more, told to run that one test, with the address in its
+//! environment.
 
 use std::{
     env, fs,
@@ -12,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-/// Where both D-Bus libraries look.
+/// Where the D-Bus library looks.
 const ADDRESS: &str = "DBUS_SYSTEM_BUS_ADDRESS";
 /// That this is the inner process.
 const INNER: &str = "UNISONO_TEST_ALONE";

@@ -2,14 +2,10 @@
 //! virtual time; and their diagrams against what they did.
 
 mod diagram;
+mod drawing;
 mod pairings;
 mod reconnects;
 mod world;
-
-use std::collections::BTreeSet;
-
-/// Pairs of states between which a machine was seen to go.
-type Transitions = BTreeSet<(String, String)>;
 
 /// A seed for one of many runs; `UNISONO_SEED` moves them all.
 fn seed(run: u64) -> u64 {

@@ -9,7 +9,8 @@ use unisono_bluetooth::{
 use unisono_core::time::Nanos;
 
 use crate::{
-    Transitions, seed,
+    drawing::Transitions,
+    seed,
     world::{Before, Faults, Outcome, World},
 };
 

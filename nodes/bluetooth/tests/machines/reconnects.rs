@@ -9,7 +9,7 @@ use unisono_bluetooth::{
 };
 use unisono_core::time::{Nanos, NodeClock, Timestamp};
 
-use crate::{Transitions, seed};
+use crate::{drawing::Transitions, seed};
 
 const MINUTE: Nanos = Nanos::from_secs(60);
 const HOUR: Nanos = Nanos::from_secs(3_600);
@@ -93,7 +93,7 @@ impl Month {
             assert!(steps_here < 50, "it runs in circles in {}", self.machine.status().state.name());
             self.now = at;
             if timeout == Some(at) && next.is_none_or(|next| at <= next) {
-                self.drive(|machine, now| machine.handle_timeout(now));
+                self.drive(Reconnect::handle_timeout);
             } else if let Some((_, coming)) = self.coming.pop_first() {
                 self.happen(coming);
             }

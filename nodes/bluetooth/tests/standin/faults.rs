@@ -67,8 +67,10 @@ impl Dice {
         if self.random.f64() >= self.probability {
             return None;
         }
+        // bluer waits two minutes for the end of a discovery before it begins another.
+        let may_hang = !method.ends_with("Discovery");
         Some(match self.random.u8(0..10) {
-            0 => Fault::Never,
+            0 if may_hang => Fault::Never,
             1..4 => Fault::Slow(self.slow.mul_f64(self.random.f64())),
             _ => {
                 let (name, message) = *self.random.choice(errors)?;

@@ -52,6 +52,29 @@ fn a_full_socket_drops_packets_lowers_the_bitpool_and_never_moves_the_timeline()
 }
 
 #[test]
+fn after_a_standstill_packets_are_left_out_and_what_comes_behind_is_on_time() {
+    let mut rig = Rig::new(JOINT, &Options::default());
+    rig.source = Some(noise);
+    rig.run(1_000);
+    rig.now += 400_000_000;
+    rig.run(1_000);
+    let counters = rig.stream.counters();
+    assert!((25..=32).contains(&counters.skipped) && counters.dropped == 0, "{counters:?}");
+    assert_eq!(counters.packets + counters.skipped, 180);
+    for heard in &rig.heard {
+        assert_eq!(u64::from(heard.timestamp), u64::from(heard.sequence) * PACKET);
+    }
+    for heard in &rig.heard[rig.heard.len() - 70..] {
+        assert!(
+            (heard.at - i64::from(heard.sequence) * 13_333_333).abs() < 2_000,
+            "{} at {}",
+            heard.sequence,
+            heard.at
+        );
+    }
+}
+
+#[test]
 fn a_speaker_that_hangs_up_in_mid_packet_is_gone_at_the_next_one() {
     let mut rig = Rig::new(JOINT, &Options::default());
     rig.source = Some(noise);

@@ -173,8 +173,8 @@ mod tests {
 
     #[test]
     fn names_on_the_bus_are_added_and_never_weaken_what_is_known() {
-        let mut facts = Facts::default();
-        facts.programs = Some([(Holder::PulseAudio, Evidence::BluetoothPart)].into());
+        let programs = Some([(Holder::PulseAudio, Evidence::BluetoothPart)].into());
+        let mut facts = Facts { programs, ..Facts::default() };
         facts.note_bus_names(["org.bluez", "org.pulseaudio.Server", "org.ofono"]);
         let programs = facts.programs.unwrap();
         assert_eq!(programs[&Holder::PulseAudio], Evidence::BluetoothPart);

@@ -1,5 +1,7 @@
 //! A model of `BlueZ`, one speaker and one person, as the machine that pairs sees them. What can go wrong does.
 
+mod commands;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use unisono_bluetooth::{
@@ -9,7 +11,7 @@ use unisono_bluetooth::{
 };
 use unisono_core::time::{Nanos, NodeClock, Timestamp};
 
-use crate::Transitions;
+use crate::drawing::Transitions;
 
 pub(crate) const SPEAKER: Address = Address([0, 0xAA, 1, 1, 0, 1]);
 pub(crate) const STRANGER: Address = Address([0, 0xAA, 1, 9, 9, 9]);
@@ -127,9 +129,7 @@ impl World {
             remembered: self.before.bonded,
             sight: self.before.seen.then(|| self.sight()),
         };
-        let was = self.pairing.state();
-        self.pairing.start(self.now, request).expect("nothing else is being paired");
-        self.carry_out(was);
+        self.drive(|pairing, now| pairing.start(now, request).expect("nothing else is being paired"));
         self.after(Nanos::from_secs(1), Coming::Second);
         while !self.pairing.state().is_over() {
             assert!(self.now - begin < Nanos::from_secs(600), "it does not end\n{}", self.log.join("\n"));
@@ -147,7 +147,18 @@ impl World {
             }
         }
         self.check_the_end();
-        Outcome { state: self.pairing.state(), took, log: std::mem::take(&mut self.log) }
+        let state = self.pairing.state();
+        self.begin_anew();
+        Outcome { state, took, log: std::mem::take(&mut self.log) }
+    }
+
+    /// Whatever the end was, another speaker may be chosen after it.
+    fn begin_anew(&mut self) {
+        let was = self.pairing.state();
+        let other = Request { address: STRANGER, pin: None, remembered: false, sight: None };
+        assert_eq!(self.pairing.start(self.now, other), Ok(()));
+        self.transitions.insert((was.name().into(), self.pairing.state().name().into()));
+        assert!(!self.pairing.authorize(SPEAKER));
     }
 
     fn check_the_end(&self) {
@@ -167,7 +178,6 @@ impl World {
     }
 
     fn step(&mut self) {
-        let was = self.pairing.state();
         let timeout = self.pairing.poll_timeout();
         let next = self.coming.first_key_value().map(|((at, _), _)| *at);
         let is_timer = match (timeout, next) {
@@ -177,13 +187,12 @@ impl World {
         if is_timer {
             self.now = self.now.max(timeout.expect("there is a timer"));
             self.log.push(format!("{:?} timer", self.now));
-            self.pairing.handle_timeout(self.now);
+            self.drive(Pairing::handle_timeout);
         } else {
             let ((at, _), coming) = self.coming.pop_first().expect("something always comes");
             self.now = self.now.max(at);
             self.happen(coming);
         }
-        self.carry_out(was);
         assert!(!self.pairing.authorize(STRANGER), "a stranger is let in");
         let open = self.pairing.state();
         if !open.is_over() {
@@ -198,7 +207,7 @@ impl World {
             Coming::Answer(action, result, is_carried_out) => {
                 let result = self.answer(&action, result, is_carried_out);
                 self.log.push(format!("{:?} {:?} is answered with {result:?}", self.now, action.command));
-                self.pairing.handle_event(self.now, Event::Done(action.ticket, result));
+                self.drive(|pairing, now| pairing.handle_event(now, Event::Done(action.ticket, result)));
             }
             Coming::Event(event) => self.tell(event),
             Coming::BluezBack => self.is_up = true,
@@ -234,7 +243,7 @@ impl World {
             _ => {}
         }
         self.log.push(format!("{:?} {event:?}", self.now));
-        self.pairing.handle_event(self.now, event);
+        self.drive(|pairing, now| pairing.handle_event(now, event));
     }
 
     /// What happens in a second of a bad day.
@@ -264,7 +273,10 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, was: State) {
+    /// Calls the machine, notes where it went, and does what it says.
+    fn drive(&mut self, call: impl FnOnce(&mut Pairing, Timestamp<NodeClock>)) {
+        let was = self.pairing.state();
+        call(&mut self.pairing, self.now);
         let is = self.pairing.state();
         if was.name() != is.name() {
             self.log.push(format!("{:?} {} → {}", self.now, was.name(), is.name()));
@@ -277,138 +289,6 @@ impl World {
             }
             self.command(action);
         }
-    }
-
-    /// Decides how a command will go.
-    fn command(&mut self, action: Action) {
-        if !self.is_up {
-            self.after(Nanos::from_millis(5), Coming::Answer(action, Err(Failure::NoBluez), false));
-            return;
-        }
-        self.call_off(&action.command);
-        let usual = match action.command {
-            Command::Pair => 1_000..3_000,
-            Command::ConnectProfile => 500..2_500,
-            Command::Chime => 1_000..2_500,
-            Command::StopDiscovery => 100..1_000,
-            _ => 5..50,
-        };
-        let usual = Nanos::from_millis(self.random.i64(usual));
-        if self.random.f64() >= self.faults.command {
-            self.after(usual, Coming::Answer(action, Ok(()), true));
-            return;
-        }
-        let name = match action.command {
-            Command::StopDiscovery => "discovery",
-            Command::CloseWindow => "window",
-            Command::Remove => "keys",
-            _ => "",
-        };
-        let refusals = self.stubborn.entry(name).or_default();
-        if !name.is_empty() && *refusals == 2 {
-            *refusals = 0;
-            self.after(usual, Coming::Answer(action, Ok(()), true));
-            return;
-        }
-        *refusals += 1;
-        let slow = Nanos::from_millis(self.random.i64(1_000..60_000));
-        match self.random.u8(0..4) {
-            0 => self.after(slow, Coming::Answer(action, Ok(()), true)),
-            // Never answered, and carried out or not.
-            1 => {
-                if self.random.bool() {
-                    let _ = self.answer(&action, Ok(()), true);
-                }
-            }
-            _ => {
-                // Most failures are of the kind that passes.
-                let mut failure = Failure::Busy;
-                for _ in 0..3 {
-                    failure = Failure::ALL[self.random.usize(0..Failure::ALL.len())];
-                    if failure.is_worth_retrying() {
-                        break;
-                    }
-                }
-                if failure == Failure::NotFound && self.knows {
-                    failure = Failure::Other;
-                }
-                self.after(usual, Coming::Answer(action, Err(failure), false));
-            }
-        }
-    }
-
-    /// The bus keeps the order: what undoes comes after what it undoes.
-    fn call_off(&mut self, command: &Command) {
-        let mut off = Vec::new();
-        for coming in self.coming.values_mut() {
-            let Coming::Answer(action, result, is_carried_out) = coming else {
-                continue;
-            };
-            let ends = match command {
-                Command::StopDiscovery => action.command == Command::StartDiscovery,
-                Command::CloseWindow => matches!(action.command, Command::OpenWindow { .. }),
-                Command::CancelPairing | Command::Remove => action.command == Command::Pair,
-                Command::Disconnect => matches!(action.command, Command::ConnectProfile | Command::Chime),
-                _ => false,
-            };
-            if ends && *is_carried_out {
-                *is_carried_out = false;
-                *result = Err(Failure::Canceled);
-                off.push(action.ticket);
-            }
-        }
-        self.called_off.extend(off);
-    }
-
-    /// Carries a command out, as far as that can be done, and says how it went.
-    fn answer(&mut self, action: &Action, result: Result<(), Failure>, is_carried_out: bool) -> Result<(), Failure> {
-        if !is_carried_out || self.called_off.contains(&action.ticket) {
-            return result;
-        }
-        match &action.command {
-            Command::OpenWindow { .. } => self.window = true,
-            Command::StartDiscovery => {
-                self.discovers = true;
-                if self.before.in_pairing_mode || self.before.low_energy_only {
-                    let after = Nanos::from_millis(self.random.i64(200..4_000));
-                    let sight = self.sight();
-                    self.after(after, Coming::Event(Event::Sighted(sight)));
-                }
-            }
-            Command::StopDiscovery => self.discovers = false,
-            Command::Remove if !self.knows => return Err(Failure::NotFound),
-            Command::Remove => {
-                self.before.forgotten = false;
-                (self.knows, self.bonded, self.trusted) = (false, false, false);
-            }
-            Command::Pair if !self.knows => return Err(Failure::NotFound),
-            Command::Pair if self.bonded => return Err(Failure::AlreadyPaired),
-            Command::Pair if self.before.wants_pin && !self.before.gives_pin => {
-                return Err(Failure::AuthenticationFailed);
-            }
-            Command::Pair => self.bonded = true,
-            Command::Trust | Command::ConnectProfile if !self.knows => return Err(Failure::NotFound),
-            Command::Trust => self.trusted = true,
-            Command::ConnectProfile if !self.bonded => return Err(Failure::Refused),
-            Command::ConnectProfile if self.before.forgotten => return Err(Failure::KeyMissing),
-            Command::ConnectProfile if self.transport => return Err(Failure::AlreadyConnected),
-            Command::ConnectProfile => {
-                if self.faults.command == 0.0 || self.random.u8(0..20) > 0 {
-                    let after = Nanos::from_millis(self.random.i64(0..300));
-                    self.after(after, Coming::Event(Event::TransportUp(SPEAKER)));
-                }
-            }
-            Command::Chime if !self.transport => return Err(Failure::AcquireFailed),
-            Command::Chime => self.chimed = true,
-            Command::Disconnect if self.transport => {
-                self.transport = false;
-                self.after(Nanos::from_millis(20), Coming::Event(Event::Disconnected(SPEAKER, Departure::Local)));
-            }
-            Command::Disconnect => return Err(Failure::HungUp),
-            Command::CancelPairing => {}
-            Command::CloseWindow => self.window = false,
-        }
-        result
     }
 
     fn sight(&self) -> Sight {
