@@ -28,6 +28,27 @@ fn a_command_that_cannot_be_carried_out_says_so_in_json() {
 }
 
 #[test]
+fn a_node_that_is_not_there_is_named_and_so_is_a_command_that_is_for_a_hub() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    for (arguments, status, names) in [
+        (&["--node", &free, "status"][..], 1, "no node answers at 127.0.0.1:"),
+        (&["--node", &free, "bluetooth", "scan"], 1, "unisono-node"),
+        (&["--node", &free, "bluetooth", "pair"], 1, "name the speaker's address"),
+        (&["--node", &free, "bluetooth", "set", "AA:BB:CC:DD:EE:FF"], 2, "--trim-ms"),
+        (&["--node", "group", "create", "all"], 2, "'group'"),
+        (&["--node", &free, "volume", "101"], 2, "101 is not in 0..=100"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_unisono"));
+        let ended = command.arg("--json").args(arguments).stdin(std::process::Stdio::null()).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!((ended.status.code(), said.lines().count()), (Some(status), 1), "{arguments:?}: {said}");
+        let said: Value = serde_json::from_str(&said).unwrap();
+        assert!(said["error"].as_str().unwrap().contains(names), "{arguments:?}: {said}");
+        assert!(ended.stdout.is_empty());
+    }
+}
+
+#[test]
 fn a_command_that_is_none_says_so_in_json() {
     for (arguments, names) in [
         (&["seek", "abc"][..], "'abc'"),

@@ -307,3 +307,49 @@ fn machine_name() -> String {
     let name = name.trim();
     if name.is_empty() { "node".into() } else { name.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str, arguments: &[&str]) -> Result<NodeSettings, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.toml");
+        std::fs::write(&path, text).unwrap();
+        let words = ["unisono-node", "--config", path.to_str().unwrap()].into_iter().chain(arguments.iter().copied());
+        let said = Arguments::try_parse_from(words).unwrap().settings().map_err(|error| error.to_string());
+        said.map_err(|said| said.replace(&folder.path().display().to_string(), ""))
+    }
+
+    #[test]
+    fn how_a_node_stands_alone_is_in_its_settings_and_the_command_line_wins() {
+        let text = "[standalone]\nsource = \"/music\"\nafter_s = 3\nshuffle = true\nvolume = 20\n";
+        let alone = settings(text, &[]).unwrap().standalone;
+        assert_eq!((alone.after, alone.always, alone.volume.percent()), (Some(Nanos::from_secs(3)), false, 20));
+        let own = alone.material.unwrap();
+        assert_eq!((own.place.to_string(), own.shuffle), ("/music".into(), true));
+        let alone = settings(text, &["--standalone", "always", "--music", "-"]).unwrap().standalone;
+        assert_eq!((alone.always, alone.material.unwrap().place), (true, Place::StandardInput));
+        for never in [&["--standalone", "never"][..], &["--standalone-after-s", "0"]] {
+            assert_eq!(settings(text, never).unwrap().standalone.after, None);
+        }
+        assert_eq!(settings("", &[]).unwrap().standalone.after, Some(Nanos::from_secs(10)));
+        assert_eq!(settings("api = 9000\n", &[]).map(drop).unwrap_err().split(':').nth(1), Some("1"));
+        assert_eq!(settings("api = \"9000\"\n", &[]).unwrap().api, Some(([127, 0, 0, 1], 9_000).into()));
+    }
+
+    #[test]
+    fn what_cannot_be_is_said_with_its_line() {
+        for (text, expected) in [
+            ("api = \"192.168.1.2\"\n", "/node.toml:1: api: 192.168.1.2:8481 can be reached by others"),
+            ("[standalone]\nformat = \"loud\"\n", "/node.toml:2: format: \"loud\" is no format"),
+            ("[standalone]\n\nvolume = 101\n", "/node.toml:3: volume: a volume is 0 to 100"),
+            ("[standalone]\nafter_s = -1\n", "/node.toml:2: after_s: -1 is not between 0 and 86400 seconds"),
+        ] {
+            let said = settings(text, &[]).map(drop).unwrap_err();
+            assert!(said.starts_with(expected), "{said}");
+        }
+        let said = settings("", &["--music", "-", "--with-parent"]).map(drop).unwrap_err();
+        assert!(said.contains("standard input cannot be music"), "{said}");
+    }
+}

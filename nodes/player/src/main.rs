@@ -49,11 +49,17 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         let stop = stopped(with_parent).context("signals cannot be caught")?;
         let listener = api::bind(settings.api).await?;
         let node = Node::start(settings)?;
-        if let Ok(address) = listener.local_addr() {
+        if let Some(address) = listener.as_ref().and_then(|listener| listener.local_addr().ok()) {
             info!("control API at http://{address}");
         }
         // Tasks: to wake what the runtime blocks on takes a system call each time.
-        let serve = tokio::spawn(api::serve(listener, node.handle()));
+        let handle = node.handle();
+        let serve = tokio::spawn(async move {
+            match listener {
+                Some(listener) => api::serve(listener, handle).await,
+                None => std::future::pending().await,
+            }
+        });
         tokio::select! {
             ended = tokio::spawn(node.run(stop)) => Ok(ended??),
             served = serve => served?.context("the control API has stopped"),

@@ -2,6 +2,8 @@
 //!
 //! The files in `corpus/` are frozen. A new version adds a folder; it never changes an old one.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 use unisono_core::{
     leadership::Term,
     time::{Nanos, Timestamp},

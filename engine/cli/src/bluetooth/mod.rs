@@ -108,7 +108,7 @@ impl<'a> Speakers<'a> {
                     Some(address) => address,
                     None => self.choose(seconds)?,
                 };
-                self.pair(Pair { address, pin })
+                self.pair(&Pair { address, pin })
             }
             Command::List => {
                 let speakers: Value = self.client.get_from(&self.below(&[]))?;
@@ -149,9 +149,9 @@ impl<'a> Speakers<'a> {
         }
     }
 
-    fn pair(&self, pair: Pair) -> anyhow::Result<()> {
+    fn pair(&self, pair: &Pair) -> anyhow::Result<()> {
         let mut end = None;
-        self.client.lines(&self.below(&["pair"]), "", &pair, |text, line: Option<PairLine>| {
+        self.client.lines(&self.below(&["pair"]), "", pair, |text, line: Option<PairLine>| {
             let Some(line) = line else { return Ok(true) };
             if self.out.json {
                 self.out.line(text)?;

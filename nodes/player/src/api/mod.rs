@@ -20,7 +20,7 @@ use axum::{
     routing::{get, patch, post},
 };
 use tokio::{net::TcpListener, sync::watch};
-use tracing::info;
+use tracing::{info, warn};
 use unisono_api::Refusal;
 use unisono_bluetooth::service::Bluetooth;
 use unisono_core::wire::ids::PeerId;
@@ -68,27 +68,29 @@ impl NodeHandle {
 }
 
 /// The port where the API answers. Where none was asked for and the usual one is taken, by another node on this machine
-/// as a rule, any.
+/// as a rule, any; `None` when there is none at all, without which a node plays as well.
 ///
 /// # Errors
 /// When the port that was asked for cannot be had.
-pub async fn bind(asked: Option<SocketAddr>) -> io::Result<TcpListener> {
+pub async fn bind(asked: Option<SocketAddr>) -> io::Result<Option<TcpListener>> {
     if let Some(asked) = asked {
         let refused = |error: io::Error| {
             let text =
                 format!("the control API cannot have TCP port {asked} ({error}); choose another with --api, or `api`");
             io::Error::new(error.kind(), text)
         };
-        return TcpListener::bind(asked).await.map_err(refused);
+        return TcpListener::bind(asked).await.map(Some).map_err(refused);
     }
-    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, NODE_API_PORT));
-    match TcpListener::bind(usual).await {
-        Ok(listener) => Ok(listener),
-        Err(error) => {
-            info!("TCP port {NODE_API_PORT} cannot be had for the control API ({error}); it is at another");
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
-        }
+    let usual = match TcpListener::bind((Ipv4Addr::LOCALHOST, NODE_API_PORT)).await {
+        Ok(listener) => return Ok(Some(listener)),
+        Err(error) => error,
+    };
+    let any = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+    match &any {
+        Ok(_) => info!("TCP port {NODE_API_PORT} cannot be had for the control API ({usual}); it is at another"),
+        Err(error) => warn!("there is no control API, for there is no TCP port for it ({error})"),
     }
+    Ok(any.ok())
 }
 
 /// Serves until the program ends.

@@ -27,14 +27,14 @@ pub(super) async fn show(State(node): State<NodeHandle>) -> Result<Json<NodeView
 fn view(hub: &HubState) -> HubLinkView {
     let since_s = hub.since.elapsed().as_secs_f64();
     match &hub.link {
-        HubLink::Connected { name, id, address, in_time } => HubLinkView {
+        HubLink::Connected { name, id, address, .. } => HubLinkView {
             connected: true,
             since_s,
             name: Some(name.clone()),
             id: Some(id.to_string()),
             address: Some(address.to_string()),
-            in_time: *in_time,
-            reason: None,
+            in_time: hub.is_in_time(),
+            reason: hub.silent_since().map(|_| "it does not answer".into()),
         },
         HubLink::Away(reason) => HubLinkView {
             connected: false,

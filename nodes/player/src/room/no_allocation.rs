@@ -1,6 +1,12 @@
 //! The audio thread's way from blocks to frames allocates and frees nothing, whatever happens to it.
 
-use std::cell::Cell;
+use std::{
+    cell::Cell,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+};
 
 use unisono_core::{
     playout::DacReading,
@@ -12,9 +18,11 @@ use unisono_core::{
 use super::{
     audio::AudioOrder,
     block::{self, CHANNELS, Sound},
-    chunk::Sound as _,
+    chunk::{Sound as _, turn},
+    line::Line,
     renderer::{Rendered, Renderer},
 };
+use crate::output::{Fault, Output, PositionSource, Quality, Room as Space};
 
 thread_local! {
     /// What was allocated or freed in [`watched`].
@@ -172,6 +180,85 @@ fn whatever_is_played_the_renderer_neither_allocates_nor_frees() {
     watched(|| room.renderer.drain());
     room.turns(100, false);
     assert!(room.frames > heard + 100_000, "{}", room.frames);
+    assert_eq!(COUNT.take(), 0);
+}
+
+/// A speaker at 44.1 kHz whose latency changes.
+struct Speaker {
+    millis: Arc<AtomicI64>,
+    opened: i64,
+    written: u64,
+}
+
+impl Speaker {
+    fn emitted(&self) -> u64 {
+        let millis = self.millis.load(Relaxed) - self.opened - 10;
+        (u64::try_from(millis).unwrap_or(0) * 441 / 10).min(self.written)
+    }
+}
+
+impl Output for Speaker {
+    fn rate(&self) -> SampleRate {
+        SampleRate::new(44_100).unwrap()
+    }
+
+    fn room(&mut self) -> Result<Space, Fault> {
+        let queued = u32::try_from(self.written - self.emitted()).unwrap();
+        Ok(Space { writable: 2_646_u32.saturating_sub(queued), queued })
+    }
+
+    fn write(&mut self, interleaved: &[f32]) -> Result<u32, Fault> {
+        let frames = interleaved.len() / CHANNELS;
+        self.written += frames as u64;
+        Ok(u32::try_from(frames).unwrap())
+    }
+
+    fn position(&mut self) -> Result<Option<DacReading>, Fault> {
+        let at = Timestamp::from_nanos(self.millis.load(Relaxed) * 1_000_000);
+        Ok(Some(DacReading { played: OutputPosition(self.emitted()), at }))
+    }
+
+    fn quality(&self) -> Quality {
+        Quality { source: PositionSource::Link, uncertainty: Nanos::ZERO }
+    }
+
+    fn latency(&self) -> Nanos {
+        Nanos::from_millis(180 + self.millis.load(Relaxed) / 500 % 3 * 14)
+    }
+}
+
+#[test]
+fn going_over_to_another_output_neither_allocates_nor_frees() {
+    let mut room = Room::new();
+    room.order(AudioOrder::Gain(Gain::UNITY, Nanos::from_millis(20)));
+    room.clock(Nanos::ZERO);
+    room.order(AudioOrder::Start { generation: 1, timeline: timeline(&[(100, play(1, 0, 0))]) });
+    room.turns(1_000, true);
+    let millis = Arc::new(AtomicI64::new(room.millis));
+    let speaker = Speaker { millis: Arc::clone(&millis), opened: room.millis, written: 0 };
+    let mut line = Line::new(1, Box::new(speaker), Nanos::ZERO);
+    while !watched(|| line.warm_up(Nanos::ZERO)).unwrap() {
+        room.turns(10, true);
+        millis.store(room.millis, Relaxed);
+        assert!(room.millis < 5_000, "its clock is never known");
+    }
+    room.renderer.set_retired(true);
+    room.turns(30, true);
+    assert!(room.renderer.is_silent() && room.renderer.status().device_known);
+    watched(|| room.renderer.go_over(&mut line));
+    assert!(room.renderer.status().device_known, "what was learned of the other converter is lost");
+    let mut played = 0;
+    for _ in 0..300 {
+        room.millis += 10;
+        millis.store(room.millis, Relaxed);
+        while room.sound.has_empty() {
+            room.decode();
+        }
+        watched(|| room.renderer.set_output_latency(line.output.latency()));
+        watched(|| turn(&mut room.renderer, line.output.as_mut(), &mut line.chunk)).unwrap();
+        played += u32::from(watched(|| room.renderer.status()).playing);
+    }
+    assert!(played > 200, "in {played} of 300 turns something plays");
     assert_eq!(COUNT.take(), 0);
 }
 

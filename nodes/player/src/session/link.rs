@@ -142,6 +142,7 @@ impl Node {
                     return Ended::Closed(Closed::Silent);
                 }
                 self.hand_over(&mut link);
+                self.told.heard(clock::now(), session.heard_at());
                 let reports = self.reports(session, &link);
                 let states: Vec<RoomState> = reports.iter().map(|report| report.state).collect();
                 let due = states != told || reported.elapsed() >= REPORT_INTERVAL;
@@ -276,10 +277,8 @@ impl Node {
 
     /// Brings offers up to date. An output that is gone is still the one that the room had.
     fn renew(&self, offers: &mut [RoomOffer]) {
-        for (offer, new) in offers.iter_mut().zip(self.offers()) {
-            let room = self.desk.rooms().get(usize::from(offer.index.0));
-            let works = room.is_some_and(|(_, room)| room.status().output().works);
-            let output = if works { new.output } else { core::mem::take(&mut offer.output) };
+        for ((offer, new), (_, room)) in offers.iter_mut().zip(self.offers()).zip(self.desk.rooms()) {
+            let output = if room.status().output().works { new.output } else { core::mem::take(&mut offer.output) };
             *offer = RoomOffer { output, ..new };
         }
     }

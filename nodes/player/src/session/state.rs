@@ -3,7 +3,13 @@
 use std::{net::SocketAddr, time::Instant};
 
 use tokio::sync::watch;
-use unisono_core::wire::ids::{HouseholdId, PeerId};
+use unisono_core::{
+    time::{Nanos, NodeClock, Timestamp},
+    wire::ids::{HouseholdId, PeerId},
+};
+
+/// A hub that says nothing for so long may be gone; its connection takes longer to be given up.
+const SILENCE: Nanos = Nanos::from_millis(1_500);
 
 /// The node's hub, or why it has none.
 #[derive(Clone, Debug)]
@@ -29,6 +35,8 @@ pub enum HubLink {
         address: SocketAddr,
         /// Its clock is known well enough to play by.
         in_time: bool,
+        /// Since when it says nothing, if it does not.
+        silent_since: Option<Timestamp<NodeClock>>,
     },
     /// There is none, and why.
     Away(String),
@@ -43,7 +51,15 @@ impl Default for HubState {
 impl HubState {
     /// Whether a hub is there whose clock is known.
     pub const fn is_in_time(&self) -> bool {
-        matches!(self.link, HubLink::Connected { in_time: true, .. })
+        matches!(self.link, HubLink::Connected { in_time: true, silent_since: None, .. })
+    }
+
+    /// Since when nothing is heard of a hub that has not yet been given up.
+    pub const fn silent_since(&self) -> Option<Timestamp<NodeClock>> {
+        match self.link {
+            HubLink::Connected { silent_since, .. } => silent_since,
+            HubLink::Away(_) => None,
+        }
     }
 }
 
@@ -54,7 +70,7 @@ pub(super) struct Told(pub(super) watch::Sender<HubState>);
 impl Told {
     /// The hub has let the node in.
     pub(super) fn connected(&self, household: Option<HouseholdId>, name: String, id: PeerId, address: SocketAddr) {
-        let link = HubLink::Connected { name, id, address, in_time: false };
+        let link = HubLink::Connected { name, id, address, in_time: false, silent_since: None };
         self.0.send_replace(HubState { household, link, since: Instant::now() });
     }
 
@@ -62,6 +78,15 @@ impl Told {
     pub(super) fn in_time(&self) {
         self.0.send_if_modified(|state| match &mut state.link {
             HubLink::Connected { in_time, .. } => !std::mem::replace(in_time, true),
+            HubLink::Away(_) => false,
+        });
+    }
+
+    /// It was last heard of then.
+    pub(super) fn heard(&self, now: Timestamp<NodeClock>, at: Option<Timestamp<NodeClock>>) {
+        let silent = at.filter(|at| now - *at > SILENCE);
+        self.0.send_if_modified(|state| match &mut state.link {
+            HubLink::Connected { silent_since, .. } => std::mem::replace(silent_since, silent) != silent,
             HubLink::Away(_) => false,
         });
     }

@@ -217,7 +217,9 @@ pub(crate) fn start(
     hub: changes::Receiver<HubState>,
 ) -> io::Result<StandaloneHandle> {
     let player = Player::start(Arc::clone(&desk), settings.material.clone())?;
-    let mut watch = Watch::new(clock::now(), settings.after);
+    // With nothing to play there is no reason to keep the rooms from a hub that comes.
+    let after = settings.after.filter(|_| settings.material.is_some());
+    let mut watch = Watch::new(clock::now(), after);
     if settings.always {
         watch.handle_mode(clock::now(), Mode::On);
     }
@@ -237,8 +239,12 @@ impl Task {
                     if changed.is_err() {
                         return;
                     }
-                    let in_time = hub.borrow_and_update().is_in_time();
-                    self.watch.handle_hub(clock::now(), in_time);
+                    let (now, state) = (clock::now(), hub.borrow_and_update().clone());
+                    if state.is_in_time() {
+                        self.watch.handle_hub(now);
+                    } else {
+                        self.watch.handle_gone(now, state.silent_since().unwrap_or(now));
+                    }
                 }
                 command = commands.recv() => match command {
                     Some(command) => self.obey(command).await,

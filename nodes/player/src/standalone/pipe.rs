@@ -161,6 +161,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_second_writer_writes_is_heard_at_any_rate() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("music");
+        mkfifo(&path, Mode::S_IRWXU).unwrap();
+        let mut pipe = Pipe::fifo(&path, "44100:16:2".parse().unwrap(), SampleRate::HZ_48000).unwrap();
+        for _ in 0..2 {
+            let mut writer = OpenOptions::new().write(true).open(&path).unwrap();
+            writer.write_all(&[7; 4 * 4_410]).unwrap();
+            let (soon, _) = frames(&mut pipe);
+            assert!(soon > 2_000, "{soon} frames while it writes");
+            drop(writer);
+            assert_eq!(frames(&mut pipe), (4_800 - soon, Read::Nothing));
+        }
+    }
+
+    #[test]
     fn whoever_writes_more_than_is_wanted_waits() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("music");

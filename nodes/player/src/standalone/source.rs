@@ -62,8 +62,8 @@ impl fmt::Display for Place {
 
 /// Something that is being played.
 pub(super) enum Source {
-    Files(Playlist),
-    Pipe(Pipe),
+    Files(Box<Playlist>),
+    Pipe(Box<Pipe>),
 }
 
 impl Source {
@@ -75,13 +75,21 @@ impl Source {
         let Material { place, format, shuffle } = material;
         let named = |error: std::io::Error| format!("{place}: {error}");
         match place {
-            Place::StandardInput => Pipe::stdin(*format, rate).map(Self::Pipe).map_err(named),
+            Place::StandardInput => Pipe::stdin(*format, rate).map(Self::pipe).map_err(named),
             Place::Path(path) => match kind_of(path) {
-                Kind::Folder => Playlist::folder(path, rate, *shuffle).map(Self::Files),
-                Kind::Fifo => Pipe::fifo(path, *format, rate).map(Self::Pipe).map_err(named),
-                Kind::File => Playlist::file(path, rate).map(Self::Files),
+                Kind::Folder => Playlist::folder(path, rate, *shuffle).map(Self::files),
+                Kind::Fifo => Pipe::fifo(path, *format, rate).map(Self::pipe).map_err(named),
+                Kind::File => Playlist::file(path, rate).map(Self::files),
             },
         }
+    }
+
+    fn files(playlist: Playlist) -> Self {
+        Self::Files(Box::new(playlist))
+    }
+
+    fn pipe(pipe: Pipe) -> Self {
+        Self::Pipe(Box::new(pipe))
     }
 
     /// Reads on.

@@ -6,8 +6,8 @@ use std::{
         Arc, Mutex, PoisonError,
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
-    thread,
-    time::Duration,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
@@ -30,6 +30,9 @@ const PIECE: usize = 960;
 
 /// With nothing to play the thread looks around so often, for no particular reason.
 const IDLE: Duration = Duration::from_secs(3_600);
+
+/// A thread that has not ended by then is not waited for.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Where what came of an order goes.
 pub(super) type Reply = oneshot::Sender<Result<(), Refused>>;
@@ -82,7 +85,8 @@ impl Default for Playing {
 /// The giving end. The thread ends with it.
 #[derive(Debug)]
 pub(super) struct Player {
-    orders: Sender<Order>,
+    orders: Option<Sender<Order>>,
+    thread: JoinHandle<()>,
     playing: Arc<Mutex<Playing>>,
 }
 
@@ -108,19 +112,32 @@ impl Player {
             has_rooms: false,
             was_stopped: false,
         };
-        thread::Builder::new().name("standalone".into()).spawn(move || thread.run(&ordered))?;
-        Ok(Self { orders, playing })
+        let thread = thread::Builder::new().name("standalone".into()).spawn(move || thread.run(&ordered))?;
+        Ok(Self { orders: Some(orders), thread, playing })
     }
 
     /// Tells it something.
     pub(super) fn tell(&self, order: Order) {
-        // A thread that is gone has said why; whoever waits for a reply gets none.
-        let _ = self.orders.send(order);
+        if let Some(orders) = &self.orders {
+            // A thread that is gone has said why; whoever waits for a reply gets none.
+            let _ = orders.send(order);
+        }
     }
 
     /// What plays.
     pub(super) fn playing(&self) -> Playing {
         self.playing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        self.orders = None;
+        // It holds the rooms, which are to fade out before the program ends. It may hang on a disk.
+        let until = Instant::now() + FAREWELL;
+        while !self.thread.is_finished() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

@@ -74,22 +74,26 @@ impl Watch {
         Self { after, mode, phase, since: now, hub_since: None, steady, action: None }
     }
 
-    /// A hub is there and its clock is known, or it is gone.
-    pub fn handle_hub(&mut self, now: Timestamp<NodeClock>, in_time: bool) {
-        match (self.hub_since, in_time) {
-            (None, true) => self.hub_since = Some(now),
-            (Some(since), false) => {
-                self.hub_since = None;
-                self.steady = if now - since <= FLAP { STEADY_AFTER_FLAP } else { STEADY };
+    /// A hub is there, and its clock is known.
+    pub fn handle_hub(&mut self, now: Timestamp<NodeClock>) {
+        if self.hub_since.is_none() {
+            self.hub_since = Some(now);
+            match (self.phase, self.mode) {
+                (Phase::Waiting, _) => self.go(now, Phase::WithHub),
+                (Phase::Alone, Mode::Auto) => self.go(now, Phase::Returning),
+                _ => {}
             }
-            _ => return,
         }
-        match (self.phase, in_time) {
-            (Phase::Waiting, true) => self.go(now, Phase::WithHub),
-            (Phase::WithHub, false) => self.go(now, Phase::Waiting),
-            (Phase::Alone, true) if self.mode == Mode::Auto => self.go(now, Phase::Returning),
-            (Phase::Returning, false) => self.go(now, Phase::Alone),
-            _ => {}
+    }
+
+    /// It is gone: it was last heard of then.
+    pub fn handle_gone(&mut self, now: Timestamp<NodeClock>, heard: Timestamp<NodeClock>) {
+        let Some(since) = self.hub_since.take() else { return };
+        self.steady = if heard - since <= FLAP { STEADY_AFTER_FLAP } else { STEADY };
+        match self.phase {
+            Phase::WithHub => self.go(heard, Phase::Waiting),
+            Phase::Returning => self.go(now, Phase::Alone),
+            Phase::Waiting | Phase::Alone => {}
         }
         self.handle_timeout(now);
     }
@@ -202,9 +206,14 @@ mod tests {
         }
     }
 
+    /// One that says goodbye.
+    fn gone(watch: &mut Watch, now: Timestamp<NodeClock>) {
+        watch.handle_gone(now, now);
+    }
+
     fn with_hub() -> Watch {
         let mut watch = Watch::new(at(0), Some(AFTER));
-        watch.handle_hub(at(1_000), true);
+        watch.handle_hub(at(1_000));
         assert_eq!((watch.phase(), run(&mut watch, 60_000)), (Phase::WithHub, vec![]));
         watch
     }
@@ -212,9 +221,16 @@ mod tests {
     #[test]
     fn without_a_hub_the_node_stands_alone_after_the_limit_and_not_before() {
         let mut watch = with_hub();
-        watch.handle_hub(at(60_000), false);
+        gone(&mut watch, at(60_000));
         assert_eq!(run(&mut watch, 69_999), []);
         assert_eq!(run(&mut watch, 90_000), [(70_000, Action::Take)]);
+        // One that falls silent, which is noticed later.
+        let mut watch = with_hub();
+        watch.handle_gone(at(66_000), at(60_000));
+        assert_eq!(run(&mut watch, 90_000), [(70_000, Action::Take)]);
+        let mut watch = with_hub();
+        watch.handle_gone(at(75_000), at(60_000));
+        assert_eq!(watch.poll_action(), Some(Action::Take));
         // One that never had any.
         assert_eq!(run(&mut Watch::new(at(0), Some(AFTER)), 90_000), [(10_000, Action::Take)]);
         assert_eq!(run(&mut Watch::new(at(0), None), 90_000), []);
@@ -223,9 +239,9 @@ mod tests {
     #[test]
     fn a_hub_that_is_back_has_its_rooms_back_within_a_second() {
         let mut watch = with_hub();
-        watch.handle_hub(at(60_000), false);
+        gone(&mut watch, at(60_000));
         run(&mut watch, 80_000);
-        watch.handle_hub(at(80_000), true);
+        watch.handle_hub(at(80_000));
         assert_eq!(watch.phase(), Phase::Returning);
         assert_eq!(run(&mut watch, 81_000), [(80_500, Action::Give)]);
         assert_eq!(watch.phase(), Phase::WithHub);
@@ -235,32 +251,32 @@ mod tests {
     fn a_hub_that_is_away_for_less_than_the_limit_changes_nothing() {
         let mut watch = with_hub();
         for second in (60..200).step_by(10) {
-            watch.handle_hub(at(second * 1_000), false);
+            gone(&mut watch, at(second * 1_000));
             assert_eq!(run(&mut watch, second * 1_000 + 9_900), []);
-            watch.handle_hub(at(second * 1_000 + 9_900), true);
+            watch.handle_hub(at(second * 1_000 + 9_900));
         }
     }
 
     #[test]
     fn a_hub_that_comes_and_goes_does_not_make_the_node_do_so() {
         let mut watch = with_hub();
-        watch.handle_hub(at(60_000), false);
+        gone(&mut watch, at(60_000));
         assert_eq!(run(&mut watch, 80_000).len(), 1);
         // The first time it is given the rooms back; it does not keep them.
         for second in (80..200).step_by(4) {
-            watch.handle_hub(at(second * 1_000), true);
+            watch.handle_hub(at(second * 1_000));
             let done = run(&mut watch, second * 1_000 + 400);
-            watch.handle_hub(at(second * 1_000 + 400), false);
+            gone(&mut watch, at(second * 1_000 + 400));
             assert_eq!((done, watch.phase()), (vec![], Phase::Alone), "at {second} s");
         }
         for second in (200..300).step_by(4) {
-            watch.handle_hub(at(second * 1_000), true);
+            watch.handle_hub(at(second * 1_000));
             let done = run(&mut watch, second * 1_000 + 2_500);
-            watch.handle_hub(at(second * 1_000 + 2_500), false);
+            gone(&mut watch, at(second * 1_000 + 2_500));
             assert_eq!((done, watch.phase()), (vec![], Phase::Alone), "at {second} s");
         }
         // In the end it stays.
-        watch.handle_hub(at(300_000), true);
+        watch.handle_hub(at(300_000));
         assert_eq!(run(&mut watch, 320_000), [(310_000, Action::Give)]);
     }
 
@@ -269,13 +285,13 @@ mod tests {
         let mut watch = with_hub();
         watch.handle_mode(at(60_000), Mode::On);
         assert_eq!((watch.poll_action(), watch.phase()), (Some(Action::Take), Phase::Alone));
-        watch.handle_hub(at(61_000), false);
-        watch.handle_hub(at(90_000), true);
+        gone(&mut watch, at(61_000));
+        watch.handle_hub(at(90_000));
         assert_eq!((run(&mut watch, 120_000), watch.phase()), (vec![], Phase::Alone));
         watch.handle_mode(at(120_000), Mode::Auto);
         assert_eq!((watch.poll_action(), watch.phase()), (Some(Action::Give), Phase::WithHub));
         watch.handle_mode(at(121_000), Mode::Off);
-        watch.handle_hub(at(122_000), false);
+        gone(&mut watch, at(122_000));
         assert_eq!(run(&mut watch, 300_000), []);
         assert!(!watch.handle_play(at(300_000)));
         watch.handle_mode(at(300_000), Mode::Auto);
@@ -286,7 +302,7 @@ mod tests {
     fn who_wants_to_hear_something_while_there_is_no_hub_need_not_wait() {
         let mut watch = with_hub();
         assert!(!watch.handle_play(at(60_000)), "the hub decides");
-        watch.handle_hub(at(61_000), false);
+        gone(&mut watch, at(61_000));
         assert!(watch.handle_play(at(62_000)));
         assert_eq!(watch.poll_action(), Some(Action::Take));
         assert!(watch.handle_play(at(63_000)));

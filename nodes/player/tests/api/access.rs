@@ -40,8 +40,8 @@ async fn what_cannot_be_is_refused_in_one_line() {
 
 #[tokio::test]
 async fn a_second_node_on_a_machine_has_another_port_unless_it_was_asked_for_by_name() {
-    let first = api::bind(None).await.unwrap();
-    let second = api::bind(None).await.unwrap();
+    let first = api::bind(None).await.unwrap().unwrap();
+    let second = api::bind(None).await.unwrap().unwrap();
     let taken = first.local_addr().unwrap();
     assert_ne!(taken, second.local_addr().unwrap());
     let said = api::bind(Some(taken)).await.unwrap_err().to_string();

@@ -42,14 +42,14 @@ impl Node {
     }
 
     /// With a folder of three pieces of a second each as what it plays by itself.
-    pub(crate) fn with_music(standalone: StandaloneSettings) -> Self {
+    pub(crate) fn with_music(mut standalone: StandaloneSettings) -> Self {
         let folder = TempDir::new().unwrap();
         let music = folder.path().join("music");
         for name in ["1", "2", "10"] {
             write_wav(&music.join(format!("{name}.wav")), 1);
         }
-        let material = Some(material(music));
-        Self::start_in(folder, StandaloneSettings { material, ..standalone })
+        standalone.material = Some(material(music));
+        Self::start_in(folder, standalone)
     }
 
     fn start_in(folder: TempDir, standalone: StandaloneSettings) -> Self {

@@ -1,7 +1,7 @@
 //! From a hub to standing alone and back, as it was emitted.
 
 use serde_json::{Value, json};
-use unisono_benches::lab::listen::{Heard, listen};
+use unisono_benches::lab::listen::listen;
 
 use crate::house::{House, noise, now};
 
@@ -34,8 +34,8 @@ fn without_its_hub_a_node_plays_its_folder_and_when_the_hub_is_back_its_group() 
     let first = own.found.first().unwrap();
     assert!(first.source < 4_096, "it begins with frame {}", first.source);
     let waited = first.time - gone;
-    // It notices after up to a second that the hub is gone, when that does not say so.
-    assert!((2.0..5.0).contains(&waited), "it began {waited} s after its hub had gone");
+    // The hub has not said that it goes.
+    assert!((2.0..4.0).contains(&waited), "it began {waited} s after its hub had gone");
     assert!(own.largest_step() < 0.5, "frames were lost of what it has");
     let last = own.found.last().unwrap().time;
     // The group's before, nothing of it in between, and again.
@@ -55,6 +55,7 @@ fn a_command_takes_the_room_from_a_hub_that_plays_and_gives_it_back() {
     let theirs = noise(&house.folder.path().join("theirs.wav"), 60, 4);
     house.tell("POST", "/groups/all/play", &json!({"file": house.folder.path().join("theirs.wav")}));
     house.wait("the group to be heard", |house| house.room()["state"] == "playing");
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
     let (status, said) = house.node("POST", "/rooms/0/play", Some(&json!({})));
     assert_eq!((status, said["error"].as_str().unwrap().contains("a hub decides")), (409, true), "{said}");
     assert_eq!(house.node("POST", "/standalone", Some(&json!({"on": true}))).0, 200);
@@ -68,17 +69,6 @@ fn a_command_takes_the_room_from_a_hub_that_plays_and_gives_it_back() {
     std::thread::sleep(std::time::Duration::from_secs(2));
     let recording = house.recording();
     let (own, theirs) = (listen(&own, &recording, 0.9).unwrap(), listen(&theirs, &recording, 0.9).unwrap());
-    let stretches = |heard: &Heard| {
-        let mut stretches: Vec<(usize, f64, f64, usize)> = Vec::new();
-        for found in &heard.found {
-            match stretches.last_mut().filter(|(stretch, ..)| *stretch == found.stretch) {
-                Some((_, _, end, _)) => *end = found.time,
-                None => stretches.push((found.stretch, found.time, found.time, found.source)),
-            }
-        }
-        stretches
-    };
-    println!("taken {taken}, given {given}, own {:?}, theirs {:?}", stretches(&own), stretches(&theirs));
     let (first, last) = (own.found.first().unwrap().time, own.found.last().unwrap().time);
     assert!(first - taken < 1.5, "it took {} s", first - taken);
     assert!(last > taken + 2.0 && last < given + 0.5);

@@ -144,6 +144,7 @@ fn start_hub(folder: &Path, listen: SocketAddr) -> (Runtime, SocketAddr) {
 }
 
 /// Starts `unisono-node`; gives where its API answers, as its log has it.
+#[expect(clippy::zombie_processes, reason = "the house waits for it")]
 fn start_node(folder: &Path, hub: SocketAddr, token: &str, arguments: &[&str]) -> (Child, String) {
     fs::write(folder.join("empty.toml"), "").unwrap();
     let log = folder.join("node.log");

@@ -310,6 +310,11 @@ impl NodeSession {
         self.clock.as_ref()?.estimate(now)
     }
 
+    /// When the hub's clock was last heard of; a hub that is there answers several times a second.
+    pub fn heard_at(&self) -> Option<Timestamp<NodeClock>> {
+        self.clock.as_ref()?.heard_at()
+    }
+
     /// Whether the clock is known well enough to play by.
     pub fn is_locked(&self, now: Timestamp<NodeClock>) -> bool {
         self.estimate(now).is_some_and(|estimate| estimate.uncertainty < LOCK_LIMIT)
