@@ -54,6 +54,8 @@ pub struct House {
     network: Network,
     wired: Option<Process>,
     hub: Option<Process>,
+    /// Whether the guest's node has joined.
+    joined: bool,
 }
 
 impl House {
@@ -81,7 +83,7 @@ impl House {
         let mut guest = Machine::start(vm, &places.machine, &places.programs, &work)?;
         guest.spawn("speaker", &SPEAKER)?;
         let speaker = guest.tell("speaker", "status")?["radio"]["address"].as_str().context("no address")?.to_owned();
-        let mut house = Self { guest, speaker, places: places.clone(), setup, network, wired: None, hub: None };
+        let mut house = Self { guest, speaker, places: places.clone(), setup, network, wired: None, hub: None, joined: false };
         house.start_hub()?;
         let token = house.token()?;
         let program = house.program("unisono-node");
@@ -117,12 +119,14 @@ impl House {
     /// When it does not come online.
     pub fn start_node(&mut self, settings: &str) -> anyhow::Result<()> {
         fs::write(self.guest.work().join("node.toml"), settings)?;
-        let token = self.token()?;
+        let token = if self.joined { None } else { Some(self.token()?) };
         let mut words = vec!["env", "LD_PRELOAD=/work/labclock.so", "LABCLOCK=offset_s=1234.5 raw_ppm=50 wander_ppm=0"];
         words.extend(["ALSA_CONFIG_PATH=/work/asound.conf", "RUST_LOG=info", "/programs/unisono-node"]);
         words.extend(["--config", "/work/node.toml", "--state", "/tmp/node.state", "--runtime", "/tmp/node.run"]);
-        words.extend(["--with-parent", "--name", BATH, "--join", &token]);
+        words.extend(["--with-parent", "--name", BATH]);
+        words.extend(token.iter().flat_map(|token| ["--join", token]));
         self.guest.spawn("node", &words)?;
+        self.joined = true;
         self.wait("the guest's node", |house| Ok(house.room(BATH)?["online"] == true))
     }
 
@@ -153,7 +157,7 @@ impl House {
     /// # Errors
     /// When it fails; with what it said.
     pub fn node(&mut self, arguments: &[&str], limit: Duration) -> anyhow::Result<Vec<Value>> {
-        let words = [&["/programs/unisono", "--node", "--json"], arguments].concat();
+        let words = [&["/programs/unisono", "--json", "--node", "127.0.0.1"], arguments].concat();
         let said = self.guest.run_within(&words, limit)?;
         let values = serde_json::Deserializer::from_str(&said).into_iter::<Value>();
         values.collect::<Result<_, _>>().with_context(|| format!("{said:?}"))

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
+use nix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use unisono_bluetooth::{
@@ -19,7 +20,10 @@ use unisono_bluetooth::{
 };
 use unisono_core::units::SampleRate;
 
-use crate::lab::material::{Material, Sound};
+use crate::lab::{
+    material::{Material, Sound},
+    setup::nanos,
+};
 
 /// What is written at once; a real audio thread looks as often.
 const LOOK: Duration = Duration::from_millis(5);
@@ -100,7 +104,7 @@ fn play(bluetooth: &Bluetooth, address: Address, seconds: u32, prefix: &Path) ->
         match feed.room().and_then(|room| feed.taken().map(|taken| (room, taken))) {
             Ok((room, taken)) => {
                 if let Some((frames, at)) = taken {
-                    believed.place(frames, at.as_nanos() + latency.read().as_nanos())?;
+                    believed.place(frames, monotonic(at.as_nanos()) + latency.read().as_nanos())?;
                 }
                 let wanted = room.writable as usize * 2;
                 while ahead.len() < wanted {
@@ -126,6 +130,12 @@ fn play(bluetooth: &Bluetooth, address: Address, seconds: u32, prefix: &Path) ->
     Ok(json!({ "underruns": underruns, "latency_ms": latency.read().as_nanos() as f64 * 1e-6 }))
 }
 
+/// An instant of the node's clock, `CLOCK_MONOTONIC_RAW`, on that of recordings.
+fn monotonic(raw: i64) -> i64 {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC_RAW);
+    nanos() - now.map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec()) + raw
+}
+
 fn lost(failure: Failure) -> anyhow::Error {
     anyhow!("{}: {failure}", failure.name())
 }
@@ -141,7 +151,7 @@ struct Believed {
 }
 
 /// A change of the latency that begins another run, in nanoseconds.
-const STEP: i64 = 20_000;
+const STEP: i64 = 500_000;
 
 impl Believed {
     fn create(prefix: &Path) -> anyhow::Result<Self> {

@@ -29,6 +29,9 @@ const DEVICE: &str = "org.bluez.Device1";
 /// `BlueZ` takes some seconds to start on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// From the other end's first step to the question there is a search, which takes longer.
+const ASKED_AGAIN: Duration = Duration::from_millis(50);
+
 /// A stream takes a report once its configuration has been answered.
 const CONFIGURED: Duration = Duration::from_millis(100);
 
@@ -41,8 +44,18 @@ pub(super) struct Radio {
     report_ms: Option<f64>,
     stream: Arc<Stream>,
     transport: Option<(OwnedObjectPath, Vec<u8>)>,
-    /// Whether it is in pairing mode.
-    pairs: bool,
+    /// In pairing mode: keeps its agent the one that is asked.
+    pairs: Option<AbortOnDrop>,
+}
+
+/// A task that ends with this.
+#[derive(Debug)]
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Radio {
@@ -59,7 +72,7 @@ impl Radio {
         bus.object_server().at(AGENT, Agent { devices: format!("{path}/") }).await?;
         watch(&bus, events).await?;
         let report_ms = options.report_ms;
-        let radio = Self { bus, path, options: options.clone(), report_ms, stream, transport: None, pairs: false };
+        let radio = Self { bus, path, options: options.clone(), report_ms, stream, transport: None, pairs: None };
         radio.appear().await?;
         Ok(radio)
     }
@@ -100,11 +113,7 @@ impl Radio {
 
     /// Lets itself be found and paired with, or not.
     pub(super) async fn pairing(&mut self, on: bool) -> anyhow::Result<()> {
-        self.pairs = on;
-        if on {
-            // Another program may have made its agent the one that is asked.
-            AgentManagerProxy::new(&self.bus).await?.request_default_agent(&AGENT).await?;
-        }
+        self.pairs = if on { Some(self.stay_asked().await?) } else { None };
         let adapter = self.adapter().await?;
         adapter.set_pairable(on).await?;
         adapter.set_discoverable_timeout(0).await?;
@@ -183,7 +192,7 @@ impl Radio {
     /// In pairing mode it trusts whoever comes: `BlueZ` would ask about every service, and ask an agent that may be that
     /// of the other end.
     async fn trust(&self, path: OwnedObjectPath) -> anyhow::Result<()> {
-        if !self.pairs || !path.as_str().starts_with(&format!("{}/", self.path)) {
+        if self.pairs.is_none() || !path.as_str().starts_with(&format!("{}/", self.path)) {
             return Ok(());
         }
         let device = DeviceProxy::builder(&self.bus).path(path)?.build().await?;
@@ -191,6 +200,19 @@ impl Radio {
             device.set_trusted(true).await?;
         }
         Ok(())
+    }
+
+    /// `BlueZ` asks one agent for all adapters, and the program at the other end makes its own that one when it begins to
+    /// pair; for what it does itself its own is asked all the same.
+    async fn stay_asked(&self) -> anyhow::Result<AbortOnDrop> {
+        let manager = AgentManagerProxy::new(&self.bus).await?;
+        manager.request_default_agent(&AGENT).await?;
+        Ok(AbortOnDrop(tokio::spawn(async move {
+            // When it is refused, pairing fails, and who waits for that is told.
+            while manager.request_default_agent(&AGENT).await.is_ok() {
+                sleep(ASKED_AGAIN).await;
+            }
+        })))
     }
 
     async fn send_report(&self) -> anyhow::Result<()> {

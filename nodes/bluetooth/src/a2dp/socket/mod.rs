@@ -59,12 +59,13 @@ impl Socket {
         let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
         fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
         let _ = setsockopt(&fd, Priority, &PRIORITY);
-        // The kernel's af_bluetooth.c tells the room, every other family what is taken.
+        // The kernel's af_bluetooth.c tells the room, Unix sockets, which tests use, what is taken. nix knows no family of
+        // that name.
         let family = getsockname::<SockaddrStorage>(fd.as_raw_fd())?.family();
         let packets = QUEUE.as_nanos() / duration.as_nanos().max(1);
         let mut socket = Self {
             fd,
-            tells_free: family == Some(AddressFamily::Bluetooth),
+            tells_free: family != Some(AddressFamily::Unix),
             packets: usize::try_from(packets).unwrap_or(0).max(2),
             size: 0,
             packet: usize::from(mtu) * UNKNOWN,
