@@ -83,7 +83,8 @@ impl House {
         let mut guest = Machine::start(vm, &places.machine, &places.programs, &work)?;
         guest.spawn("speaker", &SPEAKER)?;
         let speaker = guest.tell("speaker", "status")?["radio"]["address"].as_str().context("no address")?.to_owned();
-        let mut house = Self { guest, speaker, places: places.clone(), setup, network, wired: None, hub: None, joined: false };
+        let mut house =
+            Self { guest, speaker, places: places.clone(), setup, network, wired: None, hub: None, joined: false };
         house.start_hub()?;
         let token = house.token()?;
         let program = house.program("unisono-node");
@@ -256,9 +257,8 @@ impl House {
 }
 
 /// How the speaker is started; its true delay it is told while it runs.
-pub const SPEAKER: [&str; 10] = [
-    "chrt", "--fifo", "10", "/programs/speaker", "--delay-ms", "150", "--ppm", "25", "--record", "/work/speaker",
-];
+pub const SPEAKER: [&str; 10] =
+    ["chrt", "--fifo", "10", "/programs/speaker", "--delay-ms", "150", "--ppm", "25", "--record", "/work/speaker"];
 
 /// The script that starts the guest.
 pub fn script() -> PathBuf {
