@@ -287,7 +287,6 @@ mod tests {
         let timestamp = 4_294_960_000_u32.wrapping_add(number * PACKET);
         #[expect(clippy::cast_possible_truncation, reason = "nanoseconds")]
         let at = 5 * SECOND + (f64::from(number * PACKET) * 1e9 / (f64::from(RATE) * (1.0 + ppm * 1e-6))) as i64 + late;
-        #[expect(clippy::cast_possible_truncation, reason = "named so")]
         let sound =
             (number * PACKET..(number + 1) * PACKET).flat_map(|frame| [(frame % 30_000) as i16 + 1; 2]).collect();
         Arrived { at, timestamp, sound }
@@ -299,7 +298,7 @@ mod tests {
         for step in emission.take() {
             match step {
                 Emitted::Begin { at, ppm } => {
-                    (line, count) = (Some((at as f64, f64::from(RATE) * 1e-9 * (1.0 + ppm * 1e-6))), 0.0)
+                    (line, count) = (Some((at as f64, f64::from(RATE) * 1e-9 * (1.0 + ppm * 1e-6))), 0.0);
                 }
                 Emitted::Frames(sound) => {
                     let (at, speed) = line.expect("a run has begun");
@@ -329,7 +328,7 @@ mod tests {
         }
         let all = emitted(&mut emission);
         assert_eq!(emission.late(), 0, "seed {seed}");
-        assert!(all.len() as u32 > 8_990 * PACKET);
+        assert!(u32::try_from(all.len()).unwrap() > 8_990 * PACKET);
         for (number, (sample, at)) in all.iter().enumerate() {
             assert_eq!(i32::from(*sample), i32::try_from(number % 30_000).unwrap() + 1, "seed {seed}");
             let due = (5 * SECOND + DELAY) as f64 + number as f64 * 1e9 / (f64::from(RATE) * (1.0 + 45e-6));

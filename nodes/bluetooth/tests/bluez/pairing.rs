@@ -27,7 +27,7 @@ on_a_bus! {
             match scan.recv().await.unwrap() {
                 ScanEvent::Found(found) if found.name.is_some() => break found,
                 ScanEvent::Found(_) => {}
-                over => panic!("{over:?}"),
+                over @ ScanEvent::Over(_) => panic!("{over:?}"),
             }
         };
         assert_eq!((found.address, found.standing, found.signal), (address, Standing::New, Some(-52)));
