@@ -126,7 +126,11 @@ fn prove(arguments: &Arguments) -> anyhow::Result<bool> {
         }
     }
     let (kept, missed) = verdicts.all();
-    print(format_args!("{:.0} s; recordings and logs are in {}", begun.elapsed().as_secs_f64(), places.folder.display()))?;
+    print(format_args!(
+        "{:.0} s; recordings and logs are in {}",
+        begun.elapsed().as_secs_f64(),
+        places.folder.display()
+    ))?;
     for line in missed {
         print(format_args!("missed: {line}"))?;
     }

@@ -83,7 +83,8 @@ impl House {
         let mut guest = Machine::start(vm, &places.machine, &places.programs, &work)?;
         guest.spawn("speaker", &SPEAKER)?;
         let speaker = guest.tell("speaker", "status")?["radio"]["address"].as_str().context("no address")?.to_owned();
-        let mut house = Self { guest, speaker, places: places.clone(), setup, network, wired: None, hub: None, joined: false };
+        let mut house =
+            Self { guest, speaker, places: places.clone(), setup, network, wired: None, hub: None, joined: false };
         house.start_hub()?;
         let token = house.token()?;
         let program = house.program("unisono-node");
@@ -157,7 +158,7 @@ impl House {
     /// # Errors
     /// When it fails; with what it said.
     pub fn node(&mut self, arguments: &[&str], limit: Duration) -> anyhow::Result<Vec<Value>> {
-        let words = [&["/programs/unisono", "--json", "--node", "127.0.0.1"], arguments].concat();
+        let words = [&["/programs/unisono", "--json", "--node", "127.0.0.1:8481"], arguments].concat();
         let said = self.guest.run_within(&words, limit)?;
         let values = serde_json::Deserializer::from_str(&said).into_iter::<Value>();
         values.collect::<Result<_, _>>().with_context(|| format!("{said:?}"))
@@ -256,9 +257,8 @@ impl House {
 }
 
 /// How the speaker is started; its true delay it is told while it runs.
-pub const SPEAKER: [&str; 10] = [
-    "chrt", "--fifo", "10", "/programs/speaker", "--delay-ms", "150", "--ppm", "25", "--record", "/work/speaker",
-];
+pub const SPEAKER: [&str; 10] =
+    ["chrt", "--fifo", "10", "/programs/speaker", "--delay-ms", "150", "--ppm", "25", "--record", "/work/speaker"];
 
 /// The script that starts the guest.
 pub fn script() -> PathBuf {

@@ -75,7 +75,10 @@ impl Machine {
     }
 
     #[expect(clippy::type_complexity, reason = "used once")]
-    fn reach(child: &mut Child, work: &Path) -> anyhow::Result<(UnixStream, Arc<Mutex<Vec<Exchange>>>, Arc<AtomicBool>)> {
+    fn reach(
+        child: &mut Child,
+        work: &Path,
+    ) -> anyhow::Result<(UnixStream, Arc<Mutex<Vec<Exchange>>>, Arc<AtomicBool>)> {
         let orders = connected(child, &work.join("command.socket"))?;
         orders.set_read_timeout(Some(BOOT))?;
         let clock = connected(child, &work.join("clock.socket"))?;

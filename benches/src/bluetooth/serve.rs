@@ -146,8 +146,7 @@ fn command(words: &[String]) -> anyhow::Result<Command> {
 }
 
 fn run(words: &[String], limit: Duration) -> anyhow::Result<Answer> {
-    let mut child =
-        command(words)?.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut child = command(words)?.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let said = collected(child.stdout.take());
     let complained = collected(child.stderr.take());
     let begun = Instant::now();

@@ -27,7 +27,9 @@ pub enum Command {
 
 /// A line that says nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is none of delay MS, report MS|none, on, off, pairing on|off, forget, connect ADDRESS, disconnect, record PREFIX, status")]
+#[error(
+    "{0:?} is none of delay MS, report MS|none, on, off, pairing on|off, forget, connect ADDRESS, disconnect, record PREFIX, status"
+)]
 pub struct NoCommand(String);
 
 impl FromStr for Command {

@@ -173,8 +173,7 @@ impl Emission {
         let State::Filling(held) = &mut self.state else { return };
         let held = mem::take(held);
         let Some(zero) = held.first().map(|packet| packet.timestamp) else { return };
-        let mut run =
-            Run { first: 0, start: 0, ppm: self.ppm, next: 0, zero, soonest: Vec::new(), corrections: 0 };
+        let mut run = Run { first: 0, start: 0, ppm: self.ppm, next: 0, zero, soonest: Vec::new(), corrections: 0 };
         let due = |packet: &Arrived| packet.at - nanos_of(self.rate, run.position(packet.timestamp));
         run.start = held.iter().map(due).min().unwrap_or(0) + self.delay;
         self.out.push(Emitted::Begin { at: run.start, ppm: run.ppm });
@@ -238,7 +237,9 @@ impl Run {
     /// What came soonest in some seconds, and when.
     fn soonest_of(&self, seconds: std::ops::Range<usize>) -> Option<(f64, f64)> {
         let each = seconds.filter_map(|second| self.soonest.get(second).map(|soonest| (*soonest, second as f64)));
-        each.filter(|(soonest, _)| *soonest < i64::MAX).min_by_key(|(soonest, _)| *soonest).map(|(soonest, second)| (soonest as f64, second))
+        each.filter(|(soonest, _)| *soonest < i64::MAX)
+            .min_by_key(|(soonest, _)| *soonest)
+            .map(|(soonest, second)| (soonest as f64, second))
     }
 
     fn restart(&mut self, start: i64) {
@@ -286,8 +287,8 @@ mod tests {
         let timestamp = 4_294_960_000_u32.wrapping_add(number * PACKET);
         #[expect(clippy::cast_possible_truncation, reason = "nanoseconds")]
         let at = 5 * SECOND + (f64::from(number * PACKET) * 1e9 / (f64::from(RATE) * (1.0 + ppm * 1e-6))) as i64 + late;
-        #[expect(clippy::cast_possible_truncation, reason = "named so")]
-        let sound = (number * PACKET..(number + 1) * PACKET).flat_map(|frame| [(frame % 30_000) as i16 + 1; 2]).collect();
+        let sound =
+            (number * PACKET..(number + 1) * PACKET).flat_map(|frame| [(frame % 30_000) as i16 + 1; 2]).collect();
         Arrived { at, timestamp, sound }
     }
 
@@ -296,7 +297,9 @@ mod tests {
         let (mut all, mut line, mut count) = (Vec::new(), None, 0.0);
         for step in emission.take() {
             match step {
-                Emitted::Begin { at, ppm } => (line, count) = (Some((at as f64, f64::from(RATE) * 1e-9 * (1.0 + ppm * 1e-6))), 0.0),
+                Emitted::Begin { at, ppm } => {
+                    (line, count) = (Some((at as f64, f64::from(RATE) * 1e-9 * (1.0 + ppm * 1e-6))), 0.0)
+                }
                 Emitted::Frames(sound) => {
                     let (at, speed) = line.expect("a run has begun");
                     for frame in sound.as_chunks::<2>().0 {
@@ -325,7 +328,7 @@ mod tests {
         }
         let all = emitted(&mut emission);
         assert_eq!(emission.late(), 0, "seed {seed}");
-        assert!(all.len() as u32 > 8_990 * PACKET);
+        assert!(all.len() > 8_990 * PACKET as usize);
         for (number, (sample, at)) in all.iter().enumerate() {
             assert_eq!(i32::from(*sample), i32::try_from(number % 30_000).unwrap() + 1, "seed {seed}");
             let due = (5 * SECOND + DELAY) as f64 + number as f64 * 1e9 / (f64::from(RATE) * (1.0 + 45e-6));

@@ -52,7 +52,11 @@ impl Endpoint {
         Ok(vec![chosen[0], chosen[1], ours[2].max(offered[2]), ours[3].min(offered[3])])
     }
 
-    fn set_configuration(&self, transport: OwnedObjectPath, properties: HashMap<String, OwnedValue>) -> fdo::Result<()> {
+    fn set_configuration(
+        &self,
+        transport: OwnedObjectPath,
+        properties: HashMap<String, OwnedValue>,
+    ) -> fdo::Result<()> {
         let configuration = properties.get("Configuration").and_then(|value| value.try_clone().ok());
         let configuration = configuration.and_then(|value| Vec::<u8>::try_from(value).ok());
         let configuration = configuration.ok_or_else(|| refused("there is no configuration"))?;

@@ -257,8 +257,7 @@ async fn watch(bus: &Connection, events: UnboundedSender<Event>) -> anyhow::Resu
         .build();
     let mut changes = MessageStream::for_match_rule(rule, bus, None).await?;
     let mut added = ObjectsProxy::new(bus).await?.receive_interfaces_added().await?;
-    let mut owners =
-        fdo::DBusProxy::new(bus).await?.receive_name_owner_changed_with_args(&[(0, "org.bluez")]).await?;
+    let mut owners = fdo::DBusProxy::new(bus).await?.receive_name_owner_changed_with_args(&[(0, "org.bluez")]).await?;
     tokio::spawn(async move {
         loop {
             let event = tokio::select! {

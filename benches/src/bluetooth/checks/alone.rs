@@ -65,11 +65,17 @@ pub fn alone(house: &mut House, verdicts: &mut Verdicts, cycles: u32) -> anyhow:
         let clock = house.guest.clock()?;
         let heard = listen(&original, &Recording::read(&recording)?, LIKE)?;
         let first = heard.found.iter().map(|found| clock.ours(found.time)).fold(f64::INFINITY, f64::min);
-        verdicts.at_most(format_args!("{number}: its own music is heard after"), first - killed, AFTER_S + SOON_S, "s")?;
+        verdicts.at_most(
+            format_args!("{number}: its own music is heard after"),
+            first - killed,
+            AFTER_S + SOON_S,
+            "s",
+        )?;
         let windows = compare(&[Track::read(&house.wired_recording())?, in_guest(&recording, &clock)?], ended);
-        let together = windows.iter().filter(|window| window.instant > killed + AFTER_S).find(|window| {
-            window.error.is_some_and(|error| error.abs() * 1e3 <= TOGETHER_MS)
-        });
+        let together = windows
+            .iter()
+            .filter(|window| window.instant > killed + AFTER_S)
+            .find(|window| window.error.is_some_and(|error| error.abs() * 1e3 <= TOGETHER_MS));
         let together = together.map_or(f64::INFINITY, |window| window.instant);
         verdicts.at_most(format_args!("{number}: in time with its group after"), together - back, SOON_S, "s")?;
         let settled = apart_in(&windows, together, ended - 0.5);

@@ -67,11 +67,17 @@ pub fn fallback(house: &mut House, verdicts: &mut Verdicts, times: u32) -> anyho
             window.error.is_some_and(|error| error.abs() * 1e3 <= TOGETHER_MS)
         };
         let first_in = |windows: &[_], after: f64| {
-            let mut later = windows.iter().filter(|window: &&crate::lab::analysis::sync::Window| window.instant > after);
+            let mut later =
+                windows.iter().filter(|window: &&crate::lab::analysis::sync::Window| window.instant > after);
             later.find(together).map_or(f64::INFINITY, |window| window.instant)
         };
         let over = first_in(&by_radio, taken);
-        verdicts.at_most(format_args!("{number}: the speaker plays, in time, after"), over - taken, TAKEN_OVER_S, "s")?;
+        verdicts.at_most(
+            format_args!("{number}: the speaker plays, in time, after"),
+            over - taken,
+            TAKEN_OVER_S,
+            "s",
+        )?;
         let played = apart_in(&by_radio, over, given);
         verdicts.at_most(format_args!("{number}: apart from then on"), played.worst * 1e3, TOGETHER_MS, "ms")?;
         let back = first_in(&by_wire, given);

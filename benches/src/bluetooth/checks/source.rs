@@ -41,7 +41,12 @@ pub fn source(guest: &mut Machine, verdicts: &mut Verdicts, seconds: u32) -> any
     let rooms = [track("believed")?, track("heard")?];
     let first = rooms[1].first_sound().unwrap_or(0.0);
     let found = apart(&rooms, first + 3.0, first + f64::from(seconds) - 1.0);
-    verdicts.note(format_args!("{} windows, {} not alike, {:+.2} ms on average", found.windows, found.unmatched, found.mean * 1e3))?;
+    verdicts.note(format_args!(
+        "{} windows, {} not alike, {:+.2} ms on average",
+        found.windows,
+        found.unmatched,
+        found.mean * 1e3
+    ))?;
     verdicts.at_least("windows", found.windows as f64, f64::from(seconds) * 5.0, "")?;
     verdicts.at_most("between belief and truth", found.worst * 1e3, TOGETHER_MS, "ms")
 }
