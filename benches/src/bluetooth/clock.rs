@@ -85,12 +85,10 @@ mod tests {
         let mut now = 1_020.0;
         while now < 1_320.0 {
             let (there, back) = (random.f64().powi(3) * 3e-3 + 1e-4, random.f64().powi(3) * 3e-3 + 1e-4);
-            let nanos = |seconds: f64| -> i64 { (seconds * 1e9).round() as i64 };
-            exchanges.push(Exchange {
-                asked: nanos(now),
-                said: said(now + there) as i64,
-                answered: nanos(now + there + back),
-            });
+            #[expect(clippy::cast_possible_truncation, reason = "nanoseconds of some minutes")]
+            let [asked, said, answered] =
+                [now * 1e9, said(now + there), (now + there + back) * 1e9].map(|nanos| nanos.round() as i64);
+            exchanges.push(Exchange { asked, said, answered });
             now += there + back + 0.02;
         }
         let mapping = Mapping::new(&exchanges).unwrap();

@@ -158,7 +158,7 @@ impl House {
     /// # Errors
     /// When it fails; with what it said.
     pub fn node(&mut self, arguments: &[&str], limit: Duration) -> anyhow::Result<Vec<Value>> {
-        let words = [&["/programs/unisono", "--json", "--node", "127.0.0.1"], arguments].concat();
+        let words = [&["/programs/unisono", "--json", "--node", "127.0.0.1:8481"], arguments].concat();
         let said = self.guest.run_within(&words, limit)?;
         let values = serde_json::Deserializer::from_str(&said).into_iter::<Value>();
         values.collect::<Result<_, _>>().with_context(|| format!("{said:?}"))
