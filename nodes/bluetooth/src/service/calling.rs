@@ -149,8 +149,8 @@ impl Service {
             return;
         };
         match result {
-            Ok(()) => speaker.down = Some(now + TRANSPORT_LIMIT),
-            Err(Failure::Busy | Failure::InProgress | Failure::AlreadyConnected) => {}
+            Ok(()) | Err(Failure::AlreadyConnected) => speaker.down = Some(now + TRANSPORT_LIMIT),
+            Err(Failure::Busy | Failure::InProgress) => {}
             Err(failure) => speaker.disappoint(failure),
         }
     }
