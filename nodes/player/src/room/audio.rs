@@ -213,8 +213,8 @@ impl Thread {
             Ok(true) => {
                 self.renderer.set_retired(true);
                 // A device may have left a part of the fade to be written again.
-                let is_over = |line: &Box<Line>| self.renderer.is_silent() && line.chunk.is_empty();
-                if self.lines.current.as_ref().is_none_or(is_over) {
+                let current = self.lines.current.as_ref();
+                if current.is_none_or(|line| self.renderer.is_silent() && line.chunk.is_empty()) {
                     return self.go_over(line, now);
                 }
             }
