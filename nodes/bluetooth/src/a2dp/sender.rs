@@ -43,7 +43,7 @@ pub fn start(transport: Transport, options: Options) -> io::Result<(Feed, Stream
 
 /// A speaker that has taken nothing for so long is gone, though the link is given up only after 20 s (the usual
 /// supervision time-out): a room with another output is not to be silent for that.
-const STANDSTILL: Nanos = Nanos::from_millis(1_500);
+const STANDSTILL: Nanos = Nanos::from_secs(2);
 
 /// What the thread does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -107,8 +107,6 @@ on_a_bus! {
                 let expected = match (step, *name, *message) {
                     // That is taken for paired; but it is not, and so the next step fails.
                     ("Pair", "org.bluez.Error.AlreadyExists", _) => Err(Failure::KeyMissing),
-                    // It is looked for already; but it is not, and so nothing is found.
-                    ("StartDiscovery", "org.bluez.Error.InProgress", _) => Err(Failure::NotFound),
                     // All that BlueZ says of a transport that it does not hand over.
                     ("Acquire", ..) => Err(Failure::AcquireFailed),
                     _ => Err(Failure::of_bluez(name, message)),

@@ -52,6 +52,17 @@ fn a_full_socket_drops_packets_lowers_the_bitpool_and_never_moves_the_timeline()
 }
 
 #[test]
+fn a_speaker_that_takes_nothing_for_two_seconds_is_given_up() {
+    let mut rig = Rig::new(JOINT, &Options::default());
+    rig.source = Some(noise);
+    rig.run(2_000);
+    rig.reads = false;
+    rig.run(2_400);
+    assert_eq!(rig.stream.is_over(), Some(Failure::LinkLost));
+    assert_eq!(rig.faults.last(), Some(&FeedFault::Gone(Failure::LinkLost)));
+}
+
+#[test]
 fn after_a_standstill_packets_are_left_out_and_what_comes_behind_is_on_time() {
     let mut rig = Rig::new(JOINT, &Options::default());
     rig.source = Some(noise);
