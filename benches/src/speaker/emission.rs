@@ -298,7 +298,7 @@ mod tests {
         for step in emission.take() {
             match step {
                 Emitted::Begin { at, ppm } => {
-                    (line, count) = (Some((at as f64, f64::from(RATE) * 1e-9 * (1.0 + ppm * 1e-6))), 0.0)
+                    (line, count) = (Some((at as f64, f64::from(RATE) * 1e-9 * (1.0 + ppm * 1e-6))), 0.0);
                 }
                 Emitted::Frames(sound) => {
                     let (at, speed) = line.expect("a run has begun");
@@ -328,7 +328,7 @@ mod tests {
         }
         let all = emitted(&mut emission);
         assert_eq!(emission.late(), 0, "seed {seed}");
-        assert!(all.len() > 8_990 * PACKET as usize);
+        assert!(u32::try_from(all.len()).unwrap() > 8_990 * PACKET);
         for (number, (sample, at)) in all.iter().enumerate() {
             assert_eq!(i32::from(*sample), i32::try_from(number % 30_000).unwrap() + 1, "seed {seed}");
             let due = (5 * SECOND + DELAY) as f64 + number as f64 * 1e9 / (f64::from(RATE) * (1.0 + 45e-6));

@@ -1,8 +1,9 @@
 //! The node's Bluetooth, which begins when somebody wants it: a node that has no speaker and is asked for none leaves the
 //! adapters of its machine alone.
 
-use std::{path::PathBuf, sync::OnceLock};
+use std::{num::NonZeroUsize, path::PathBuf, sync::OnceLock};
 
+use serde::Deserialize;
 use tokio::runtime::Handle;
 use unisono_bluetooth::service::{Bluetooth, Settings};
 
@@ -11,18 +12,35 @@ use crate::realtime;
 /// Where the service keeps its speakers, in the state folder.
 const SPEAKERS: &str = "bluetooth.toml";
 
+/// What a node may do with speakers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BluetoothSettings {
+    /// A speaker table of one's own; it goes before the built-in one.
+    pub speakers: Option<PathBuf>,
+    /// Streams that one adapter may carry at once, from 1. Two are too much for most.
+    pub streams_per_adapter: NonZeroUsize,
+}
+
+impl Default for BluetoothSettings {
+    fn default() -> Self {
+        Self { speakers: None, streams_per_adapter: NonZeroUsize::MIN }
+    }
+}
+
 /// A node's Bluetooth, wanted or not.
 #[derive(Debug)]
 pub(crate) struct Lazy {
     folder: PathBuf,
+    settings: BluetoothSettings,
     runtime: Handle,
     service: OnceLock<Bluetooth>,
 }
 
 impl Lazy {
     /// Begins at once where speakers are remembered. To be called within a tokio runtime.
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        let lazy = Self { folder, runtime: Handle::current(), service: OnceLock::new() };
+    pub(crate) fn new(folder: PathBuf, settings: BluetoothSettings) -> Self {
+        let lazy = Self { folder, settings, runtime: Handle::current(), service: OnceLock::new() };
         if lazy.folder.join(SPEAKERS).exists() {
             lazy.handle();
         }
@@ -33,7 +51,14 @@ impl Lazy {
     pub(crate) fn handle(&self) -> &Bluetooth {
         self.service.get_or_init(|| {
             let _within = self.runtime.enter();
-            Bluetooth::start(Settings { before: realtime::begin, ..Settings::new(self.folder.clone()) })
+            let BluetoothSettings { speakers, streams_per_adapter } = self.settings.clone();
+            let usual = Settings::new(self.folder.clone());
+            Bluetooth::start(Settings {
+                table: speakers,
+                streams_per_adapter: streams_per_adapter.get(),
+                before: realtime::begin,
+                ..usual
+            })
         })
     }
 }

@@ -4,12 +4,14 @@ use std::{collections::HashSet, net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 use serde::Deserialize;
+use unisono_bluetooth::speakers::Table;
 use unisono_core::{playout::timing::MAX_OUTPUT_LATENCY, time::Nanos, units::Volume};
 use unisono_household::token::JoinToken;
 use unisono_media::RawFormat;
 use unisono_settings::{NODE_API_PORT, Program, api_address, runtime_folder, state_folder};
 
 use crate::{
+    bluetooth::BluetoothSettings,
     output::OutputSpec,
     session::{NodeSettings, RoomSettings, hubs},
     standalone::{Material, Place, StandaloneSettings},
@@ -80,6 +82,7 @@ struct File {
     #[serde(deserialize_with = "in_file::api")]
     api: Option<SocketAddr>,
     standalone: FileStandalone,
+    bluetooth: BluetoothSettings,
     #[serde(deserialize_with = "in_file::rooms")]
     room: Vec<FileRoom>,
 }
@@ -255,9 +258,13 @@ impl Arguments {
         if !standalone.has_stdin && standalone.material.as_ref().is_some_and(|own| own.place == Place::StandardInput) {
             return Err(Error::Impossible("--with-parent: standard input cannot be music as well".into()));
         }
+        if let Some(bad) = file.bluetooth.speakers.as_deref().and_then(|own| Table::with_file(own).1) {
+            return Err(Error::Impossible(bad.to_string()));
+        }
         Ok(NodeSettings {
             rooms: rooms.collect(),
             standalone,
+            bluetooth: file.bluetooth,
             api: self.api.or(file.api),
             hubs: if self.hub.is_empty() { file.hub } else { self.hub },
             state: self.state.or(file.state).unwrap_or_else(|| state_folder(Program::Node)),
@@ -344,6 +351,8 @@ mod tests {
             ("api = \"192.168.1.2\"\n", "/node.toml:1: api: 192.168.1.2:8481 can be reached by others"),
             ("[standalone]\nformat = \"loud\"\n", "/node.toml:2: format: \"loud\" is no format"),
             ("[standalone]\n\nvolume = 101\n", "/node.toml:3: volume: a volume is 0 to 100"),
+            ("[bluetooth]\nstreams_per_adapter = 0\n", "/node.toml:2: streams_per_adapter: "),
+            ("[bluetooth]\nspeakers = \"/nowhere.toml\"\n", "/nowhere.toml"),
             ("[standalone]\nafter_s = -1\n", "/node.toml:2: after_s: -1 is not between 0 and 86400 seconds"),
         ] {
             let said = settings(text, &[]).map(drop).unwrap_err();

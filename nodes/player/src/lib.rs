@@ -9,3 +9,5 @@ mod realtime;
 pub mod room;
 pub mod session;
 pub mod standalone;
+
+pub use self::bluetooth::BluetoothSettings;

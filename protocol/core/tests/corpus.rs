@@ -2,7 +2,7 @@
 //!
 //! The files in `corpus/` are frozen. A new version adds a folder; it never changes an old one.
 
-#![allow(clippy::unwrap_used, reason = "these are tests")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use unisono_core::{
     leadership::Term,

@@ -129,6 +129,7 @@ enum Refusal {
     Rejected(String),
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what the interface hands over is owned")]
 #[interface(name = "org.bluez.Agent1", spawn = false)]
 impl Agent {
     fn request_pin_code(&self, device: OwnedObjectPath) -> Result<String, Refusal> {

@@ -38,43 +38,62 @@ struct Discovery {
 }
 
 impl Discoveries {
-    /// Looks until [`Self::stop`]. To stop, and to begin, may take so long.
+    /// Looks until [`Self::stop`]. To stop, and to begin, may take so long; what takes longer goes on, for the library
+    /// cannot take back what it has asked for, and has to be stopped, too.
     pub(super) async fn start(&self, adapter: Adapter, what: Looking, limit: Duration) -> Result<(), Failure> {
         let mut running = self.0.lock().await;
         timeout(limit, stop(&mut running, &adapter)).await.map_err(|_| Failure::StepTimeout)?;
-        let transport = match what {
-            Looking::All => DiscoveryTransport::Auto,
-            Looking::Classic => DiscoveryTransport::BrEdr,
-        };
-        // Without duplicates the signal of a device would be told once and never again.
-        let filter = DiscoveryFilter { transport, duplicate_data: true, ..DiscoveryFilter::default() };
-        let started = async {
-            adapter.set_discovery_filter(filter).await?;
-            adapter.discover_devices().await
-        };
-        let found = match timeout(limit, started).await {
-            Ok(started) => started.map_err(|error| errors::of_bluer(&error))?,
-            Err(_) => return Err(Failure::StepTimeout),
-        };
-        let (stop, mut stopped) = oneshot::channel();
-        // The library keeps for its reader whatever happens meanwhile.
-        let looking = tokio::spawn(async move {
-            let mut found = Box::pin(found);
-            loop {
-                select! {
-                    _ = &mut stopped => break,
-                    event = found.next() => if event.is_none() { break },
-                }
-            }
-        });
-        running.insert(adapter.name().into(), Discovery { stop: Some(stop), looking });
-        Ok(())
+        let name = adapter.name().to_owned();
+        let ((stop, stopped), (tell, told)) = (oneshot::channel(), oneshot::channel());
+        let looking = tokio::spawn(look(adapter, what, stopped, tell));
+        running.insert(name.clone(), Discovery { stop: Some(stop), looking });
+        let Ok(told) = timeout(limit, told).await else { return Err(Failure::StepTimeout) };
+        let started = told.unwrap_or(Err(Failure::BluezRestarted));
+        if started.is_err() {
+            running.remove(&name);
+        }
+        started
     }
 
     /// Stops looking, and waits until it has; that may take so long.
     pub(super) async fn stop(&self, adapter: &Adapter, limit: Duration) -> Result<(), Failure> {
         let stopped = async { stop(&mut *self.0.lock().await, adapter).await };
         timeout(limit, stopped).await.map_err(|_| Failure::StepTimeout)
+    }
+}
+
+/// Begins, and looks until it is stopped.
+async fn look(
+    adapter: Adapter,
+    what: Looking,
+    mut stopped: oneshot::Receiver<()>,
+    tell: oneshot::Sender<Result<(), Failure>>,
+) {
+    let transport = match what {
+        Looking::All => DiscoveryTransport::Auto,
+        Looking::Classic => DiscoveryTransport::BrEdr,
+    };
+    // Without duplicates the signal of a device would be told once and never again.
+    let filter = DiscoveryFilter { transport, duplicate_data: true, ..DiscoveryFilter::default() };
+    let started = async {
+        adapter.set_discovery_filter(filter).await?;
+        adapter.discover_devices().await
+    };
+    let found = match started.await {
+        Ok(found) => found,
+        Err(error) => {
+            let _ = tell.send(Err(errors::of_bluer(&error)));
+            return;
+        }
+    };
+    let _ = tell.send(Ok(()));
+    let mut found = Box::pin(found);
+    // The library keeps for its reader whatever happens meanwhile.
+    loop {
+        select! {
+            _ = &mut stopped => return,
+            event = found.next() => if event.is_none() { return },
+        }
     }
 }
 

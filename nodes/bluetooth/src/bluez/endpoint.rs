@@ -83,6 +83,7 @@ struct Endpoint {
 }
 
 /// One call after another: a configuration must not overtake the end of the one before.
+#[expect(clippy::needless_pass_by_value, reason = "what the interface hands over is owned")]
 #[interface(name = "org.bluez.MediaEndpoint1", spawn = false)]
 impl Endpoint {
     /// Which of the speaker's capabilities are to be used.

@@ -41,13 +41,14 @@ pub enum Command {
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The adapter can be used, or cannot (any more) and why. The machine begins with the first `Ok`.
+    /// The adapter can be used, or cannot (any more) and why. The machine begins with the first `Ok`; connections are
+    /// told of after it.
     Adapter(Result<(), Failure>),
     /// The speaker shows up by itself: an inquiry sees it, or its link is there without the way for music.
     Appeared,
     /// The way for music is connected, whoever called.
     Connected,
-    /// The connection is gone.
+    /// The connection is gone. Where `BlueZ` does not say how, and this program ended it, say [`Departure::Local`].
     Disconnected(Departure),
     /// A command was carried out, or not.
     Done(Ticket, Result<(), Failure>),

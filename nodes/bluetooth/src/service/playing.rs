@@ -57,7 +57,7 @@ impl Service {
         let Some(speaker) = self.speakers.get_mut(&address) else {
             return Waiting::Room(answer, until).disappoint(Failure::Unknown);
         };
-        if speaker.playing().is_some_and(|playing| playing.is_alive()) {
+        if speaker.playing().is_some_and(Playing::is_alive) {
             return Waiting::Room(answer, until).disappoint(Failure::Busy);
         }
         speaker.waiting.push(Waiting::Room(answer, until));
@@ -105,15 +105,15 @@ impl Service {
     }
 
     /// A transport was acquired, or not.
-    pub(super) fn acquired(&mut self, address: Address, path: String, result: Result<Acquired, Failure>) {
-        let transport = self.objects.transports.get(&path);
+    pub(super) fn acquired(&mut self, address: Address, path: &str, result: Result<Acquired, Failure>) {
+        let transport = self.objects.transports.get(path);
         let config = transport.map_or(Err(Failure::HungUp), |shown| a2dp::validate(&shown.configuration));
         let (table, settings) = (&self.table, &self.settings);
         let Some(speaker) = self.speakers.get_mut(&address) else {
             // Forgotten meanwhile: to remove a device is to release its transport.
             return;
         };
-        let current = speaker.link.transport.as_deref() == Some(path.as_str());
+        let current = speaker.link.transport.as_deref() == Some(path);
         let taken = result.is_ok();
         let result = result.and_then(|acquired| {
             let config = config.and_then(|config| if current { Ok(config) } else { Err(Failure::HungUp) })?;

@@ -222,7 +222,7 @@ impl Service {
 
     fn handle_event(&mut self, event: bluez::Event) {
         match event {
-            bluez::Event::Arrived(objects) => self.handle_arrival(objects),
+            bluez::Event::Arrived(objects) => self.handle_arrival(&objects),
             bluez::Event::Silent(failure) => {
                 self.trouble = Some(failure);
                 self.has_looked = true;
@@ -244,7 +244,7 @@ impl Service {
             bluez::Event::Removed(path, interfaces) => {
                 let device = self.objects.devices.get(&path).map(|device| device.sight.address);
                 self.objects.remove(&path, &interfaces);
-                if self.objects.transports.get(&path).is_none() {
+                if !self.objects.transports.contains_key(&path) {
                     self.ours.remove(&path);
                 }
                 if let Some(address) = device.filter(|_| !self.objects.devices.contains_key(&path))
@@ -285,7 +285,7 @@ impl Service {
         }
     }
 
-    fn handle_arrival(&mut self, objects: Vec<(String, bluez::Interfaces)>) {
+    fn handle_arrival(&mut self, objects: &[(String, bluez::Interfaces)]) {
         self.epoch += 1;
         self.trouble = None;
         self.has_looked = true;
@@ -294,7 +294,7 @@ impl Service {
         self.adapters.clear();
         self.ours.clear();
         self.objects = Objects::default();
-        for (path, interfaces) in &objects {
+        for (path, interfaces) in objects {
             self.objects.add(path, interfaces);
         }
         info!("BlueZ is there, with {} adapters", self.objects.adapters.len());
@@ -379,7 +379,7 @@ impl Service {
             Done::Disconnected(address, ticket, result) => {
                 self.speaker_event(address, reconnect::Event::Done(ticket, result));
             }
-            Done::Acquired(address, path, result) => self.acquired(address, path, result),
+            Done::Acquired(address, path, result) => self.acquired(address, &path, result),
             Done::Released(address) => {
                 if let Some(speaker) = self.speakers.get_mut(&address)
                     && matches!(speaker.slot, Slot::Releasing)
@@ -400,7 +400,11 @@ impl Service {
                     self.jobs.push(Box::pin(async move { Done::BusConnected(connect.await) }));
                 }
                 (Some(_), None, false) => self.register_guard(),
-                (Some(_), None, true) if self.pairing.adapter().is_none() => self.close_window(None),
+                // The machine closes it itself, or has given up by then.
+                (Some(_), None, true) if self.to_close.is_some() && self.pairing.adapter().is_some() => {
+                    self.try_again();
+                }
+                (Some(_), None, true) => self.close_window(None),
                 _ => {}
             }
         }

@@ -55,6 +55,7 @@ fn a_thousand_pairings_with_random_faults_all_end_well_or_with_a_name() {
         let outcome = std::panic::catch_unwind(|| faulty(seed, &mut Transitions::new()))
             .unwrap_or_else(|_| panic!("seed {seed}: see above"));
         let limit = WHOLE_LIMIT + CLEANUP_LIMIT;
+        assert!(limit <= Nanos::from_secs(130), "nobody waits longer for a speaker");
         assert!(outcome.took <= limit, "seed {seed}: took {}\n{}", outcome.took, outcome.log.join("\n"));
         let end = match outcome.state {
             State::Paired => "paired".into(),

@@ -37,10 +37,13 @@ pub(crate) struct Endpoint {
     pub(super) used_by: Option<String>,
 }
 
+/// Packets, and when they came.
+type Packets = Vec<(Instant, Vec<u8>)>;
+
 /// What arrives at a speaker. Clones hear the same.
 #[derive(Clone)]
 pub(crate) struct Heard {
-    packets: Arc<Mutex<Vec<(Instant, Vec<u8>)>>>,
+    packets: Arc<Mutex<Packets>>,
     deaf: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
 }

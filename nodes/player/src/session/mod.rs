@@ -38,7 +38,7 @@ use self::{
 };
 use crate::{
     api::{self, NodeHandle},
-    bluetooth::Lazy,
+    bluetooth::{BluetoothSettings, Lazy},
     desk::Desk,
     output::{Opener, OutputSpec},
     room::{Room, RoomSetup},
@@ -73,6 +73,8 @@ pub struct NodeSettings {
     pub rooms: Vec<RoomSettings>,
     /// How it stands alone.
     pub standalone: StandaloneSettings,
+    /// What it may do with speakers.
+    pub bluetooth: BluetoothSettings,
     /// Where its own control API answers; by itself at the usual port, or any.
     pub api: Option<SocketAddr>,
 }
@@ -140,7 +142,7 @@ impl Node {
         let identity = Identity::from_pkcs8(store.key().pkcs8())?;
         // A node accepts nothing, so nobody needs its resets.
         let endpoint = Endpoint::bind(SocketAddr::from(([0_u16; 8], 0)), &identity, &Options::new([0; 64]))?;
-        let bluetooth = Arc::new(Lazy::new(settings.state));
+        let bluetooth = Arc::new(Lazy::new(settings.state, settings.bluetooth));
         let speakers = Arc::clone(&bluetooth);
         let opener = Opener::with_speakers(move |address| speakers.handle().open(address));
         let mut rooms = Vec::new();

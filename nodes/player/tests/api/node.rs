@@ -16,7 +16,7 @@ use tokio::{
 use tower::ServiceExt;
 use unisono_core::time::Nanos;
 use unisono_player::{
-    api,
+    BluetoothSettings, api,
     session::{self, NodeSettings, RoomSettings},
     standalone::{Material, Place, StandaloneSettings},
 };
@@ -59,6 +59,7 @@ impl Node {
             latency: Nanos::ZERO,
         };
         let settings = NodeSettings {
+            bluetooth: BluetoothSettings::default(),
             name: "ground floor".into(),
             // Nobody is there.
             hubs: vec!["127.0.0.1:9".into()],

@@ -54,6 +54,8 @@ impl Reconnect {
         let Some(since) = self.connected.take() else {
             return;
         };
+        // Older versions of BlueZ do not say whose doing it was.
+        let departure = if self.is_under_way(Command::Disconnect) { Departure::Local } else { departure };
         self.departure = Some(departure);
         if self.is_under_way(Command::Disconnect) {
             self.pending = None;
