@@ -75,7 +75,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::cast_possible_truncation, reason = "nanoseconds")]
     fn the_mapping_is_never_further_off_than_it_says() {
         let seed = fastrand::u64(..);
         let mut random = fastrand::Rng::with_seed(seed);

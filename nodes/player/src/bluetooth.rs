@@ -4,7 +4,8 @@
 use std::{num::NonZeroUsize, path::PathBuf, sync::OnceLock};
 
 use serde::Deserialize;
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Runtime};
+use tracing::warn;
 use unisono_bluetooth::service::{Bluetooth, Settings};
 
 use crate::realtime;
@@ -33,14 +34,13 @@ impl Default for BluetoothSettings {
 pub(crate) struct Lazy {
     folder: PathBuf,
     settings: BluetoothSettings,
-    runtime: Handle,
-    service: OnceLock<Bluetooth>,
+    service: OnceLock<(Bluetooth, Option<Runtime>)>,
 }
 
 impl Lazy {
     /// Begins at once where speakers are remembered. To be called within a tokio runtime.
     pub(crate) fn new(folder: PathBuf, settings: BluetoothSettings) -> Self {
-        let lazy = Self { folder, settings, runtime: Handle::current(), service: OnceLock::new() };
+        let lazy = Self { folder, settings, service: OnceLock::new() };
         if lazy.folder.join(SPEAKERS).exists() {
             lazy.handle();
         }
@@ -49,16 +49,27 @@ impl Lazy {
 
     /// The way to it, from any thread.
     pub(crate) fn handle(&self) -> &Bluetooth {
-        self.service.get_or_init(|| {
-            let _within = self.runtime.enter();
-            let BluetoothSettings { speakers, streams_per_adapter } = self.settings.clone();
-            let usual = Settings::new(self.folder.clone());
-            Bluetooth::start(Settings {
-                table: speakers,
-                streams_per_adapter: streams_per_adapter.get(),
-                before: realtime::begin,
-                ..usual
-            })
-        })
+        &self.service.get_or_init(|| self.start()).0
+    }
+
+    /// On a thread of its own: the node's is the one that carries the sound, and is not to wait for what is written here.
+    fn start(&self) -> (Bluetooth, Option<Runtime>) {
+        let BluetoothSettings { speakers, streams_per_adapter } = self.settings.clone();
+        let usual = Settings::new(self.folder.clone());
+        let streams_per_adapter = streams_per_adapter.get();
+        let settings = Settings { table: speakers, streams_per_adapter, before: realtime::begin, ..usual };
+        let own = Builder::new_multi_thread().worker_threads(1).thread_name("bluez").enable_all().build();
+        let own = own.inspect_err(|error| warn!("no thread for Bluetooth: {error}; the node's own has to do")).ok();
+        let _within = own.as_ref().map(Runtime::enter);
+        (Bluetooth::start(settings), own)
+    }
+}
+
+impl Drop for Lazy {
+    fn drop(&mut self) {
+        // Within another runtime nothing may be waited for; what is kept has been written.
+        if let Some(own) = self.service.take().and_then(|(_, own)| own) {
+            own.shutdown_background();
+        }
     }
 }

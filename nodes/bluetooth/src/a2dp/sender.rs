@@ -41,6 +41,10 @@ pub fn start(transport: Transport, options: Options) -> io::Result<(Feed, Stream
     Ok((feed, stream))
 }
 
+/// A speaker that has taken nothing for so long is gone, though the link is given up only after 20 s (the usual
+/// supervision time-out): a room with another output is not to be silent for that.
+const STANDSTILL: Nanos = Nanos::from_millis(1_500);
+
 /// What the thread does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -66,6 +70,8 @@ pub(super) struct Sender {
     bitpool: Bitpool,
     idle: Idle,
     numbers: Numbers,
+    /// Since when no packet has found room.
+    full_since: Option<Timestamp<NodeClock>>,
     /// The frames of a packet, in stereo.
     sound: Vec<f32>,
     packet: Vec<u8>,
@@ -96,6 +102,7 @@ pub(super) fn assemble(
         bitpool: Bitpool::new(config.min_bitpool, shape.bitpool, now),
         idle: Idle::new(config.rate, options.idle, options.idle_after),
         numbers: Numbers::default(),
+        full_since: None,
         sound: vec![0.0; samples * 2],
         packet: vec![0; HEADER + usize::from(shape.frames) * config.frame_len(shape.bitpool)],
         shared,
@@ -158,6 +165,7 @@ impl Sender {
         self.shared.counting.bitpool(bitpool);
         match result {
             Ok((Sent::Sent, waited)) => {
+                self.full_since = None;
                 self.bitpool.handle_sent(now, waited);
                 let late = now - deadline > self.pacing.duration() / 2;
                 self.shared.counting.packet(if late { Outcome::SentLate } else { Outcome::Sent });
@@ -165,6 +173,9 @@ impl Sender {
             Ok((Sent::Full, _)) => {
                 self.bitpool.handle_full(now);
                 self.shared.counting.packet(Outcome::Dropped);
+                if now - *self.full_since.get_or_insert(now) > STANDSTILL {
+                    self.shared.fail(Failure::LinkLost);
+                }
             }
             Err(failure) => self.shared.fail(failure),
         }

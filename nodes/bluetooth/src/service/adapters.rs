@@ -99,8 +99,11 @@ impl Service {
 
     /// When an adapter that could not be made ready is tried again.
     pub(super) fn next_preparation(&self) -> Option<Instant> {
-        let failed = self.adapters.values().filter_map(|state| match state.readiness {
-            Readiness::Failed(_, again) => Some(again),
+        // Those that are off, or another's, are tried again once that has changed.
+        let can_be_used =
+            |path: &str| self.objects.adapters.get(path).is_some_and(|shown| shown.powered && shown.media);
+        let failed = self.adapters.iter().filter_map(|(path, state)| match state.readiness {
+            Readiness::Failed(_, again) if state.holder.is_none() && can_be_used(path) => Some(again),
             _ => None,
         });
         failed.min()

@@ -184,6 +184,15 @@ impl Service {
 
     /// Closes what is to be closed.
     pub(super) fn close_window(&mut self, ticket: Option<Ticket>) {
+        if self.to_close.as_ref().is_some_and(|adapter| !self.objects.adapters.contains_key(adapter)) {
+            // It was pulled out; there is nothing to close.
+            self.to_close = None;
+            self.register_guard();
+            if let Some(ticket) = ticket {
+                self.pairing_event(Event::Done(ticket, Ok(())));
+            }
+            return;
+        }
         let (Some(bluez), Some(adapter)) = (&self.bluez, &self.to_close) else { return };
         let close = bluez.close_window(adapter, &self.door);
         let limit = self.clock.span(CLOSE_LIMIT);

@@ -4,7 +4,7 @@ use std::sync::mpsc::SyncSender;
 
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
-use unisono_core::time::Nanos;
+use unisono_core::time::{Nanos, NodeClock, Timestamp};
 
 use super::{
     Opened, Settings,
@@ -26,6 +26,10 @@ pub(super) struct Playing {
     pub(super) model: LatencyModel,
     watch: LatencyWatch,
     rest: Rest,
+    /// Whether its transport was seen to be active, since it was acquired last.
+    was_active: bool,
+    /// Since when there has been sound and no speaker for it.
+    waking_since: Option<Timestamp<NodeClock>>,
 }
 
 /// Where a stream stands that was silent for long.
@@ -163,11 +167,21 @@ impl Service {
                     Some(failure) => warn!("{address} ({}): the stream ended: {failure}", speaker.kept.alias),
                     None => info!("{address} ({}): the stream ended ({counters:?})", speaker.kept.alias),
                 }
-                let resting = playing.rest == Rest::Resting;
-                speaker.slot = Slot::Free;
-                if speaker.link.transport.is_some() && !resting {
+                let rest = playing.rest;
+                // A transport that is just being acquired is never released before that has ended: it is then for the
+                // next room, or goes back.
+                speaker.slot = if rest == Rest::Waking { Slot::Acquiring } else { Slot::Free };
+                if speaker.link.transport.is_some() && rest == Rest::None {
                     self.release(address);
                 }
+                continue;
+            }
+            let shown = speaker.link.transport.as_deref().and_then(|path| self.objects.transports.get(path));
+            let is_active = shown.is_some_and(|shown| shown.state == TransportState::Active);
+            playing.was_active = playing.rest == Rest::None && (playing.was_active || is_active);
+            if playing.was_active && !is_active && shown.is_some() {
+                // The speaker has paused it: a button, a call. What is sent goes nowhere from here on.
+                playing.stream.stop(Failure::HungUp);
                 continue;
             }
             let report = speaker.link.transport.as_deref().and_then(|path| self.objects.transports.get(path)?.delay);
@@ -219,10 +233,19 @@ impl Service {
                 }
             }
             (Wish::Resume, Rest::Resting) if speaker.link.transport.is_some() => {
-                playing.rest = Rest::Waking;
+                (playing.rest, playing.waking_since) = (Rest::Waking, None);
                 self.acquire(address);
             }
-            (Wish::Resume, Rest::Resting) => self.speaker_event(address, Event::Needed),
+            (Wish::Resume, Rest::Resting) => {
+                let now = self.clock.now();
+                if now - *playing.waking_since.get_or_insert(now) > OPEN_LIMIT {
+                    // It has left meanwhile: another output is to have its turn.
+                    playing.stream.stop(Failure::HungUp);
+                    return;
+                }
+                self.speaker_event(address, Event::Needed);
+            }
+            (Wish::None, _) => playing.waking_since = None,
             _ => {}
         }
     }
@@ -334,7 +357,7 @@ fn start(
     let latency = model.latency();
     let watch = LatencyWatch::new(latency.total);
     watch.set_uncertainty(latency.uncertainty);
-    Ok((feed, Playing { stream, model, watch, rest: Rest::None }))
+    Ok((feed, Playing { stream, model, watch, rest: Rest::None, was_active: false, waking_since: None }))
 }
 
 /// From the unit of AVDTP.

@@ -427,7 +427,7 @@ impl Service {
         self.again = Some(Instant::now() + self.clock.span(AGAIN));
     }
 
-    fn register_guard(&mut self) {
+    pub(super) fn register_guard(&mut self) {
         if let Some(bluez) = &self.bluez {
             let (epoch, guard) = (self.epoch, bluez.guard(&self.door));
             self.jobs.push(Box::pin(async move { Done::Guarded(epoch, guard.await) }));

@@ -77,6 +77,13 @@ impl Service {
 
     /// Ends every scan, at once.
     pub(super) fn end_scans(&mut self, why: Option<Failure>) {
+        if !self.scans.is_empty() {
+            // The adapter of a pairing is stopped by that, which waits for it.
+            let own = self.pairing.adapter().map(ToOwned::to_owned);
+            for adapter in self.usable_adapters().into_iter().filter(|adapter| Some(adapter) != own.as_ref()) {
+                self.stop_discovery(&adapter);
+            }
+        }
         for scanning in self.scans.drain(..) {
             let verdict = why.or_else(|| scanning.scan.verdict());
             let _ = scanning.events.try_send(ScanEvent::Over(verdict));

@@ -51,6 +51,8 @@ impl Relay {
     /// Carries something out.
     pub(crate) fn ask(&mut self, ask: Ask) {
         let (id, parts) = (ask.id, Parts { id: ask.id, sender: self.parts.0.clone() });
+        // Those that were dropped have told nobody.
+        while self.tasks.try_join_next().is_some() {}
         let router = self.router.clone();
         let abort = self.tasks.spawn(async move {
             if timeout(LIMIT, carry_out(router, ask, &parts)).await.is_err() {

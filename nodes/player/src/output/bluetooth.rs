@@ -63,7 +63,7 @@ impl Output for BluetoothOutput {
     }
 
     fn quality(&self) -> Quality {
-        Quality { source: PositionSource::Link, uncertainty: Nanos::ZERO }
+        Quality { source: PositionSource::Link, uncertainty: self.latency.uncertainty() }
     }
 
     fn latency(&self) -> Nanos {

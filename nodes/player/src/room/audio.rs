@@ -13,7 +13,7 @@ use ringbuf::{
     traits::{Consumer, Observer, Producer, Split},
 };
 use unisono_core::{
-    playout::timing::{BUFFER, TURN},
+    playout::timing::{BUFFER, MAX_OUTPUT_LATENCY, TURN},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::Timeline,
     units::Gain,
@@ -36,6 +36,9 @@ use crate::{
 /// The clock of a converter that is given silence is known within two seconds; one that says nothing for so long never
 /// will.
 const WARM_UP_LIMIT: Nanos = Nanos::from_secs(5);
+
+/// An output whose clock is not known for so long plays nothing: the next one has its turn.
+const UNKNOWN_LIMIT: Nanos = Nanos::from_secs(10);
 
 /// Orders that may wait. They come at the rate of packets at most, and the thread looks every turn.
 const ORDERS: usize = 256;
@@ -118,6 +121,8 @@ struct Thread {
     orders: HeapCons<AudioOrder>,
     supplied: Supplied,
     lines: Lines,
+    /// Since when the clock of what plays has not been known.
+    unknown_since: Option<Timestamp<NodeClock>>,
     status: Arc<RoomStatus>,
     random: fastrand::Rng,
 }
@@ -135,6 +140,7 @@ pub(super) fn spawn(
         orders: orders.0,
         supplied,
         lines: Lines::default(),
+        unknown_since: None,
         status,
         random: fastrand::Rng::with_seed(clock::now::<NodeClock>().as_nanos().cast_unsigned()),
     };
@@ -165,22 +171,31 @@ impl Thread {
         let latency = self.latency + line.output.latency();
         self.renderer.set_output_latency(latency);
         match turn(&mut self.renderer, line.output.as_mut(), &mut line.chunk) {
-            Ok(()) => {}
+            Ok(()) if self.renderer.status().device_known => self.unknown_since = None,
+            Ok(()) => {
+                let now = clock::now();
+                if now - *self.unknown_since.get_or_insert(now) > UNKNOWN_LIMIT {
+                    return self.lose(Gone::Stalled);
+                }
+            }
             Err(Fault::Underrun) => {
                 self.status.count_underrun();
                 self.renderer.device_restarted();
                 line.chunk.forget();
             }
-            Err(Fault::Gone(gone)) => {
-                self.renderer.device_restarted();
-                self.status.publish_silent();
-                if let Some(lost) = self.lines.current.take() {
-                    self.supplied.tell(Told::Lost(lost, gone));
-                }
-                return;
-            }
+            Err(Fault::Gone(gone)) => return self.lose(gone),
         }
         self.status.publish(&self.renderer.status(), line.output.quality(), latency);
+    }
+
+    /// Gives back the current output: there is nothing to be had of it.
+    fn lose(&mut self, gone: Gone) {
+        self.unknown_since = None;
+        self.renderer.device_restarted();
+        self.status.publish_silent();
+        if let Some(lost) = self.lines.current.take() {
+            self.supplied.tell(Told::Lost(lost, gone));
+        }
     }
 
     /// Goes over to another output when there is one. Real-time.
@@ -197,7 +212,9 @@ impl Thread {
         match is_known {
             Ok(true) => {
                 self.renderer.set_retired(true);
-                if self.lines.current.is_none() || self.renderer.is_silent() {
+                // A device may have left a part of the fade to be written again.
+                let current = self.lines.current.as_ref();
+                if current.is_none_or(|line| self.renderer.is_silent() && line.chunk.is_empty()) {
                     return self.go_over(line, now);
                 }
             }
@@ -211,10 +228,12 @@ impl Thread {
 
     fn go_over(&mut self, mut line: Box<Line>, now: Timestamp<NodeClock>) {
         self.renderer.go_over(&mut line);
+        self.unknown_since = None;
         let index = line.index;
         if let Some(old) = self.lines.current.replace(line) {
-            // Dropped at once it would cut off the end of its fade.
-            let leaving = (old, now + BUFFER * 2);
+            // Dropped at once it would cut off the end of its fade, which is heard one latency after it was written.
+            let behind = old.output.latency().clamp(Nanos::ZERO, MAX_OUTPUT_LATENCY);
+            let leaving = (old, now + BUFFER * 2 + behind);
             if let Some((older, _)) = self.lines.leaving.replace(leaving) {
                 self.supplied.tell(Told::Left(older));
             }

@@ -83,6 +83,11 @@ impl Chunk {
         self.left.start = self.left.end.min(self.left.start + frames as usize);
     }
 
+    /// Whether the device has taken all that was rendered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
     /// The device starts over: so does what it is to be written.
     pub(super) fn forget(&mut self) {
         self.left = 0..0;

@@ -175,6 +175,12 @@ impl Thread {
             Order::End => {
                 self.deck.close(now);
                 self.has_rooms = false;
+                // A stop and a pause are for the time that was: the next one without a hub begins anew.
+                self.was_stopped = false;
+                if self.deck.playback() == Playback::Paused {
+                    self.deck.stop(now);
+                    (self.source, self.named) = (None, None);
+                }
             }
             Order::Do(wish, reply) => {
                 let done = self.carry_out(now, wish);

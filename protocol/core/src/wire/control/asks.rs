@@ -12,8 +12,9 @@ pub const MAX_ASKS: usize = 16;
 /// The longest path of an ask with its query, in bytes.
 pub const MAX_PATH: usize = 1_024;
 
-/// The longest body of an ask, in bytes.
-pub const MAX_ASK_BODY: usize = 64 * 1024;
+/// The longest body of an ask, in bytes: no request of the API is near it, and as many as may be in hand fit into what
+/// waits for a slow node.
+pub const MAX_ASK_BODY: usize = 8 * 1024;
 
 /// The longest part of an answer, in bytes.
 pub const MAX_PART: usize = 16 * 1024;
