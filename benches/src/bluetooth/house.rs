@@ -122,7 +122,11 @@ impl House {
         fs::write(self.guest.work().join("node.toml"), settings)?;
         let token = if self.joined { None } else { Some(self.token()?) };
         let mut words = vec!["env", "LD_PRELOAD=/work/labclock.so", "LABCLOCK=offset_s=1234.5 raw_ppm=50 wander_ppm=0"];
-        words.extend(["ALSA_CONFIG_PATH=/work/asound.conf", "RUST_LOG=info", "/programs/unisono-node"]);
+        words.extend([
+            "ALSA_CONFIG_PATH=/work/asound.conf",
+            "RUST_LOG=info,unisono_bluetooth=debug",
+            "/programs/unisono-node",
+        ]);
         words.extend(["--config", "/work/node.toml", "--state", "/tmp/node.state", "--runtime", "/tmp/node.run"]);
         words.extend(["--with-parent", "--name", BATH]);
         words.extend(token.iter().flat_map(|token| ["--join", token]));

@@ -15,8 +15,8 @@ pub enum Command {
     Pairing(bool),
     /// `forget`: its list of paired devices is cleared.
     Forget,
-    /// `connect AA:BB:CC:DD:EE:FF`: it calls by itself, as speakers do that were switched on.
-    Connect(String),
+    /// `call`: it calls whom it knows, as speakers do that were switched on.
+    Call,
     /// `disconnect`: it hangs up.
     Disconnect,
     /// `record PREFIX`: what it emits from now on goes into another recording.
@@ -28,7 +28,7 @@ pub enum Command {
 /// A line that says nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is none of delay MS, report MS|none, on, off, pairing on|off, forget, connect ADDRESS, disconnect, record PREFIX, status"
+    "{0:?} is none of delay MS, report MS|none, on, off, pairing on|off, forget, call, disconnect, record PREFIX, status"
 )]
 pub struct NoCommand(String);
 
@@ -47,7 +47,7 @@ impl FromStr for Command {
             ["pairing", "on"] => Ok(Self::Pairing(true)),
             ["pairing", "off"] => Ok(Self::Pairing(false)),
             ["forget"] => Ok(Self::Forget),
-            ["connect", address] => Ok(Self::Connect(address.into())),
+            ["call"] => Ok(Self::Call),
             ["disconnect"] => Ok(Self::Disconnect),
             ["record", prefix] => Ok(Self::Record(prefix.into())),
             ["status"] => Ok(Self::Status),

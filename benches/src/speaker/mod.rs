@@ -88,7 +88,7 @@ async fn obey(radio: &mut Radio, stream: &Stream, command: Command) -> Value {
         Command::Power(on) => radio.power(on).await,
         Command::Pairing(on) => radio.pairing(on).await,
         Command::Forget => radio.forget().await,
-        Command::Connect(address) => radio.connect(&address).await,
+        Command::Call => radio.call().await,
         Command::Disconnect => radio.disconnect().await,
         Command::Record(prefix) => stream.record(&prefix),
         Command::Status => {

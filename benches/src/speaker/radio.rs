@@ -128,11 +128,12 @@ impl Radio {
         Ok(())
     }
 
-    /// Calls a source by itself.
-    pub(super) async fn connect(&self, address: &str) -> anyhow::Result<()> {
-        let path = format!("{}/dev_{}", self.path, address.replace(':', "_"));
-        let device = DeviceProxy::builder(&self.bus).path(path)?.build().await?;
-        Ok(device.connect_profile(SOURCE).await?)
+    /// Calls the sources that it knows.
+    pub(super) async fn call(&self) -> anyhow::Result<()> {
+        for path in self.devices().await? {
+            DeviceProxy::builder(&self.bus).path(path)?.build().await?.connect_profile(SOURCE).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn disconnect(&self) -> anyhow::Result<()> {

@@ -87,7 +87,7 @@ impl Service {
         for speaker in self.speakers.values_mut() {
             if speaker.down.is_some_and(|until| now >= until) {
                 speaker.down = None;
-                speaker.machine.handle_event(now, Event::Disconnected(Departure::Unknown));
+                speaker.machine.handle_event(now, Event::Disconnected(Departure::LinkLost));
                 speaker.disappoint(Failure::NoTransport);
             }
             speaker.machine.handle_timeout(now);

@@ -10,6 +10,8 @@ pub(super) struct Link {
     /// The transport to it, of those that were configured with an endpoint of ours.
     pub(super) transport: Option<String>,
     connected: bool,
+    /// Whether this connection had a way for music.
+    had_music: bool,
     /// How the connection ends, once somebody has said so.
     departure: Option<Departure>,
 }
@@ -41,10 +43,13 @@ impl Link {
             happenings.push(Happening::Down);
         }
         if self.connected && !connected {
-            happenings.push(Happening::Gone(self.departure.take().unwrap_or(Departure::Unknown)));
+            // What never came to music was no goodbye: BlueZ drops what is left over from a program that ended.
+            let unsaid = if self.had_music { Departure::Unknown } else { Departure::LinkLost };
+            happenings.push(Happening::Gone(self.departure.take().unwrap_or(unsaid)));
         }
         if !self.connected && connected {
             self.departure = None;
+            self.had_music = false;
             if transport.is_none() {
                 happenings.push(Happening::Linked);
             }
@@ -52,6 +57,7 @@ impl Link {
         if transport.is_some() && self.transport != transport {
             happenings.push(Happening::Up);
         }
+        self.had_music |= transport.is_some();
         self.transport = transport;
         self.connected = connected;
         happenings
@@ -104,9 +110,17 @@ mod tests {
         shown(&mut objects, SPEAKER, "org.bluez.Device1", &[("Connected", false.into())]);
         let gone = Happening::Gone(Departure::LinkLost);
         assert_eq!(look(&objects, &ours, Some(Departure::LinkLost)), [gone]);
-        // The next connection's end is another matter.
-        shown(&mut objects, SPEAKER, "org.bluez.Device1", &[("Connected", true.into())]);
-        look(&objects, &ours, None);
-        assert_eq!(look(&Objects::default(), &ours, None), [Happening::Gone(Departure::Unknown)]);
+        // The next connection's end is another matter, and one without music no goodbye.
+        let device = || ObjectPath::try_from(SPEAKER).unwrap();
+        for (music, departure) in [(true, Departure::Unknown), (false, Departure::LinkLost)] {
+            let mut objects = Objects::default();
+            shown(&mut objects, SPEAKER, "org.bluez.Device1", &[("Connected", true.into())]);
+            if music {
+                shown(&mut objects, "/t", "org.bluez.MediaTransport1", &[("Device", device().into())]);
+            }
+            look(&objects, &ours, None);
+            let told = look(&Objects::default(), &ours, None);
+            assert_eq!(told.last(), Some(&Happening::Gone(departure)), "{told:?}");
+        }
     }
 }
