@@ -96,7 +96,7 @@ mod tests {
         let record = Record::new(PeerId([0xab; 32]), Some(HouseholdId([1; 32])), "Küche");
         let attributes = record.attributes();
         assert!(attributes.contains(&("id", "ab".repeat(32))));
-        assert!(attributes.contains(&("version", "1.1".into())));
+        assert!(attributes.contains(&("version", VERSION.to_string())));
         let attributes: Vec<_> = attributes.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         assert_eq!(parse(&attributes), record);
     }
