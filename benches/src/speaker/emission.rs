@@ -332,7 +332,7 @@ mod tests {
         for (number, (sample, at)) in all.iter().enumerate() {
             assert_eq!(i32::from(*sample), i32::try_from(number % 30_000).unwrap() + 1, "seed {seed}");
             let due = (5 * SECOND + DELAY) as f64 + number as f64 * 1e9 / (f64::from(RATE) * (1.0 + 45e-6));
-            let limit = if number > 30 * RATE as usize { 2.5e5 } else { 2e6 };
+            let limit = if number > 30 * RATE as usize { 1e6 } else { 2e6 };
             assert!((at - due).abs() < limit, "seed {seed}: frame {number} by {} ns", at - due);
         }
     }

@@ -26,6 +26,10 @@ fn a_stream_is_fed_and_sent_without_allocating() {
             for turn in 0..2_000 {
                 now += if turn == 700 { 400_000_000 } else { 5_000_000 };
                 while sender.turn(at(now)) == Turn::Again {}
+                // Before it is given up as gone.
+                if turn % 300 == 299 {
+                    rig.discard();
+                }
                 let step = feed.taken().and_then(|_| feed.room());
                 match step.and_then(|room| {
                     if turn % 500 < 300 { feed.write(&frames[..room.writable as usize * 2]) } else { Ok(0) }

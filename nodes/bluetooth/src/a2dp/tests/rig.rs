@@ -121,6 +121,13 @@ impl Rig {
         }
     }
 
+    /// The speaker reads what has arrived and makes nothing of it.
+    pub(super) fn discard(&self) {
+        let Some(far) = &self.far else { return };
+        let mut buffer = [0; 2_048];
+        while recv(far.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT).is_ok_and(|length| length > 0) {}
+    }
+
     /// What a speaker does all the time.
     pub(super) fn read(&mut self) {
         let Some(far) = &self.far else { return };
