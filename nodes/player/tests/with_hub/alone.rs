@@ -26,7 +26,7 @@ fn without_its_hub_a_node_plays_its_folder_and_when_the_hub_is_back_its_group() 
     house.start_hub();
     let back = now();
     house.wait("the room to play for its hub", |house| house.room()["state"] == "playing");
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(std::time::Duration::from_secs(5));
     assert_eq!(house.node("GET", "/node", None).1["hub"]["in_time"], true);
     let recording = house.recording();
     let (own, theirs) = (listen(&own, &recording, 0.9).unwrap(), listen(&theirs, &recording, 0.9).unwrap());
