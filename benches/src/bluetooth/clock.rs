@@ -92,8 +92,8 @@ mod tests {
         }
         let mapping = Mapping::new(&exchanges).unwrap();
         // Random delays are seldom both at their least.
-        assert!(mapping.uncertainty() < 5e-4, "seed {seed}: {}", mapping.uncertainty());
-        assert!((mapping.ppm() - 120.0).abs() < 5.0, "seed {seed}: {}", mapping.ppm());
+        assert!(mapping.uncertainty() < 1e-2, "seed {seed}: {}", mapping.uncertainty());
+        assert!((mapping.ppm() - 120.0).abs() < 50.0, "seed {seed}: {}", mapping.ppm());
         for number in 0..3_000 {
             let ours = 1_020.0 + f64::from(number) * 0.1;
             let wrong = mapping.ours(said(ours) * 1e-9) - ours;
