@@ -98,18 +98,19 @@ impl Heard {
     }
 
     /// The largest step between pieces that follow each other, beyond their usual one, in frames: a frame that was
-    /// dropped or repeated makes one of 1. The usual step is that of a converter that runs fast or slow.
+    /// dropped or repeated makes one of 1. The usual step is that of a converter that runs fast or slow, for as long as
+    /// the pieces are apart: where the original is silent, longer.
     pub fn largest_step(&self) -> f64 {
         // The piece between the two shares half of itself with either.
         let neighbours = self.found.windows(3).filter(|pieces| pieces[0].stretch == pieces[2].stretch);
         let steps = neighbours.map(|pieces| {
             let expected = pieces[2].source as f64 - pieces[0].source as f64;
-            pieces[2].position - pieces[0].position - expected
+            (expected, pieces[2].position - pieces[0].position - expected)
         });
-        let mut steps: Vec<f64> = steps.collect();
-        steps.sort_by(f64::total_cmp);
-        let usual = steps.get(steps.len() / 2).copied().unwrap_or(0.0);
-        steps.iter().map(|step| (step - usual).abs()).fold(0.0, f64::max)
+        let mut steps: Vec<(f64, f64)> = steps.filter(|(expected, _)| *expected > 0.0).collect();
+        steps.sort_by(|(a, by_a), (b, by_b)| (by_a / a).total_cmp(&(by_b / b)));
+        let usual = steps.get(steps.len() / 2).map_or(0.0, |(expected, step)| step / expected);
+        steps.iter().map(|(expected, step)| (step - usual * expected).abs()).fold(0.0, f64::max)
     }
 
     /// Whether a piece of the original was emitted.
@@ -310,6 +311,22 @@ mod tests {
                 assert!(wrong.abs() < 0.02 && found.likeness > 0.99, "{offset}: {found:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_converter_that_runs_fast_makes_no_step_where_the_original_is_silent() {
+        let sources = (0..20).chain(100..120).map(|piece| piece * HOP);
+        let found = |dropped: f64| Heard {
+            found: sources
+                .clone()
+                .map(|source| {
+                    let position = source as f64 * (1.0 + 100e-6) - if source > 110 * HOP { dropped } else { 0.0 };
+                    Found { source, stretch: 0, position, time: position / 48e3, likeness: 1.0 }
+                })
+                .collect(),
+        };
+        assert!(found(0.0).largest_step() < 1e-6, "{}", found(0.0).largest_step());
+        assert!((found(1.0).largest_step() - 1.0).abs() < 1e-6, "{}", found(1.0).largest_step());
     }
 
     #[test]
