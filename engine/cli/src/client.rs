@@ -2,12 +2,14 @@
 
 use std::{
     io::{BufRead, BufReader},
+    net::Ipv4Addr,
     time::Duration,
 };
 
 use anyhow::{Context, anyhow, bail};
 use serde::{Serialize, de::DeserializeOwned};
 use unisono_api::{ErrorView, PREFIX};
+use unisono_settings::{API_PORT, NODE_API_PORT};
 use ureq::{
     Agent, Body, RequestBuilder,
     http::{Response, Uri},
@@ -32,18 +34,21 @@ pub(crate) struct Client {
 impl Client {
     /// For a hub's API at `address:port`.
     pub(crate) fn hub(api: &str) -> Self {
-        Self::new(api, "hub")
+        Self::new(api, "hub", API_PORT)
     }
 
     /// For a node's.
     pub(crate) fn node(api: &str) -> Self {
-        Self::new(api, "node")
+        Self::new(api, "node", NODE_API_PORT)
     }
 
-    fn new(api: &str, kind: &'static str) -> Self {
+    fn new(api: &str, kind: &'static str, port: u16) -> Self {
         let agent = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
         let slow = Agent::config_builder().timeout_recv_response(Some(SLOW)).http_status_as_error(false).build();
-        let api = api.trim_start_matches("http://").trim_end_matches('/').into();
+        let api = api.trim_start_matches("http://").trim_end_matches('/');
+        // A name, such as localhost:8480, is taken as it is.
+        let address = unisono_settings::address(api, Ipv4Addr::LOCALHOST.into(), port);
+        let api = address.map_or_else(|_| api.into(), |address| address.to_string());
         Self { agent: agent.into(), slow: slow.into(), api, kind }
     }
 

@@ -40,7 +40,8 @@ pub(super) async fn ask(
     let Some(first) = answers.next(LIMIT).await else { return Err(silent()) };
     let status = StatusCode::from_u16(first.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let kind = if is_stream && status.is_success() { "application/x-ndjson" } else { "application/json" };
-    let parts = stream::unfold((Some(first.part), answers, is_stream), next);
+    let unfolding = Unfolding { first: Some(first.part), status: first.status, answers, is_stream };
+    let parts = stream::unfold(unfolding, next);
     Ok((status, [(header::CONTENT_TYPE, kind)], Body::from_stream(parts)).into_response())
 }
 
@@ -53,24 +54,30 @@ fn path_of(uri: &http::Uri) -> String {
     format!("/{rest}{query}")
 }
 
-type Unfolding = (Option<Vec<u8>>, Answers, bool);
+/// An answer under way.
+struct Unfolding {
+    first: Option<Vec<u8>>,
+    status: u16,
+    answers: Answers,
+    is_stream: bool,
+}
 
 /// The part in hand, else the next. An answer that breaks off says so: in its last line where it has lines, else by
-/// having no end.
-async fn next((first, mut answers, is_stream): Unfolding) -> Option<(Result<Vec<u8>, &'static str>, Unfolding)> {
-    if let Some(part) = first {
-        return Some((Ok(part), (None, answers, is_stream)));
+/// having no end. Its last part has another status than the first then.
+async fn next(mut answer: Unfolding) -> Option<(Result<Vec<u8>, &'static str>, Unfolding)> {
+    if let Some(part) = answer.first.take() {
+        return Some((Ok(part), answer));
     }
-    if answers.is_over() {
+    if answer.answers.is_over() {
         return None;
     }
-    match answers.next(LIMIT).await {
-        Some(answer) => Some((Ok(answer.part), (None, answers, is_stream))),
-        None => {
-            answers.give_up();
+    match answer.answers.next(LIMIT).await {
+        Some(part) if part.status == answer.status => Some((Ok(part.part), answer)),
+        Some(_) | None => {
+            answer.answers.give_up();
             let line = serde_json::to_string(&ErrorView { error: SILENT.into() }).unwrap_or_default();
-            let part = if is_stream { Ok(format!("{line}\n").into()) } else { Err(SILENT) };
-            Some((part, (None, answers, is_stream)))
+            let part = if answer.is_stream { Ok(format!("{line}\n").into()) } else { Err(SILENT) };
+            Some((part, answer))
         }
     }
 }

@@ -1,7 +1,5 @@
 //! How a connection ended.
 
-use nix::errno::Errno;
-
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Departure {
@@ -23,16 +21,6 @@ impl Departure {
             "Remote" => Self::Remote,
             "Local" | "Suspend" => Self::Local,
             // A failed authentication is told by the next call.
-            _ => Self::Unknown,
-        }
-    }
-
-    /// From the error of a stream's socket, for the versions before that.
-    pub const fn of_errno(errno: Errno) -> Self {
-        match errno {
-            Errno::ETIMEDOUT | Errno::EHOSTDOWN => Self::LinkLost,
-            Errno::ECONNRESET | Errno::EPIPE => Self::Remote,
-            Errno::ECONNABORTED => Self::Local,
             _ => Self::Unknown,
         }
     }

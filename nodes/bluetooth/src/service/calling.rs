@@ -70,7 +70,8 @@ impl Service {
                         speaker.down = Some(now + DOWN_LIMIT);
                         speaker.end_stream(Ending::Down);
                     }
-                    Happening::Gone(departure) => {
+                    Happening::Gone(told) => {
+                        let departure = speaker.departed(now, told);
                         speaker.down = None;
                         speaker.end_stream(Ending::Gone(departure));
                         speaker.machine.handle_event(now, Event::Disconnected(departure));

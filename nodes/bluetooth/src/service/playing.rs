@@ -162,12 +162,13 @@ impl Service {
             let Slot::Playing(playing) = &mut speaker.slot else { continue };
             if playing.stream.has_ended() {
                 let counters = playing.stream.counters();
-                speaker.failure = playing.stream.is_over().filter(|failure| *failure != Failure::Canceled);
-                match speaker.failure {
+                let failure = playing.stream.is_over().filter(|failure| *failure != Failure::Canceled);
+                match failure {
                     Some(failure) => warn!("{address} ({}): the stream ended: {failure}", speaker.kept.alias),
                     None => info!("{address} ({}): the stream ended ({counters:?})", speaker.kept.alias),
                 }
                 let rest = playing.rest;
+                speaker.note_end(now, failure);
                 // A transport that is just being acquired is never released before that has ended: it is then for the
                 // next room, or goes back.
                 speaker.slot = if rest == Rest::Waking { Slot::Acquiring } else { Slot::Free };

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::SyncSender;
 
-use unisono_core::time::{NodeClock, Timestamp};
+use unisono_core::time::{Nanos, NodeClock, Timestamp};
 
 use super::{
     Opened,
@@ -11,7 +11,10 @@ use super::{
     playing::Playing,
     store::Kept,
 };
-use crate::{Address, Failure, reconnect::Reconnect};
+use crate::{
+    Address, Failure,
+    reconnect::{Departure, Reconnect},
+};
 
 pub(super) struct Speaker {
     pub(super) kept: Kept,
@@ -28,7 +31,12 @@ pub(super) struct Speaker {
     pub(super) slot: Slot,
     /// Why the last stream ended, if it failed.
     pub(super) failure: Option<Failure>,
+    /// When a stream ended last because nothing was heard of the speaker any more.
+    lost: Option<Timestamp<NodeClock>>,
 }
+
+/// A link that is dead is given up by the controllers so much later at most: 20 s is usual.
+const SUPERVISION: Nanos = Nanos::from_secs(45);
 
 /// Somebody who waits until it is connected.
 pub(super) enum Waiting {
@@ -64,6 +72,26 @@ impl Speaker {
             waiting: Vec::new(),
             slot: Slot::Free,
             failure: None,
+            lost: None,
+        }
+    }
+
+    /// A stream to it ended so.
+    pub(super) fn note_end(&mut self, now: Timestamp<NodeClock>, failure: Option<Failure>) {
+        self.failure = failure;
+        if failure == Some(Failure::LinkLost) {
+            self.lost = Some(now);
+        }
+    }
+
+    /// Why it left, where `BlueZ` does not say (before 5.83 it never does): a stream that stood still shortly before was
+    /// not ended by the speaker.
+    pub(super) fn departed(&mut self, now: Timestamp<NodeClock>, told: Departure) -> Departure {
+        let stands_still = self.playing().is_some_and(|playing| playing.stream.is_over() == Some(Failure::LinkLost));
+        let was_lost = self.lost.take().is_some_and(|at| now - at < SUPERVISION);
+        match told {
+            Departure::Unknown if stands_still || was_lost => Departure::LinkLost,
+            told => told,
         }
     }
 

@@ -93,7 +93,7 @@ on_a_bus! {
         let before = house.view(address).await.counters.unwrap();
         assert_eq!(before.dropped, 0);
         heard.set_deaf(true);
-        play(&mut opened, Duration::from_millis(1_500)).await.unwrap();
+        play(&mut opened, Duration::from_millis(1_000)).await.unwrap();
         let full = house.view(address).await.counters.unwrap();
         assert!(full.dropped > 20 && full.bitpool < before.bitpool, "{full:?}");
         heard.set_deaf(false);
@@ -104,6 +104,35 @@ on_a_bus! {
         let numbers: Vec<_> = heard.packets().iter().map(|(_, packet)| u16::from_be_bytes([packet[2], packet[3]])).collect();
         let missing: u64 = numbers.windows(2).map(|pair| u64::from(pair[1].wrapping_sub(pair[0]).wrapping_sub(1))).sum();
         assert_eq!(missing, after.dropped + after.skipped, "{after:?}");
+    }
+
+    async fn a_speaker_that_is_out_of_reach_is_called_again_though_bluez_does_not_say_why_it_went() {
+        let house = House::new(20).await;
+        let address = house.paired(Speaker::new(0xfe)).await;
+        let mut opened = house.open(address).await.unwrap();
+        play(&mut opened, Duration::from_millis(300)).await.unwrap();
+        house.heard(address).await.set_deaf(true);
+        let gone = play(&mut opened, Duration::from_secs(20)).await;
+        assert_eq!(gone, Err(FeedFault::Gone(Failure::LinkLost)));
+        drop(opened);
+        // As all versions before 5.83 do.
+        house.standin.leave(address, "org.bluez.Reason.Unknown").await;
+        house.until("it is connected again", async || house.view(address).await.connected).await;
+        drop(house.open(address).await.unwrap());
+    }
+
+    async fn a_speaker_that_pauses_by_itself_ends_the_stream_and_can_be_played_to_again() {
+        let house = House::new(1).await;
+        let address = house.paired(Speaker::new(0xfe)).await;
+        let mut opened = house.open(address).await.unwrap();
+        play(&mut opened, Duration::from_millis(300)).await.unwrap();
+        let transport = house.standin.transport(address).unwrap();
+        house.standin.put(&transport, TRANSPORT, "State", "idle".into()).await;
+        let gone = play(&mut opened, Duration::from_secs(20)).await;
+        assert_eq!(gone, Err(FeedFault::Gone(Failure::HungUp)));
+        drop(opened);
+        house.until("the stream is over", async || !house.view(address).await.playing).await;
+        drop(house.open(address).await.unwrap());
     }
 
     async fn an_adapter_carries_one_stream_and_a_second_adapter_another() {

@@ -83,6 +83,9 @@ impl Relay {
     }
 }
 
+/// The status of a last part behind which something is missing, whatever that of the answer was.
+const BROKEN_OFF: u16 = 502;
+
 struct Parts {
     id: AskId,
     sender: mpsc::Sender<Answer>,
@@ -105,12 +108,12 @@ async fn carry_out(router: Router, ask: Ask, parts: &Parts) {
     };
     let status = response.status().as_u16();
     let (mut body, mut length) = (response.into_body().into_data_stream(), 0);
-    // A body that breaks off is as long as it is.
-    while let Some(Ok(bytes)) = body.next().await {
-        length += bytes.len();
-        if length > MAX_ANSWER {
-            break;
-        }
+    while let Some(bytes) = body.next().await {
+        length += bytes.as_ref().map_or(0, bytes::Bytes::len);
+        let Some(bytes) = bytes.ok().filter(|_| length <= MAX_ANSWER) else {
+            parts.send(BROKEN_OFF, Vec::new(), true).await;
+            return;
+        };
         for part in bytes.chunks(MAX_PART) {
             if !parts.send(status, part.into(), false).await {
                 return;

@@ -142,7 +142,7 @@ impl Node {
         let identity = Identity::from_pkcs8(store.key().pkcs8())?;
         // A node accepts nothing, so nobody needs its resets.
         let endpoint = Endpoint::bind(SocketAddr::from(([0_u16; 8], 0)), &identity, &Options::new([0; 64]))?;
-        let bluetooth = Arc::new(Lazy::new(settings.state, settings.bluetooth));
+        let bluetooth = Arc::new(Lazy::new(settings.state.clone(), settings.bluetooth));
         let speakers = Arc::clone(&bluetooth);
         let opener = Opener::with_speakers(move |address| speakers.handle().open(address));
         let mut rooms = Vec::new();
@@ -155,7 +155,7 @@ impl Node {
         let judges = vec![Judge::default(); rooms.len()];
         let (told, hub) = watch::channel(HubState::default());
         let (desk, is_alone_for_good) = (Arc::new(Desk::new(rooms)), settings.standalone.always);
-        let standalone = standalone::start(settings.standalone, Arc::clone(&desk), hub.clone());
+        let standalone = standalone::start(settings.standalone, Arc::clone(&desk), hub.clone(), &settings.state);
         let standalone = standalone.map_err(Error::Standalone)?;
         let handle = NodeHandle::new(&settings.name, identity.peer_id(), Arc::clone(&desk), hub, standalone, bluetooth);
         Ok(Self {

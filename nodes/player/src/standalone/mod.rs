@@ -10,13 +10,20 @@
 //! The rooms cannot tell it from a hub whose clock is their own.
 
 mod deck;
+mod kept;
 mod pipe;
 mod playlist;
 mod source;
 mod thread;
 mod watch;
 
-use std::{future::pending, io, sync::Arc, time::Duration};
+use std::{
+    future::pending,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot, watch as changes},
@@ -135,6 +142,9 @@ const RAMP: Nanos = Nanos::from_millis(30);
 /// A source that has not answered by then may not at all.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// Where it is kept what a person wants.
+const KEPT: &str = "standalone";
+
 /// Commands that may wait.
 const QUEUE: usize = 64;
 
@@ -205,9 +215,10 @@ struct Task {
     desk: Arc<Desk>,
     player: Player,
     loudness: Vec<Loudness>,
+    kept: PathBuf,
 }
 
-/// Starts it, within a runtime. It ends when the last handle is gone.
+/// Starts it, within a runtime. It ends when the last handle is gone. What a person wants is kept in `folder`.
 ///
 /// # Errors
 /// When the system gives no thread.
@@ -215,17 +226,20 @@ pub(crate) fn start(
     settings: StandaloneSettings,
     desk: Arc<Desk>,
     hub: changes::Receiver<HubState>,
+    folder: &Path,
 ) -> io::Result<StandaloneHandle> {
     let player = Player::start(Arc::clone(&desk), settings.material.clone())?;
     // With nothing to play there is no reason to keep the rooms from a hub that comes.
     let after = settings.after.filter(|_| settings.material.is_some());
     let mut watch = Watch::new(clock::now(), after);
-    if settings.always {
-        watch.handle_mode(clock::now(), Mode::On);
+    let kept = folder.join(KEPT);
+    let mode = if settings.always { Mode::On } else { kept::read(&kept) };
+    if mode != Mode::default() {
+        watch.handle_mode(clock::now(), mode);
     }
     let loudness = vec![Loudness { volume: settings.volume, muted: false }; desk.rooms().len()];
     let (commands, commanded) = mpsc::channel(QUEUE);
-    tokio::spawn(Task { settings, watch, desk, player, loudness }.run(hub, commanded));
+    tokio::spawn(Task { settings, watch, desk, player, loudness, kept }.run(hub, commanded));
     Ok(StandaloneHandle { commands })
 }
 
@@ -272,6 +286,8 @@ impl Task {
                 let done = if self.settings.always { Err(Refused::ForGood) } else { Ok(()) };
                 if done.is_ok() {
                     self.watch.handle_mode(now, mode);
+                    let kept = self.kept.clone();
+                    tokio::task::spawn_blocking(move || kept::write(&kept, mode));
                 }
                 answer(reply, done);
             }

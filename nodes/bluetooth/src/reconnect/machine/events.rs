@@ -8,14 +8,20 @@ use crate::{
     reconnect::{Command, Departure, Mode, Ticket},
 };
 
+/// A speaker that went so shortly before its adapter went with it.
+const WITH_ADAPTER: Nanos = Nanos::from_secs(5);
+
 impl Reconnect {
     pub(super) fn handle_adapter(&mut self, now: Timestamp<NodeClock>, usable: Result<(), Failure>) {
         let was_usable = self.adapter.is_ok();
         self.adapter = usable;
         if usable.is_err() {
             self.pending = None;
-            if self.connected.take().is_some() {
-                self.errand = Some(Errand::Lost);
+            // With the adapter its speakers go, and they may be told of first.
+            let just_left =
+                self.left.is_some_and(|at| now - at < WITH_ADAPTER) && self.departure != Some(Departure::Remote);
+            if self.connected.take().is_some() || just_left && !self.held {
+                (self.errand, self.departure) = (Some(Errand::Lost), Some(Departure::Local));
             }
         } else if !was_usable {
             if !self.has_started {
@@ -54,6 +60,7 @@ impl Reconnect {
         let Some(since) = self.connected.take() else {
             return;
         };
+        self.left = Some(now);
         // Older versions of BlueZ do not say whose doing it was.
         let departure = if self.is_under_way(Command::Disconnect) { Departure::Local } else { departure };
         self.departure = Some(departure);

@@ -50,6 +50,8 @@ pub struct Reconnect {
     polls: u32,
     deaf_until: Option<Timestamp<NodeClock>>,
     departure: Option<Departure>,
+    /// When it left last.
+    left: Option<Timestamp<NodeClock>>,
     failure: Option<Failure>,
     calls: Calls,
     tickets: u64,
@@ -91,6 +93,7 @@ impl Reconnect {
             polls: 0,
             deaf_until: None,
             departure: None,
+            left: None,
             failure: None,
             calls: Calls::new(seed),
             tickets: 0,
@@ -140,7 +143,8 @@ impl Reconnect {
             Event::Needed => {
                 let is_with_another =
                     self.mode == Mode::Polite && matches!(self.departure, Some(Departure::Remote | Departure::Unknown));
-                if !is_with_another {
+                // One that has been called in vain for long is called seldom, however often a room tries.
+                if !is_with_another && self.polls == 0 {
                     self.call_soon(now, Errand::Started, Nanos::ZERO);
                 }
             }
