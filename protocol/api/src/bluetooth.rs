@@ -85,7 +85,7 @@ pub struct SpeakerChange {
     /// What it is called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// `polite`, or `exclusive`: whether it is taken from others.
+    /// `polite`, or `exclusive`: whether it is taken from others; `on_demand`: connected only while a room plays on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
     /// What is added to its latency, in milliseconds: more when the speaker is heard late.

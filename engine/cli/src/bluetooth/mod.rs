@@ -67,8 +67,9 @@ pub(crate) struct Change {
     /// What it is called
     #[arg(long)]
     name: Option<String>,
-    /// Whether it is left to others or taken from them
-    #[arg(long, value_parser = ["polite", "exclusive"])]
+    /// Whether it is kept connected and left to others (polite) or taken from them (exclusive), or is connected only while
+    /// a room plays on it (`on_demand`)
+    #[arg(long, value_parser = ["polite", "exclusive", "on_demand"])]
     mode: Option<String>,
     /// What is added to its latency, in milliseconds: more when the speaker is heard late
     #[arg(long, value_name = "MS", allow_negative_numbers = true)]

@@ -14,6 +14,8 @@ pub enum Mode {
     Polite,
     /// It calls until the speaker comes.
     Exclusive,
+    /// It connects the speaker only while a room plays on it, and takes it from nobody.
+    OnDemand,
 }
 
 /// Names one command, so that an answer that comes after its time is recognised.

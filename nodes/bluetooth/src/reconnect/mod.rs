@@ -6,6 +6,7 @@
 //! * At start it is called, and when it shows up by itself.
 //! * When it ends the connection, somebody switched it off or took it with a phone. *Polite*, the node waits until the
 //!   speaker comes; *exclusive*, it calls on.
+//! * *On demand*, it is called when a room is to play on it, and never otherwise.
 //! * When the link is lost, it is called after 2, 4, 8 … 60 s, at most [`CALLS`] times in [`CALLS_SPAN`]: a call (a page)
 //!   takes the radio for five seconds, in which Wi-Fi and other speakers suffer. After that, every [`POLL`]; polite, that
 //!   ends after an hour.

@@ -16,7 +16,7 @@ use crate::{
     a2dp::{self, Feed, Options, Stream, Transport, Wish},
     bluez::{Acquired, TransportState},
     latency::{LatencyModel, LatencyWatch, Prior, Remembered},
-    reconnect::{Departure, Event},
+    reconnect::{Departure, Event, Mode},
     speakers::Quirk,
 };
 
@@ -172,7 +172,11 @@ impl Service {
                 // A transport that is just being acquired is never released before that has ended: it is then for the
                 // next room, or goes back.
                 speaker.slot = if rest == Rest::Waking { Slot::Acquiring } else { Slot::Free };
-                if speaker.link.transport.is_some() && rest == Rest::None {
+                let is_left = speaker.kept.mode == Mode::OnDemand && speaker.waiting.is_empty();
+                if is_left && speaker.link.transport.is_some() {
+                    speaker.link.is_ending(Departure::Local);
+                    self.drop_link(address);
+                } else if speaker.link.transport.is_some() && rest == Rest::None {
                     self.release(address);
                 }
                 continue;

@@ -39,7 +39,7 @@ pub struct SpeakerView {
     pub what_brings_it_back: &'static str,
     /// What went wrong last, if it was not put right since.
     pub failure: Option<Failure>,
-    /// Polite or exclusive.
+    /// How much it is wanted.
     pub mode: Mode,
     /// What becomes of it while nothing plays.
     pub idle: IdleMode,

@@ -28,7 +28,7 @@ fn the_diagram_of_pairing_shows_what_pairing_does() {
 fn the_diagram_of_connections_shows_what_they_do() {
     let mut seen = Transitions::new();
     for run in 0..60 {
-        for mode in [Mode::Polite, Mode::Exclusive] {
+        for mode in [Mode::Polite, Mode::Exclusive, Mode::OnDemand] {
             reconnects::busy(run, mode, &mut seen);
         }
     }

@@ -261,7 +261,7 @@ impl Month {
             return;
         }
         assert!(self.usable && !self.paused && !self.held && !self.connected, "called in spite of all");
-        if self.machine.mode() == Mode::Polite {
+        if self.machine.mode() != Mode::Exclusive {
             assert!(!self.is_gone_politely, "a polite node took a speaker that had left, at {:?}", self.now);
         }
         self.calls.push(self.now);
@@ -320,6 +320,28 @@ fn it_is_connected_at_start() {
         assert_eq!(month.machine.status().state, State::Connected);
         assert_eq!(month.machine.status().why(), "it is connected");
     }
+}
+
+#[test]
+fn on_demand_it_is_connected_when_a_room_is_to_play_on_it_and_never_otherwise() {
+    let mut month = Month::new(seed(12), Mode::OnDemand, Speaker::Idle);
+    month.run(Timestamp::from_nanos(0) + HOUR);
+    month.tell(Event::Appeared);
+    month.run(month.now + HOUR);
+    assert_eq!(month.calls.len(), 0);
+    for departure in [Departure::Local, Departure::LinkLost, Departure::Remote] {
+        month.tell(Event::Needed);
+        month.run(month.now + MINUTE);
+        assert_eq!(month.speaker, Speaker::Ours);
+        month.leave(departure);
+        let before = month.calls.len();
+        month.run(month.now + HOUR);
+        assert_eq!(month.calls.len(), before, "{departure:?}");
+    }
+    // A phone has it.
+    month.tell(Event::Needed);
+    month.run(month.now + HOUR);
+    assert_ne!(month.speaker, Speaker::Ours);
 }
 
 #[test]

@@ -104,7 +104,7 @@ pub(super) async fn change(
     }
     let change = Change {
         alias: name,
-        mode: named("mode", mode, "polite or exclusive")?,
+        mode: named("mode", mode, "polite, exclusive or on_demand")?,
         trim: trim_ms.map(|trim| Nanos::from_secs_f64(trim * 1e-3)),
         idle: named("idle", idle, "tone, silence, suspend or disconnect")?,
         quality: named("quality", quality, "standard or xq")?,

@@ -47,6 +47,7 @@ use unisono_core::{
     units::{FrameCount, SampleRate},
 };
 
+pub(crate) use alsa::Muted;
 pub use error::OpenError;
 pub use fault::{Fault, Gone};
 pub use list::{Device, list};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use unisono_bluetooth::Address;
 use unisono_core::units::{Drift, SampleRate};
 
-use super::list;
+use super::{Muted, alsa, list};
 
 /// Which output to open. Parsed from, and printed as, the strings below.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +81,14 @@ impl OutputSpec {
         match self {
             Self::Auto => list::automatic(),
             named => named.clone(),
+        }
+    }
+
+    /// What keeps a card from being heard though it plays. Not real-time.
+    pub(crate) fn muted(&self) -> Option<Muted> {
+        match self {
+            Self::Alsa(name) => alsa::muted(name),
+            _ => None,
         }
     }
 

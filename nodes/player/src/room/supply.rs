@@ -29,13 +29,16 @@ use super::{
     choice::{Action, Chooser, Trouble},
     line::Line,
 };
-use crate::output::{Fault, Gone, OpenError, Opener, Output, OutputSpec};
+use crate::output::{Fault, Gone, Muted, OpenError, Opener, Output, OutputSpec};
 
 /// More than there can be on their way: of what plays, what is to play, and what has played.
 const PLACES: usize = 16;
 
 /// A better output that is kept open is looked at so often.
 const WATCH: Duration = Duration::from_millis(200);
+
+/// The mixer of a card that plays is looked at so often: nothing tells of a change.
+const MIXER: Duration = Duration::from_secs(10);
 
 /// Otherwise the thread is woken.
 const IDLE: Duration = Duration::from_secs(600);
@@ -88,6 +91,8 @@ struct Supply {
     ready: Vec<Option<Box<Line>>>,
     /// What each was when it was opened last.
     opened: Vec<OutputSpec>,
+    /// What keeps the one in use from being heard.
+    muted: Option<Muted>,
     lines: HeapProd<Box<Line>>,
     told: HeapCons<Told>,
     results: (Sender<Opened>, Receiver<Opened>),
@@ -111,6 +116,7 @@ pub(super) fn spawn(
         chooser: Chooser::new(setup.outputs.len(), clock::now()),
         ready: setup.outputs.iter().map(|_| None).collect(),
         opened: setup.outputs.clone(),
+        muted: None,
         lines: give,
         told,
         results: mpsc::channel(),
@@ -131,9 +137,10 @@ impl Supply {
             while let Some(action) = self.chooser.poll_action(now) {
                 self.act(now, action);
             }
+            let look = self.look_at_mixer(now);
             self.publish(now);
             let due = self.chooser.poll_timeout(now).map_or(IDLE, |at| (at - now).to_duration());
-            let look = if self.ready.iter().any(Option::is_some) { WATCH } else { IDLE };
+            let look = if self.ready.iter().any(Option::is_some) { WATCH } else { look };
             thread::park_timeout(due.min(look));
         }
     }
@@ -169,6 +176,17 @@ impl Supply {
                 self.lose(now, index, gone);
             }
         }
+    }
+
+    /// Says when to look again.
+    fn look_at_mixer(&mut self, now: Timestamp<NodeClock>) -> Duration {
+        let used = self.chooser.standing(now).used.map(|index| &self.opened[index]);
+        let muted = used.and_then(OutputSpec::muted);
+        if let Some(muted) = muted.as_ref().filter(|muted| self.muted.as_ref() != Some(*muted)) {
+            warn!("nothing is heard of the output in use: it is {muted}");
+        }
+        self.muted = muted;
+        if matches!(used, Some(OutputSpec::Alsa(_))) { MIXER } else { IDLE }
     }
 
     fn act(&mut self, now: Timestamp<NodeClock>, action: Action) {
@@ -218,7 +236,8 @@ impl Supply {
         let (choice, text) = match standing.used {
             Some(index) => {
                 let choice = if index == 0 { OutputChoice::First } else { OutputChoice::Fallback };
-                (choice, described(&self.specs[index], &self.opened[index]))
+                let text = described(&self.specs[index], &self.opened[index]);
+                (choice, self.muted.as_ref().map_or(text.clone(), |muted| format!("{text} ({muted})")))
             }
             None if why.is_empty() => (OutputChoice::None, format!("{}: opening", self.specs[0])),
             None if why.contains(':') => (OutputChoice::None, format!("{why}; {back}")),

@@ -272,6 +272,10 @@ const fn may_be_forgotten(failure: Failure) -> bool {
     failure.wants_new_keys()
         || matches!(
             failure,
-            Failure::Refused | Failure::AbortedByRemote | Failure::ConnectFailed | Failure::AuthenticationCanceled
+            Failure::Refused
+                | Failure::AbortedByRemote
+                | Failure::Canceled
+                | Failure::ConnectFailed
+                | Failure::AuthenticationCanceled
         )
 }

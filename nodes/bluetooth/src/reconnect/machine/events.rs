@@ -20,13 +20,14 @@ impl Reconnect {
             // With the adapter its speakers go, and they may be told of first.
             let just_left =
                 self.left.is_some_and(|at| now - at < WITH_ADAPTER) && self.departure != Some(Departure::Remote);
-            if self.connected.take().is_some() || just_left && !self.held {
+            let was_ours = self.connected.take().is_some() || just_left && !self.held;
+            if was_ours && self.mode != Mode::OnDemand {
                 (self.errand, self.departure) = (Some(Errand::Lost), Some(Departure::Local));
             }
         } else if !was_usable {
             if !self.has_started {
                 self.has_started = true;
-                self.errand = Some(Errand::Started);
+                self.errand = (self.mode != Mode::OnDemand).then_some(Errand::Started);
             }
             // Whatever was under way goes on; what was left alone is left alone.
             if let Some(errand) = self.errand {
@@ -76,7 +77,9 @@ impl Reconnect {
         }
         self.failed += 1;
         let errand = match (departure, self.mode) {
-            (Departure::Local, _) | (Departure::Remote | Departure::Unknown, Mode::Polite) => None,
+            (Departure::Local, _) | (_, Mode::OnDemand) | (Departure::Remote | Departure::Unknown, Mode::Polite) => {
+                None
+            }
             (Departure::LinkLost, Mode::Polite) => Some(Errand::Lost),
             (_, Mode::Exclusive) => Some(Errand::Exclusive),
         };

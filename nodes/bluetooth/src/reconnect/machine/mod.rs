@@ -103,7 +103,7 @@ impl Reconnect {
         }
     }
 
-    /// Polite from now on, or exclusive.
+    /// In another mode from now on.
     pub fn set_mode(&mut self, now: Timestamp<NodeClock>, mode: Mode) {
         if self.mode == mode {
             return;
@@ -113,8 +113,8 @@ impl Reconnect {
             Mode::Exclusive => self.call_soon(now, Errand::Exclusive, Nanos::ZERO),
             Mode::Polite if self.errand != Some(Errand::Exclusive) => {}
             // A call that is under way is the last.
-            Mode::Polite if self.pending.is_some() => self.errand = None,
-            Mode::Polite => self.leave_alone(),
+            Mode::Polite | Mode::OnDemand if self.pending.is_some() => self.errand = None,
+            Mode::Polite | Mode::OnDemand => self.leave_alone(),
         }
         self.settle(now);
     }
@@ -124,7 +124,7 @@ impl Reconnect {
         match event {
             Event::Adapter(usable) => self.handle_adapter(now, usable),
             Event::Appeared => {
-                if self.deaf_until.is_none_or(|until| now >= until) {
+                if self.mode != Mode::OnDemand && self.deaf_until.is_none_or(|until| now >= until) {
                     self.call_soon(now, Errand::Appeared, SETTLING);
                 }
             }
@@ -141,8 +141,8 @@ impl Reconnect {
                 }
             }
             Event::Needed => {
-                let is_with_another =
-                    self.mode == Mode::Polite && matches!(self.departure, Some(Departure::Remote | Departure::Unknown));
+                let is_with_another = self.mode != Mode::Exclusive
+                    && matches!(self.departure, Some(Departure::Remote | Departure::Unknown));
                 // One that has been called in vain for long is called seldom, however often a room tries.
                 if !is_with_another && self.polls == 0 {
                     self.call_soon(now, Errand::Started, Nanos::ZERO);
@@ -208,7 +208,7 @@ impl Reconnect {
         }
     }
 
-    /// Polite or exclusive.
+    /// How much the speaker is wanted.
     pub const fn mode(&self) -> Mode {
         self.mode
     }
@@ -232,7 +232,7 @@ impl Reconnect {
         let (calls, polls) = match self.errand {
             None => (0, 0),
             Some(Errand::Appeared | Errand::Started) => (FEW, 0),
-            Some(Errand::Wanted) if self.mode == Mode::Polite => (MANY, 0),
+            Some(Errand::Wanted) if self.mode != Mode::Exclusive => (MANY, 0),
             Some(Errand::Lost) => (MANY, POLITE_POLLS),
             Some(Errand::Exclusive | Errand::Wanted) => (MANY, u32::MAX),
         };

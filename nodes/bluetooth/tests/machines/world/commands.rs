@@ -126,6 +126,8 @@ impl World {
             Command::Trust | Command::ConnectProfile if !self.knows => return Err(Failure::NotFound),
             Command::Trust => self.trusted = true,
             Command::ConnectProfile if !self.bonded => return Err(Failure::Refused),
+            // The second is what BlueZ 5.82 says of controllers that know each other from one machine.
+            Command::ConnectProfile if self.before.forgotten && self.random.bool() => return Err(Failure::Canceled),
             Command::ConnectProfile if self.before.forgotten => return Err(Failure::KeyMissing),
             Command::ConnectProfile if self.transport => return Err(Failure::AlreadyConnected),
             Command::ConnectProfile => {

@@ -9,6 +9,7 @@
 
 mod cards;
 mod holder;
+mod mixer;
 mod quiet;
 mod setup;
 mod stamp;
@@ -31,6 +32,8 @@ use super::{
 use crate::realtime::memory;
 
 pub(super) use cards::{has_default, playback_devices};
+pub(crate) use mixer::Muted;
+pub(super) use mixer::muted;
 pub(super) use quiet::quietly;
 use stamp::{Stamp, Stamps};
 
