@@ -60,9 +60,6 @@ const fn crystal(offset_s: f64, ppm: f64) -> Crystal {
 #[derive(Debug, Parser)]
 #[command(name = "prove")]
 struct Arguments {
-    /// Also unplug a room's first output three times, which takes two minutes more
-    #[arg(long)]
-    switching: bool,
     /// Where recordings and logs go
     #[arg(default_value = "target/proof")]
     folder: PathBuf,
@@ -85,9 +82,7 @@ fn prove(arguments: &Arguments) -> anyhow::Result<()> {
     encode_mp3(&mp3)?;
     whole_file(&folder, &mp3, "opus")?;
     device_lost(&folder, &mp3)?;
-    if arguments.switching {
-        output_switched(&folder)?;
-    }
+    output_switched(&folder)?;
     hub_lost(&folder)?;
     Ok(())
 }

@@ -43,7 +43,9 @@ impl Recording {
         let bytes = fs::read(named(".raw")).with_context(|| format!("{}.raw", prefix.display()))?;
         let log = fs::read_to_string(named(".log")).with_context(|| format!("{}.log", prefix.display()))?;
         let mut runs: Vec<Run> = Vec::new();
-        for line in log.lines() {
+        // Whoever records may be writing a line just now.
+        let complete = log.rfind('\n').map_or("", |end| &log[..end]);
+        for line in complete.lines() {
             let field: Vec<&str> = line.split(' ').collect();
             match (field.as_slice(), runs.last_mut()) {
                 (["seg", first, start, rate, ppm, format, channels], _) => runs.push(Run {

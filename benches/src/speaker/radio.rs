@@ -221,7 +221,11 @@ impl Radio {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked when it was read")]
         let tenths = (ms * 10.0).round() as u16;
         let transport = TransportProxy::builder(&self.bus).path(path)?.build().await?;
-        transport.set_delay(tenths).await.context("the delay was not reported")
+        match transport.set_delay(tenths).await {
+            // It has just gone; the next one is told at its start.
+            Err(zbus::Error::FDO(error)) if matches!(*error, fdo::Error::UnknownObject(_)) => Ok(()),
+            told => told.context("the delay was not reported"),
+        }
     }
 
     /// Takes a stream that the source has started.

@@ -28,6 +28,7 @@ fn anyone(random: &mut fastrand::Rng) -> Before {
         bonded,
         forgotten: bonded && random.bool(),
         seen: in_pairing_mode && random.bool(),
+        hangs: random.u8(0..10) == 0,
     }
 }
 
@@ -115,6 +116,13 @@ fn a_speaker_with_a_pin_wants_it_and_takes_it() {
     let without = Before { in_pairing_mode: true, seen: true, wants_pin: true, ..Before::default() };
     assert_eq!(particular(without).state, State::Failed(Failure::PinWanted));
     assert_eq!(particular(Before { gives_pin: true, ..without }).state, State::Paired);
+}
+
+#[test]
+fn a_speaker_that_is_paired_and_does_not_say_its_services_is_connected_anew() {
+    let outcome = particular(Before { in_pairing_mode: true, seen: true, hangs: true, ..Before::default() });
+    assert_eq!(outcome.state, State::Paired, "{}", outcome.log.join("\n"));
+    assert!(outcome.took < Nanos::from_secs(15), "took {}\n{}", outcome.took, outcome.log.join("\n"));
 }
 
 #[test]

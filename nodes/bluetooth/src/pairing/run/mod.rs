@@ -130,6 +130,7 @@ impl Run {
         match self.state {
             State::Pausing => self.enter(now, self.resume),
             State::Searching => self.finish(now, Err(self.why_not_found())),
+            State::Pairing if self.sight.as_ref().is_some_and(|sight| sight.paired) => self.connect_anew(now),
             State::Pairing => self.fail(now, Failure::AuthenticationTimeout),
             // Its own connection may have been what held ours up.
             State::Connecting if self.transport => self.enter(now, State::Chiming),

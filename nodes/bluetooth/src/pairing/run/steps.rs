@@ -104,10 +104,21 @@ impl Run {
         if sight.paired && self.keys == Keys::None && self.state != State::Pairing {
             self.keys = Keys::Old;
         }
+        if sight.paired && self.state == State::Pairing && self.sight.as_ref().is_some_and(|before| !before.paired) {
+            self.deadline = self.deadline.min(now + limits::SERVICES);
+        }
         self.sight = Some(sight);
         if self.state == State::Searching && self.is_in_sight() {
             self.found(now);
         }
+    }
+
+    /// It has keys, and nothing more comes of this connection.
+    pub(super) fn connect_anew(&mut self, now: Timestamp<NodeClock>) {
+        self.debts.pairing = false;
+        self.keys = Keys::New;
+        self.command(Command::Disconnect);
+        self.enter(now, State::Trusting);
     }
 
     fn found(&mut self, now: Timestamp<NodeClock>) {

@@ -44,6 +44,8 @@ pub(crate) struct Before {
     pub(crate) forgotten: bool,
     /// A scan has just seen it.
     pub(crate) seen: bool,
+    /// In the connection in which it is paired it does not say which services it has.
+    pub(crate) hangs: bool,
 }
 
 /// How a run went.
@@ -226,7 +228,8 @@ impl World {
             Event::TransportUp(SPEAKER) => self.transport = true,
             Event::TransportDown(SPEAKER) | Event::Disconnected(SPEAKER, _) => self.transport = false,
             Event::Sighted(ref sight) if sight.address == SPEAKER => {
-                if !self.discovers {
+                // That it has keys is told at any time.
+                if !self.discovers && !sight.paired {
                     return;
                 }
                 self.knows = true;
