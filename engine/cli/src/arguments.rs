@@ -41,7 +41,7 @@ pub(crate) enum Command {
     Group(GroupCommand),
     /// Play a file, or go on after a pause
     Play {
-        /// A WAV, FLAC, MP3 or Ogg Vorbis file on the hub; without it, what is paused goes on
+        /// A WAV, FLAC, AIFF, MP3, M4A, Ogg Vorbis or Ogg Opus file on the hub; without it, what is paused goes on
         file: Option<PathBuf>,
         /// Where to begin, in seconds
         #[arg(long, value_name = "SECONDS", default_value_t = 0.0, requires = "file", value_parser = seconds, allow_negative_numbers = true)]

@@ -43,6 +43,9 @@ pub struct Arguments {
     /// Bits per second of Opus [default: 192000]
     #[arg(long, value_name = "BITS", value_parser = |text: &str| number(text).and_then(opus_bit_rate))]
     pub opus_bit_rate: Option<u32>,
+    /// A folder with music to choose from; may be given several times
+    #[arg(long, value_name = "FOLDER", value_parser = library_folder)]
+    pub library: Vec<PathBuf>,
     /// Read the settings, say what is wrong with them, and end
     #[arg(long)]
     pub check_config: bool,
@@ -73,11 +76,13 @@ struct File {
     codec: Option<Codec>,
     #[serde(deserialize_with = "in_file::opus_bit_rate")]
     opus_bit_rate: Option<u32>,
+    #[serde(deserialize_with = "in_file::library")]
+    library: Option<Vec<PathBuf>>,
 }
 
 /// The checks below, for the values of a file.
 mod in_file {
-    use std::net::SocketAddr;
+    use std::{net::SocketAddr, path::PathBuf};
 
     use serde::Deserializer;
     use unisono_core::{time::Nanos, wire::control::Codec};
@@ -101,6 +106,10 @@ mod in_file {
 
     pub(super) fn opus_bit_rate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
         checked(from, super::opus_bit_rate)
+    }
+
+    pub(super) fn library<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<PathBuf>>, D::Error> {
+        checked(from, |folders: Vec<String>| folders.iter().map(|folder| super::library_folder(folder)).collect())
     }
 }
 
@@ -134,12 +143,14 @@ impl Arguments {
             ..defaults
         };
         let everywhere = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), HUB_PORT);
+        let library = if self.library.is_empty() { file.library.unwrap_or_default() } else { self.library };
         let engine = EngineSettings {
             name: self.name.or(file.name).unwrap_or_else(machine_name),
             listen: self.listen.or(file.listen).unwrap_or(everywhere),
             state: self.state.or(file.state).unwrap_or_else(|| state_folder(Program::Hub)),
             runtime: self.runtime.unwrap_or_else(runtime_folder),
             streams,
+            library: each_once(library),
         };
         let here = SocketAddr::new(IpAddr::from([127, 0, 0, 1]), API_PORT);
         Ok(HubSettings { engine, api: self.api.or(file.api).unwrap_or(here) })
@@ -176,6 +187,23 @@ fn opus_bit_rate(bits: u32) -> Result<u32, String> {
         return Ok(bits);
     }
     Err(format!("{bits} is not between 32000 and 510000 bits per second"))
+}
+
+/// A folder of the library. One that is not there is waited for: a disk may come.
+fn library_folder(text: &str) -> Result<PathBuf, String> {
+    let folder = PathBuf::from(text);
+    unisono_media::library::check_folder(&folder)?;
+    Ok(folder.components().collect())
+}
+
+fn each_once(folders: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut once: Vec<PathBuf> = Vec::new();
+    for folder in folders {
+        if !once.contains(&folder) {
+            once.push(folder);
+        }
+    }
+    once
 }
 
 fn number(text: &str) -> Result<u32, String> {

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 /// What files can hold.
-pub(crate) const SUPPORTED: &str = "WAV, FLAC, MP3 or Ogg Vorbis";
+pub(crate) const SUPPORTED: &str = "WAV, FLAC, AIFF, MP3, M4A (AAC or ALAC), Ogg Vorbis or Ogg Opus";
 
 /// Why sound could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +36,18 @@ pub enum Error {
         path: PathBuf,
         /// What it is.
         kind: &'static str,
+    },
+    /// A folder of the library is none.
+    #[error("{path:?} is not a folder; name one with music in it")]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The library has no such track.
+    #[error("the library has no track {id}; it may have been moved or removed, search for it anew")]
+    NotInLibrary {
+        /// What was asked for.
+        id: String,
     },
     /// There is nothing of that name.
     #[error("{path:?} does not exist; check the name")]

@@ -3,6 +3,7 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`Source`], [`FileSource`] | sound from a file, at the rate and in the channels of a stream |
+//! | [`library`] | what there is to play in some folders |
 //! | [`Raw`] | plain samples from a pipe |
 //! | `convert`, `downmix` | to that rate, to those channels |
 //! | [`resample`] | the node's side: a stream read a few millionths faster or slower |
@@ -12,6 +13,8 @@ mod convert;
 mod downmix;
 mod error;
 mod file;
+#[cfg(unix)]
+pub mod library;
 mod raw;
 pub mod resample;
 mod source;

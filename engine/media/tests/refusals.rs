@@ -67,11 +67,19 @@ fn a_file_that_may_not_be_read_says_so() {
 fn formats_that_are_not_supported_are_named() {
     let folder = folder("formats");
     let ogg = |name: &[u8]| [&b"OggS\0\x02"[..], &[0; 20], b"\x01\x13", name].concat();
-    let heads: [(&str, Vec<u8>, &str); 7] = [
-        ("a.m4a", b"\0\0\0\x20ftypM4A ".to_vec(), "MP4 (AAC or ALAC)"),
-        ("a.aac", vec![0xff, 0xf1, 0x50, 0x80], "AAC"),
-        ("a.opus", ogg(b"OpusHead"), "Opus"),
-        ("a.aiff", b"FORM\0\0\0\0AIFF".to_vec(), "AIFF"),
+    let headless: [(&str, Vec<u8>); 3] = [
+        ("b.m4a", b"\0\0\0\x10ftypM4A \0\0\0\0".to_vec()),
+        ("b.opus", ogg(b"OpusHead")),
+        ("b.aiff", b"FORM\0\0\0\0AIFF".to_vec()),
+    ];
+    for (name, head) in headless {
+        let path = folder.join(name);
+        fs::write(&path, [head, vec![0; 5_000]].concat()).unwrap();
+        assert!(!matches!(refusal(&path), Error::Empty { .. } | Error::Read { .. }), "{name}");
+    }
+    let heads: [(&str, Vec<u8>, &str); 5] = [
+        ("a.aac", vec![0xff, 0xf1, 0x50, 0x80], "AAC without M4A around it"),
+        ("a.spx", ogg(b"Speex   "), "Speex"),
         ("a.wma", vec![0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66], "Windows Media"),
         ("a.mka", vec![0x1a, 0x45, 0xdf, 0xa3], "Matroska or WebM"),
         ("a.mp2", vec![0xff, 0xfd, 0x90, 0x04], "MPEG layer 2"),
@@ -89,7 +97,10 @@ fn formats_that_are_not_supported_are_named() {
     fs::write(&path, [b"RIFF", &length[..], &body].concat()).unwrap();
     assert_eq!(refusal(&path), Error::Unsupported { path, what: "ADPCM".into() });
     let line = Error::Unsupported { path: "a.m4a".into(), what: "AAC".into() }.to_string();
-    assert_eq!(line, "\"a.m4a\" holds AAC, which is not supported; convert it to WAV, FLAC, MP3 or Ogg Vorbis");
+    assert_eq!(
+        line,
+        "\"a.m4a\" holds AAC, which is not supported; convert it to WAV, FLAC, AIFF, MP3, M4A (AAC or ALAC), Ogg Vorbis or Ogg Opus"
+    );
 }
 
 #[test]
@@ -145,12 +156,19 @@ fn no_damage_makes_it_panic_or_hang() {
     let sound: Vec<i32> =
         (0..20_000).map(|i| (f64::from(i) * 0.05).sin().mul_add(9_000.0, random.f64() * 99.0) as i32).collect();
     write_flac(&flac, 48_000, 2, 16, &sound);
-    let whole: [(PathBuf, Vec<u8>); 5] = [
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../protocol/fuzz/corpus/music_file");
+    let seed_of = |name: &str| fs::read(seeds.join(name)).unwrap();
+    let whole: [(PathBuf, Vec<u8>); 10] = [
         ("wav".into(), wav(&folder, 24)),
         ("flac".into(), fs::read(flac).unwrap()),
         ("mp3".into(), fs::read(fixtures.join("lame-cbr.mp3")).unwrap()),
         ("ogg".into(), fs::read(fixtures.join("oggenc.ogg")).unwrap()),
         ("2.ogg".into(), fs::read(fixtures.join("long.ogg")).unwrap()),
+        ("m4a".into(), seed_of("aac")),
+        ("2.m4a".into(), seed_of("alac")),
+        ("aiff".into(), seed_of("aiff")),
+        ("opus".into(), seed_of("opus")),
+        ("6.opus".into(), seed_of("opus-six")),
     ];
     let mut out = vec![0.0; 4_096];
     for round in 0..150 {

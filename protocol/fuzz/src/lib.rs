@@ -35,7 +35,7 @@ mod text;
 mod wire;
 
 pub use members::member_list;
-pub use music::music_file;
+pub use music::{library_file, music_file};
 pub use session::{hub_session, node_session};
 pub use sound::{codec_packets, stream_format};
 pub use state::{config_commands, config_database, key_file, node_state, session_state};
@@ -58,6 +58,7 @@ pub const TARGETS: &[Target] = &[
     ("hub_session", hub_session),
     ("join_token", join_token),
     ("key_file", key_file),
+    ("library_file", library_file),
     ("media_datagram", media_datagram),
     ("member_list", member_list),
     ("music_file", music_file),

@@ -1,9 +1,12 @@
 //! Files of a music library.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use unisono_core::units::SampleRate;
-use unisono_media::{FileSource, Source};
+use unisono_media::{
+    FileSource, Source,
+    library::{Library, LibrarySettings, Query},
+};
 
 use crate::state::folder;
 
@@ -30,6 +33,33 @@ pub fn music_file(data: &[u8]) {
                     assert!(out[..frames * 2].iter().all(|sample| sample.is_finite()));
                 }
             }
+        }
+    }
+}
+
+/// A music file as a library takes it up: with its tags, in bounds, and its picture.
+pub fn library_file(data: &[u8]) {
+    let folder = folder();
+    let music = folder.path().join("music");
+    fs::create_dir(&music).expect("the folder is ours");
+    fs::write(music.join("a.mp3"), data).expect("the folder is ours");
+    let settings = LibrarySettings { folders: vec![music], state: folder.path().into() };
+    let library = Library::open(settings).expect("there are threads");
+    let mut version = library.version();
+    while library.status().scan.is_some() {
+        version = library.wait_for_change(version, Duration::from_millis(10));
+    }
+    let status = library.status();
+    assert_eq!(status.tracks + status.problems.len(), 1);
+    for track in library.tracks(&Query { limit: 9, ..Query::default() }).items {
+        let texts = [Some(track.title), track.artist, track.album, track.album_artist, track.genre];
+        for text in texts.iter().flatten() {
+            assert!(!text.is_empty() && text.len() <= 400 && !text.contains(char::is_control));
+        }
+        assert!(track.rate > 0 && track.channels > 0);
+        assert!(library.open_file(&track.id).is_ok());
+        if let Some(cover) = track.cover.and_then(|id| library.cover(&id)) {
+            assert!(matches!(cover.mime, "image/jpeg" | "image/png"));
         }
     }
 }

@@ -51,6 +51,7 @@ replay! {
     hub_session,
     join_token,
     key_file,
+    library_file,
     media_datagram,
     member_list,
     music_file,

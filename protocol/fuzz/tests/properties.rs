@@ -71,7 +71,7 @@ fn input(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
 /// As many as take a fraction of a second.
 fn cases(target: &str) -> u32 {
     match target {
-        "config_database" => 50,
+        "config_database" | "library_file" => 50,
         "music_file" | "session_state" | "node_state" => 300,
         _ => 2_000,
     }

@@ -37,7 +37,7 @@ const REPRINT: Duration = Duration::from_secs(5);
 /// How to run the demonstration.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// A WAV, FLAC, MP3 or Ogg Vorbis file; without it a short piece is repeated
+    /// A WAV, FLAC, AIFF, MP3, M4A, Ogg Vorbis or Ogg Opus file; without it a short piece is repeated
     file: Option<PathBuf>,
     /// End after so many seconds
     #[arg(long, value_name = "SECONDS")]

@@ -2,6 +2,7 @@
 
 mod error;
 mod groups;
+mod library;
 mod nodes;
 mod relay;
 mod rooms;
@@ -56,7 +57,14 @@ pub fn router(engine: EngineHandle) -> Router {
         .route("/groups/{group}/play", post(groups::play))
         .route("/groups/{group}/pause", post(groups::pause))
         .route("/groups/{group}/seek", post(groups::seek))
-        .route("/groups/{group}/stop", post(groups::stop));
+        .route("/groups/{group}/stop", post(groups::stop))
+        .route("/library", get(library::show))
+        .route("/library/scan", post(library::scan))
+        .route("/library/tracks", get(library::tracks))
+        .route("/library/albums", get(library::albums))
+        .route("/library/albums/{album}", get(library::album))
+        .route("/library/artists", get(library::artists))
+        .route("/library/covers/{cover}", get(library::cover));
     unisono_api::guarded(api).with_state(engine)
 }
 

@@ -1,7 +1,13 @@
 //! What the API gives and takes. Times are in seconds, rates in parts per million, volumes in percent.
 
+mod library;
+
 use serde::{Deserialize, Serialize};
 pub use unisono_api::{ErrorView, node::OutputView};
+
+pub use self::library::{
+    AlbumTracksView, AlbumView, ArtistView, LibraryView, PageView, ProblemView, ScanView, TrackView,
+};
 
 /// The hub.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -34,6 +34,7 @@ use unisono_household::{
     local_join::LocalJoin,
     members::MAX_MEMBERS,
 };
+use unisono_media::library::{Library, LibrarySettings};
 use unisono_transport::{
     Connection, Endpoint, Identity, Options, clock,
     discovery::{Announcement, Record},
@@ -78,6 +79,8 @@ pub struct EngineSettings {
     pub runtime: PathBuf,
     /// How streams are made.
     pub streams: StreamSettings,
+    /// Folders with music to choose from.
+    pub library: Vec<PathBuf>,
 }
 
 /// Why a hub cannot start.
@@ -105,6 +108,9 @@ pub enum Error {
     /// Streams cannot be made as the settings want them.
     #[error(transparent)]
     Streams(#[from] unisono_codec::Error),
+    /// The library has no thread to be looked through on.
+    #[error("the system gives no thread for the library ({0}); end other programs")]
+    Library(std::io::Error),
 }
 
 /// Something to be done by the engine, with everything that it has at hand.
@@ -127,6 +133,7 @@ pub struct EngineHandle {
     events: mpsc::Sender<Event>,
     household: Arc<Mutex<HubHousehold>>,
     listens_at: SocketAddr,
+    library: Library,
 }
 
 /// The hub.
@@ -192,7 +199,9 @@ impl Engine {
         house.configure(clock::now(), household.config());
         let resume = kept.map_or_else(Vec::new, |kept| playing::restore(&mut house, kept));
         let (events, received) = mpsc::channel(QUEUE);
-        let handle = EngineHandle { events, household: Arc::new(Mutex::new(household)), listens_at };
+        let library = LibrarySettings { folders: settings.library.clone(), state: settings.state.clone() };
+        let library = Library::open(library).map_err(Error::Library)?;
+        let handle = EngineHandle { events, household: Arc::new(Mutex::new(household)), listens_at, library };
         info!("hub \"{}\" ({}) listens at UDP port {port}", settings.name, identity.peer_id());
         let engine = Self {
             house,
@@ -367,6 +376,11 @@ impl Engine {
 }
 
 impl EngineHandle {
+    /// What there is to play on this machine.
+    pub const fn library(&self) -> &Library {
+        &self.library
+    }
+
     /// Has the engine do something, and waits for what comes of it. `None` when the hub is stopping.
     pub async fn call<T: Send + 'static>(
         &self,

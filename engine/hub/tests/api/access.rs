@@ -74,6 +74,7 @@ fn a_page_from_elsewhere_changes_nothing() {
         ("POST", "/groups/all/pause", None),
         ("POST", "/groups/all/seek", Some(r#"{"position_s": 0}"#)),
         ("POST", "/groups/all/stop", None),
+        ("POST", "/library/scan", None),
     ];
     for (method, path, body) in routes {
         for origin in ["http://evil.example", "null", "https://localhost", "http://localhost.evil.example"] {

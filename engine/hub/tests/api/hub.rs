@@ -63,7 +63,8 @@ impl Hub {
         Self::start_in(folder)
     }
 
-    fn start_in(folder: TempDir) -> Self {
+    /// In a folder; with a library when there is `music` in it.
+    pub(crate) fn start_in(folder: TempDir) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let settings = EngineSettings {
@@ -72,6 +73,7 @@ impl Hub {
             state: folder.path().join("state"),
             runtime: folder.path().join("runtime"),
             streams: StreamSettings::default(),
+            library: Some(folder.path().join("music")).filter(|music| music.is_dir()).into_iter().collect(),
         };
         let mut tasks = JoinSet::new();
         let api = runtime.block_on(async {

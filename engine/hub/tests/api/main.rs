@@ -4,6 +4,7 @@
 mod access;
 mod groups;
 mod hub;
+mod library;
 mod malformed;
 mod playing;
 mod status;

@@ -108,6 +108,9 @@ fn a_method_that_a_route_does_not_know_is_refused_by_name() {
         ("PUT", "/groups/all/pause"),
         ("GET", "/groups/all/stop"),
         ("PATCH", "/groups/all/seek"),
+        ("POST", "/library"),
+        ("GET", "/library/scan"),
+        ("DELETE", "/library/tracks"),
     ] {
         let body = (!matches!(method, "GET" | "DELETE")).then_some("{}");
         hub.refused(405, &format!("{method} cannot be done here"), method, path, body);

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, FileType},
-    io::{ErrorKind, Read},
+    io::{ErrorKind, Read, Seek},
     path::Path,
 };
 
@@ -23,11 +23,24 @@ pub(super) fn open(path: &Path) -> Result<File, Error> {
     File::open(path).map_err(|error| Error::from_io(path, &error))
 }
 
+/// Checks a file that somebody else has opened.
+pub(super) fn opened(file: &File, path: &Path) -> Result<(), Error> {
+    let metadata = file.metadata().map_err(|error| Error::from_io(path, &error))?;
+    if !metadata.is_file() {
+        return Err(Error::NotAFile { path: path.into(), kind: kind_of(metadata.file_type()) });
+    }
+    if metadata.len() == 0 {
+        return Err(Error::Empty { path: path.into() });
+    }
+    Ok(())
+}
+
 /// Refuses what is known by its first bytes and cannot be played. Such files often have something in them that looks
 /// like MP3, and would be played as noise.
 pub(super) fn refuse_unsupported(path: &Path, file: &mut File) -> Result<(), Error> {
     let mut head = [0; HEAD];
     let mut filled = 0;
+    file.rewind().map_err(|error| Error::from_io(path, &error))?;
     while filled < HEAD {
         match file.read(&mut head[filled..]) {
             Ok(0) => break,
@@ -48,12 +61,9 @@ pub(super) fn refuse_unsupported(path: &Path, file: &mut File) -> Result<(), Err
 fn unsupported(head: &[u8]) -> Option<&'static str> {
     let at = |offset: usize, magic: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(magic));
     let names = [
-        (at(4, b"ftyp"), "MP4 (AAC or ALAC)"),
-        (at(0, &[0xff, 0xf1]) || at(0, &[0xff, 0xf9]), "AAC"),
-        (at(0, b"OggS") && at(28, b"OpusHead"), "Opus"),
+        (at(0, &[0xff, 0xf1]) || at(0, &[0xff, 0xf9]), "AAC without M4A around it"),
         (at(0, b"OggS") && at(28, b"Speex"), "Speex"),
         (at(0, b"OggS") && at(28, b"\x80theora"), "video (Theora)"),
-        (at(0, b"FORM") && (at(8, b"AIFF") || at(8, b"AIFC")), "AIFF"),
         (at(0, b"caff"), "CAF"),
         (at(0, b"wvpk"), "WavPack"),
         (at(0, b"MAC "), "Monkey's Audio"),
@@ -74,15 +84,18 @@ fn unsupported(head: &[u8]) -> Option<&'static str> {
 /// Whether it begins like something that is supported, or is at least called MP3: those may begin with anything.
 fn is_plausible(head: &[u8], path: &Path) -> bool {
     let known = [&b"fLaC"[..], b"OggS", b"ID3"].iter().any(|magic| head.starts_with(magic));
-    let wave = head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WAVE");
+    let form = head.get(8..12).unwrap_or_default();
+    let wave = head.starts_with(b"RIFF") && form == b"WAVE";
+    let aiff = head.starts_with(b"FORM") && (form == b"AIFF" || form == b"AIFC");
+    let mp4 = head.get(4..8) == Some(b"ftyp");
     // The sync word of MPEG, then its layer 3.
     let mpeg = matches!(head, [0xff, second, ..] if second & 0xe6 == 0xe2);
     let called_mp3 = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mp3"));
-    known || wave || mpeg || called_mp3
+    known || wave || aiff || mp4 || mpeg || called_mp3
 }
 
 #[cfg(unix)]
-fn kind_of(file_type: FileType) -> &'static str {
+pub(crate) fn kind_of(file_type: FileType) -> &'static str {
     use std::os::unix::fs::FileTypeExt;
 
     if file_type.is_dir() {
@@ -97,6 +110,6 @@ fn kind_of(file_type: FileType) -> &'static str {
 }
 
 #[cfg(not(unix))]
-fn kind_of(file_type: FileType) -> &'static str {
+pub(crate) fn kind_of(file_type: FileType) -> &'static str {
     if file_type.is_dir() { "a directory" } else { "a device" }
 }

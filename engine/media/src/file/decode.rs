@@ -2,9 +2,13 @@
 //!
 //! Encoders' delay and padding are taken off. A frame's number follows from the file's own marks after every jump, and
 //! from counting otherwise: so it is the same whether it was reached by playing or by seeking. A damaged piece becomes
-//! as much silence, and what follows stays where it was; only from an MP3 a frame can vanish without a trace.
+//! as much silence, and what follows stays where it was; only from an MP3 a frame can vanish without a trace. Where AAC has noise in the
+//! place of what nobody would hear, that noise is another one after a jump.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use symphonia::core::{
     codecs::audio::AudioDecoder,
@@ -38,12 +42,21 @@ const MP3_LEAD: u64 = 12 * 1152;
 /// A Vorbis block overlaps the one before it.
 const VORBIS_LEAD: u64 = 2 * 8192;
 
+/// An AAC block overlaps the one before it.
+const AAC_LEAD: u64 = 2 * 1024;
+
+/// Opus predicts from what it has decoded. RFC 7845 wants 80 ms before what is heard; what a second leaves is below the
+/// last bit.
+const OPUS_LEAD: u64 = 48_000;
+
 /// A seek into the last page of an Ogg file comes out wrong by the padding in it. A page has at most 255 packets, which
-/// hold 2048 frames at most as encoders make them.
+/// hold 2048 frames at most as encoders of Vorbis make them, and a second in all as those of Opus do.
 const OGG_PAGE: u64 = 1 << 19;
 
 pub(super) struct Decoder {
+    /// What messages call it.
     path: PathBuf,
+    file: File,
     pub(super) reader: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     pub(super) layout: Layout,
@@ -64,12 +77,13 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let mut file = check::open(path)?;
+    /// Takes a file that was opened, and what messages call it.
+    pub(super) fn open(mut file: File, path: &Path) -> Result<Self, Error> {
         check::refuse_unsupported(path, &mut file)?;
-        let Opened { reader, decoder, layout } = open(path, file)?;
+        let Opened { reader, decoder, layout } = open(path, handle(&file, path)?)?;
         let mut decoder = Self {
             path: path.into(),
+            file,
             reader,
             decoder,
             layout,
@@ -96,6 +110,9 @@ impl Decoder {
     pub(super) fn next(&mut self, out: &mut Vec<f32>) -> Result<bool, Error> {
         let before = out.len();
         while out.len() == before {
+            if self.left() == 0 {
+                return Ok(false);
+            }
             if self.silence > 0 {
                 self.be_silent(out);
                 continue;
@@ -136,10 +153,16 @@ impl Decoder {
                 let last_page = self.layout.frames.unwrap_or(0).saturating_sub(OGG_PAGE);
                 frame.saturating_sub(VORBIS_LEAD).min(last_page)
             }
+            Overlap::Opus => {
+                let last_page = self.layout.frames.unwrap_or(0).saturating_sub(OGG_PAGE);
+                frame.saturating_sub(OPUS_LEAD).min(last_page)
+            }
+            Overlap::Aac => frame.saturating_sub(AAC_LEAD),
         };
-        let mark = i64::try_from(from).unwrap_or(i64::MAX).saturating_add(self.layout.origin);
-        let to = SeekTo::Timestamp { ts: Timestamp::new(mark), track_id: self.layout.track };
-        let found = from > 0 && self.layout.seeks && guarded(|| self.reader.seek(SeekMode::Accurate, to)).is_ok();
+        let is_behind = self.layout.is_cut && self.layout.frames.is_some_and(|frames| frame >= frames);
+        let to = SeekTo::Timestamp { ts: self.mark_of(from), track_id: self.layout.track };
+        let found =
+            is_behind || from > 0 && self.layout.seeks && guarded(|| self.reader.seek(SeekMode::Accurate, to)).is_ok();
         if found {
             self.decoder.reset();
             self.failures = 0;
@@ -165,9 +188,9 @@ impl Decoder {
         self.damage
     }
 
-    /// Opens the file anew, at its beginning.
+    /// Reads the file anew, from its beginning.
     pub(super) fn begin_again(&mut self) -> Result<(), Error> {
-        let Opened { reader, decoder, .. } = open(&self.path, check::open(&self.path)?)?;
+        let Opened { reader, decoder, .. } = open(&self.path, handle(&self.file, &self.path)?)?;
         (self.reader, self.decoder) = (reader, decoder);
         self.position = 0;
         self.is_settled = false;
@@ -252,7 +275,7 @@ impl Decoder {
 
     /// Appends some of the silence before `samples`, and then those.
     fn be_silent(&mut self, out: &mut Vec<f32>) {
-        let frames = self.silence.min(SILENCE);
+        let frames = self.silence.min(SILENCE).min(self.left());
         out.resize(out.len() + frames as usize * self.layout.channels.count(), 0.0);
         self.position += frames;
         self.silence -= frames;
@@ -264,7 +287,9 @@ impl Decoder {
     /// Appends `samples` but for the first frames.
     fn append(&mut self, old: usize, out: &mut Vec<f32>) {
         let channels = self.layout.channels.count();
+        let left = usize::try_from(self.left()).unwrap_or(usize::MAX).saturating_mul(channels);
         let samples = self.samples.get(old * channels..).unwrap_or_default();
+        let samples = &samples[..samples.len().min(left)];
         // A file of floats can hold anything.
         out.extend(samples.iter().map(|sample| if sample.is_finite() { *sample } else { 0.0 }));
         self.position += (samples.len() / channels) as u64;
@@ -297,12 +322,29 @@ impl Decoder {
 
     /// The first frame that comes out of a packet.
     fn begin_of(&self, packet: &Packet) -> i64 {
-        packet.pts.get().saturating_add(signed(packet.trim_start.get())).saturating_sub(self.layout.origin)
+        self.frame_of(packet.pts.get().saturating_add(signed(packet.trim_start.get())))
     }
 
     /// The frame behind the last that comes out of a packet.
     pub(super) fn end_of(&self, packet: &Packet) -> i64 {
-        packet.pts.get().saturating_add(signed(packet.dur.get())).saturating_sub(self.layout.origin)
+        self.frame_of(packet.pts.get().saturating_add(signed(packet.dur.get())))
+    }
+
+    /// The frame at one of the reader's marks.
+    fn frame_of(&self, mark: i64) -> i64 {
+        scaled(mark, self.layout.scale, self.layout.rate).saturating_sub(self.layout.origin)
+    }
+
+    /// The reader's mark at a frame.
+    pub(super) fn mark_of(&self, frame: u64) -> Timestamp {
+        let frame = signed(frame).saturating_add(self.layout.origin);
+        Timestamp::new(scaled(frame, self.layout.rate, self.layout.scale))
+    }
+
+    /// Frames of music that are still to come at most.
+    fn left(&self) -> u64 {
+        let end = self.layout.frames.filter(|_| self.layout.is_cut);
+        end.map_or(u64::MAX, |end| end.saturating_sub(self.position))
     }
 
     fn signed_position(&self) -> i64 {
@@ -310,6 +352,19 @@ impl Decoder {
     }
 }
 
-pub(super) fn signed(frames: u64) -> i64 {
+/// Another handle to a file; they share their place in it, so that one at a time is of use.
+fn handle(file: &File, path: &Path) -> Result<File, Error> {
+    file.try_clone().map_err(|error| Error::from_io(path, &error))
+}
+
+/// So many of `from` a second in what there are `to` of.
+fn scaled(count: i64, from: u32, to: u32) -> i64 {
+    if from == to {
+        return count;
+    }
+    i64::try_from(i128::from(count) * i128::from(to) / i128::from(from.max(1))).unwrap_or(i64::MAX)
+}
+
+fn signed(frames: u64) -> i64 {
     i64::try_from(frames).unwrap_or(i64::MAX)
 }

@@ -1,12 +1,9 @@
 //! Whether a file goes as far as it says, before it is played: a download that broke off is to be said at once.
 
-use symphonia::core::{
-    formats::{SeekMode, SeekTo},
-    units::Timestamp,
-};
+use symphonia::core::formats::{SeekMode, SeekTo};
 
 use super::{
-    decode::{Decoder, JITTER, signed},
+    decode::{Decoder, JITTER},
     open::{Overlap, guarded},
 };
 use crate::Error;
@@ -18,7 +15,7 @@ impl Decoder {
     /// Looks where the file ends, where that takes a seek and no more, and notes when that is too soon.
     pub(super) fn look_for_the_end(&mut self) -> Result<(), Error> {
         let Some(frames) = self.layout.frames.filter(|frames| *frames > 2 * JITTER) else { return Ok(()) };
-        if self.layout.overlap != Overlap::None || !self.layout.seeks {
+        if !matches!(self.layout.overlap, Overlap::None | Overlap::Aac) || !self.layout.seeks {
             return Ok(());
         }
         if !self.reaches(frames - JITTER - 1) {
@@ -36,8 +33,7 @@ impl Decoder {
 
     /// Whether there is a packet with this frame in it.
     fn reaches(&mut self, frame: u64) -> bool {
-        let ts = Timestamp::new(signed(frame).saturating_add(self.layout.origin));
-        let to = SeekTo::Timestamp { ts, track_id: self.layout.track };
+        let to = SeekTo::Timestamp { ts: self.mark_of(frame), track_id: self.layout.track };
         guarded(|| self.reader.seek(SeekMode::Accurate, to)).is_ok() && self.next_end().is_some()
     }
 

@@ -3,16 +3,20 @@
 mod check;
 mod decode;
 mod end;
+mod ends;
+mod mp4;
 mod open;
+mod opus;
 
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 use unisono_core::{units::SampleRate, wire::control::sentence};
 
-use self::decode::Decoder;
+use self::{decode::Decoder, open::Layout};
 use crate::{Damage, Description, Error, Source, convert::Converter, downmix::Downmix};
 
-/// A file in WAV, FLAC, MP3 or Ogg Vorbis, played gapless at any rate and in one channel or two.
+/// A file in WAV, FLAC, AIFF, MP3, M4A (AAC or ALAC), Ogg Vorbis or Ogg Opus, played gapless at any rate and in one
+/// channel or two.
 ///
 /// It holds a packet in memory and what the change of rate wants, however long it is. Where the rates are equal and
 /// nothing is to be mixed, samples pass exactly. Of a damaged file it plays what can be decoded.
@@ -31,6 +35,26 @@ pub struct FileSource {
     has_ended: bool,
 }
 
+/// What a file holds, as far as that is known without decoding it.
+pub(crate) struct Probed {
+    pub(crate) title: Option<String>,
+    pub(crate) codec: String,
+    pub(crate) rate: u32,
+    pub(crate) channels: u32,
+    /// At that rate; a guess where the file does not say it.
+    pub(crate) frames: Option<u64>,
+}
+
+/// Finds out whether a file can be played, and what it holds; messages call it `name`.
+pub(crate) fn probe(file: &File, name: &Path) -> Result<Probed, Error> {
+    check::opened(file, name)?;
+    let mut handle = file.try_clone().map_err(|error| Error::from_io(name, &error))?;
+    check::refuse_unsupported(name, &mut handle)?;
+    let Layout { title, codec, rate, channels, frames, .. } = open::open(name, handle)?.layout;
+    let channels = u32::try_from(channels.count()).unwrap_or(u32::MAX);
+    Ok(Probed { title, codec: codec.into(), rate, channels, frames })
+}
+
 impl FileSource {
     /// Opens a file and decodes the first of it.
     ///
@@ -39,10 +63,21 @@ impl FileSource {
     /// decoded; and when `channels` is neither 1 nor 2.
     pub fn open(path: impl AsRef<Path>, rate: SampleRate, channels: u8) -> Result<Self, Error> {
         let path = path.as_ref();
+        Self::from_file(check::open(path)?, path, rate, channels)
+    }
+
+    /// As [`Self::open`], with a file that was opened already; `name` is what messages call it, and where its title
+    /// comes from when its tags have none. Nobody else may read from a handle of it meanwhile.
+    ///
+    /// # Errors
+    /// As those of [`Self::open`].
+    pub fn from_file(file: File, name: impl AsRef<Path>, rate: SampleRate, channels: u8) -> Result<Self, Error> {
+        let path = name.as_ref();
         if !(1..=2).contains(&channels) {
             return Err(Error::Channels { channels });
         }
-        let decoder = Decoder::open(path)?;
+        check::opened(&file, path)?;
+        let decoder = Decoder::open(file, path)?;
         let layout = decoder.layout();
         let channels = usize::from(channels);
         let converter = (layout.rate != rate.hertz()).then(|| Converter::new(layout.rate, rate.hertz(), channels));

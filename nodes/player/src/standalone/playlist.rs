@@ -20,7 +20,7 @@ const MAX_DEPTH: usize = 24;
 const MAX_FILES: usize = 200_000;
 
 /// How files are called that hold sound. Others are not even tried.
-const EXTENSIONS: [&str; 6] = ["flac", "mp3", "oga", "ogg", "wav", "wave"];
+const EXTENSIONS: [&str; 11] = ["aif", "aifc", "aiff", "flac", "m4a", "mp3", "oga", "ogg", "opus", "wav", "wave"];
 
 /// Files to play.
 pub(super) struct Playlist {
@@ -57,7 +57,9 @@ impl Playlist {
         let mut playlist = Self::new(files, rate, shuffle.then(fastrand::Rng::new));
         match playlist.open_next() {
             Some(()) => Ok(playlist),
-            None => Err(format!("{path:?} holds no WAV, FLAC, MP3 or Ogg Vorbis file that can be played")),
+            None => Err(format!(
+                "{path:?} holds no WAV, FLAC, AIFF, MP3, M4A, Ogg Vorbis or Ogg Opus file that can be played"
+            )),
         }
     }
 

@@ -130,6 +130,7 @@ fn start_hub(folder: &Path, listen: SocketAddr) -> (Runtime, SocketAddr) {
         state: folder.join("hub"),
         runtime: folder.join("run"),
         streams: StreamSettings { codec: unisono_core::wire::control::Codec::Flac, ..StreamSettings::default() },
+        library: Vec::new(),
     };
     let api = runtime.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
