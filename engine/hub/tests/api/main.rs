@@ -5,5 +5,6 @@ mod access;
 mod groups;
 mod hub;
 mod malformed;
+mod metrics;
 mod playing;
 mod status;
