@@ -87,7 +87,7 @@ fn nothing_asks_for_a_metric_that_there_is_not() {
 fn dashboards_keep_their_address_name_their_units_and_ask_for_their_source() {
     let dashboards = dashboards();
     let uids: Vec<&str> = dashboards.iter().map(|dashboard| dashboard.json["uid"].as_str().unwrap()).collect();
-    assert_eq!(uids, ["unisono-household", "unisono-hub", "unisono-room"].map(|uid| uid));
+    assert_eq!(uids, ["unisono-household", "unisono-hub", "unisono-room"]);
     let files: Vec<&str> = dashboards.iter().map(|dashboard| dashboard.file.as_str()).collect();
     assert_eq!(files, ["household", "hub", "room"]);
     for Dashboard { title, panels, json, .. } in &dashboards {
