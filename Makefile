@@ -6,16 +6,17 @@
 # make bench              how long the parts take that run often
 # make instructions       what a packet costs in instructions, which repeat
 # make scale              how many rooms a hub on one core serves; takes two cores for some minutes
+# make dashboards         draw the dashboards from a household that runs for five minutes; as root
 # make install [PREFIX=]  put the programs into PREFIX/bin (/usr/local/bin)
 
-.PHONY: play test proof lab test-bluetooth bench instructions scale install packages
+.PHONY: play test proof lab test-bluetooth bench instructions scale dashboards install packages
 
 PREFIX ?= /usr/local
 
 PACKAGES = build-essential cmake pkg-config libasound2-dev libdbus-1-dev libsbc-dev
 
-# What tests hold our SBC against.
-TEST_PACKAGES = dbus-daemon ffmpeg sbc-tools
+# What tests hold our SBC against, and what reads our metrics.
+TEST_PACKAGES = dbus-daemon ffmpeg prometheus sbc-tools
 
 # As it was typed: make would expand a $ in it.
 override export FILE := $(value FILE)
@@ -56,6 +57,11 @@ instructions: packages
 scale: packages
 	cargo build --release --locked
 	target/release/scale
+
+dashboards: packages
+	@.ci/packages prometheus
+	cargo build --release --locked
+	target/release/dashboards $(ARGS)
 
 install: packages
 	cargo build --release --locked

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use nix::sched::{CloneFlags, setns};
 
 use super::{instruments::Instrument, profile::Profile};
 
@@ -95,6 +96,16 @@ impl Network {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.named(place), "setpriv", "--pdeathsig", "KILL"]).arg(program);
         command
+    }
+
+    /// Brings the thread that calls this, and what it starts from then on, to one of the namespaces.
+    ///
+    /// # Errors
+    /// Without root.
+    pub fn enter(&self, place: &str) -> anyhow::Result<()> {
+        let path = Path::new("/run/netns").join(self.named(place));
+        let namespace = File::open(&path).with_context(|| format!("{}", path.display()))?;
+        setns(namespace, CloneFlags::CLONE_NEWNET).with_context(|| format!("{}", path.display()))
     }
 
     /// What has gone over the hub's interface up to now.

@@ -5,6 +5,7 @@
 //! | [`house`] | the hub as a state machine, without a socket or a clock; the simulator runs it too |
 //! | [`engine`] | the task that owns the house, the connections, and the threads that encode |
 //! | [`api`] | the control API |
+//! | `metrics` | what Prometheus reads |
 //! | [`location`] | how files are named |
 //! | [`config`] | settings |
 #![forbid(unsafe_code)]
@@ -14,3 +15,4 @@ pub mod config;
 pub mod engine;
 pub mod house;
 pub mod location;
+mod metrics;

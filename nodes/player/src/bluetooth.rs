@@ -6,7 +6,7 @@ use std::{num::NonZeroUsize, path::PathBuf, sync::OnceLock};
 use serde::Deserialize;
 use tokio::runtime::{Builder, Runtime};
 use tracing::warn;
-use unisono_bluetooth::service::{Bluetooth, Settings};
+use unisono_bluetooth::service::{Bluetooth, Settings, SpeakerFigures};
 
 use crate::realtime;
 
@@ -50,6 +50,11 @@ impl Lazy {
     /// The way to it, from any thread.
     pub(crate) fn handle(&self) -> &Bluetooth {
         &self.service.get_or_init(|| self.start()).0
+    }
+
+    /// What has been counted of the speakers; nothing while it has not begun, which this does not change.
+    pub(crate) fn figures(&self) -> Vec<SpeakerFigures> {
+        self.service.get().map(|(service, _)| service.figures()).unwrap_or_default()
     }
 
     /// On a thread of its own: the node's is the one that carries the sound, and is not to wait for what is written here.

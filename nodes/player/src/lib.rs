@@ -4,6 +4,7 @@ pub mod api;
 mod bluetooth;
 pub mod config;
 mod desk;
+mod metrics;
 pub mod output;
 mod realtime;
 pub mod room;

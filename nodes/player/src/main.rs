@@ -30,7 +30,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     let (check, test_tone, with_parent) = (arguments.check_config, arguments.test_tone, arguments.with_parent);
-    let settings = arguments.settings()?;
+    let mut settings = arguments.settings()?;
     if check {
         let (rooms, state) = (settings.rooms.len(), settings.state.display());
         return Ok(unisono_settings::print(format_args!("the settings are fine: {rooms} room(s), state in {state}"))?);
@@ -48,8 +48,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     runtime.block_on(async {
         let stop = stopped(with_parent).context("signals cannot be caught")?;
         let listener = api::bind(settings.api).await?;
+        settings.api = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let api = settings.api;
         let node = Node::start(settings)?;
-        if let Some(address) = listener.as_ref().and_then(|listener| listener.local_addr().ok()) {
+        if let Some(address) = api {
             info!("control API at http://{address}");
         }
         // Tasks: to wake what the runtime blocks on takes a system call each time.

@@ -5,12 +5,14 @@
 //! |---|---|
 //! | `guard` | who may ask: programs on this machine, and no web page of somebody else's |
 //! | `refusal` | every refusal is `{"error": "one line"}` |
+//! | [`metrics`] | what both tell Prometheus |
 //! | [`bluetooth`] | what that gives and takes about speakers |
 //! | [`node`] | what the node's API gives and takes |
 #![forbid(unsafe_code)]
 
 pub mod bluetooth;
 mod guard;
+pub mod metrics;
 pub mod node;
 mod refusal;
 

@@ -12,9 +12,10 @@ use unisono_core::{
     wire::{
         VERSION, Version, clock,
         control::{
-            Anchors, Answer, Ask, ClockReport, Codec, Evidence, Forget, Format, Hello, Members, Message, Method,
-            OutputChoice, OutputReport, Outranked, Refuse, RefuseReason, Report, Room, RoomReport, RoomState, Rooms,
-            SetGain, StreamStart, StreamStop, Trailing, Welcome,
+            Anchors, Answer, Ask, ClockReport, Codec, Evidence, Figures, Forget, Format, Hello, LatencyPart,
+            LatencyStage, Members, Message, Method, OutputChoice, OutputReport, Outranked, Refuse, RefuseReason,
+            Report, Room, RoomFigures, RoomReport, RoomState, Rooms, SetGain, SpeakerFigures, StreamStart, StreamStop,
+            Trailing, Welcome,
         },
         frame::FrameReader,
         ids::{AskId, ClockTag, HouseholdId, PeerId, RoomIndex, StreamId},
@@ -157,6 +158,29 @@ fn messages_1_2() -> Vec<(&'static str, Message)> {
     ]
 }
 
+/// What 1.3 added.
+fn messages_1_3() -> Vec<(&'static str, Message)> {
+    let speaker = SpeakerFigures {
+        connected: true,
+        packets: 90_000,
+        dropped: 12,
+        late: 3,
+        delay_reports: 2,
+        connects: 4,
+        failures: vec![("page_timeout".into(), 5)],
+    };
+    let latency = vec![
+        LatencyPart { stage: LatencyStage::Buffer, value: Nanos::from_millis(50), uncertainty: None },
+        LatencyPart {
+            stage: LatencyStage::Speaker,
+            value: Nanos::from_millis(150),
+            uncertainty: Some(Nanos::from_millis(40)),
+        },
+    ];
+    let kitchen = RoomFigures { room: RoomIndex(1), starved: 1, latency, speaker: Some(speaker) };
+    vec![("figures", Figures { rooms: vec![kitchen], api: Some(([0, 0, 0, 0], 8_481).into()) }.into())]
+}
+
 fn corpus(name: &str) -> Vec<u8> {
     frozen("v1.0", name)
 }
@@ -210,6 +234,11 @@ fn control_messages_of_version_1_2_are_understood() {
     understood("v1.2", messages_1_2());
 }
 
+#[test]
+fn control_messages_of_version_1_3_are_understood() {
+    understood("v1.3", messages_1_3());
+}
+
 fn understood(version: &str, messages: Vec<(&str, Message)>) {
     for (name, expected) in messages {
         let mut reader = FrameReader::default();
@@ -219,13 +248,13 @@ fn understood(version: &str, messages: Vec<(&str, Message)>) {
     }
 }
 
-/// As long as this build speaks 1.2 it also writes it, byte for byte.
+/// As long as this build speaks 1.3 it also writes it, byte for byte.
 #[test]
 fn this_build_writes_what_it_froze() {
-    if VERSION != (Version { major: 1, minor: 2 }) {
+    if VERSION != (Version { major: 1, minor: 3 }) {
         return;
     }
-    let added = [("v1.1", messages_1_1()), ("v1.2", messages_1_2())];
+    let added = [("v1.1", messages_1_1()), ("v1.2", messages_1_2()), ("v1.3", messages_1_3())];
     for (name, message) in messages() {
         if added.iter().flat_map(|(_, added)| added).all(|(changed, _)| *changed != name) {
             assert_eq!(message.encode(), corpus(name), "{name}");

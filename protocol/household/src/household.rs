@@ -30,6 +30,8 @@ pub struct HubHousehold {
     members_version: u64,
     /// The secret with which nodes of this machine join while the hub runs.
     local: Option<TokenHash>,
+    /// Commands that could not be written.
+    failures: u64,
 }
 
 impl HubHousehold {
@@ -108,7 +110,17 @@ impl HubHousehold {
         let list = store.config().member_list();
         let members = SignedMembers::sign(&list, &household_key)?;
         let members_version = list.version;
-        Ok(Self { folder, hub_key, household_key, reset_key, store, members, members_version, local: None })
+        Ok(Self {
+            folder,
+            hub_key,
+            household_key,
+            reset_key,
+            store,
+            members,
+            members_version,
+            local: None,
+            failures: 0,
+        })
     }
 
     /// Changes the configuration, and signs the member list again when that has changed.
@@ -117,6 +129,8 @@ impl HubHousehold {
     /// When the command is rejected ([`Error::Rejected`]), or cannot be written.
     pub fn apply(&mut self, command: &Command) -> Result<Outcome, Error> {
         let outcome = self.store.apply(command);
+        let is_unwritten = outcome.as_ref().is_err_and(|error| !matches!(error, Error::Rejected(_)));
+        self.failures += u64::from(is_unwritten);
         if self.config().members_version != self.members_version {
             let list = self.config().member_list();
             self.members = SignedMembers::sign(&list, &self.household_key)?;
@@ -206,6 +220,11 @@ impl HubHousehold {
     /// How many commands have changed the configuration.
     pub fn changes(&self) -> u64 {
         self.store.applied()
+    }
+
+    /// How many commands could not be written.
+    pub const fn failures(&self) -> u64 {
+        self.failures
     }
 
     /// What a machine may do, `None` when it is not a member.

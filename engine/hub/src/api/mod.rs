@@ -3,6 +3,7 @@
 mod error;
 mod groups;
 mod library;
+mod metrics;
 mod nodes;
 mod relay;
 mod rooms;
@@ -14,9 +15,11 @@ use axum::{
     Json, Router,
     extract::State,
     http::StatusCode,
+    middleware,
     routing::{delete, get, patch, post, put},
 };
 use tokio::net::TcpListener;
+use unisono_api::metrics::count_requests;
 use unisono_core::wire::VERSION;
 use unisono_household::config::Command;
 
@@ -65,7 +68,10 @@ pub fn router(engine: EngineHandle) -> Router {
         .route("/library/albums/{album}", get(library::album))
         .route("/library/artists", get(library::artists))
         .route("/library/covers/{cover}", get(library::cover));
-    unisono_api::guarded(api).with_state(engine)
+    let beside =
+        Router::new().route("/metrics", get(metrics::page)).route("/prometheus/targets", get(metrics::targets));
+    let counting = middleware::from_fn_with_state(engine.metrics().http(), count_requests);
+    unisono_api::guarded(api, beside).with_state(engine).layer(counting)
 }
 
 async fn hub(State(engine): State<EngineHandle>) -> Result<Json<HubView>, ApiError> {

@@ -19,7 +19,7 @@ use unisono_core::{
 };
 use unisono_media::{Damage, Source};
 
-use super::EngineHandle;
+use super::{EngineHandle, figures::Silence};
 use crate::house::{GroupId, RenditionPlan};
 
 /// Frames read at once: every packet length divides it.
@@ -61,6 +61,7 @@ impl Shelf {
 }
 
 struct Shared {
+    silence: Silence,
     shelf: Mutex<Shelf>,
     /// Something was taken, or there are orders.
     moved: Condvar,
@@ -76,7 +77,7 @@ pub(super) struct Encoder {
 impl Encoder {
     pub(super) fn start(group: GroupId, rate: SampleRate, channels: u8, engine: EngineHandle) -> io::Result<Self> {
         let (orders, ordered) = mpsc::channel();
-        let shared = Arc::new(Shared { shelf: Mutex::default(), moved: Condvar::new() });
+        let shared = Arc::new(Shared { silence: Silence::default(), shelf: Mutex::default(), moved: Condvar::new() });
         let thread = Thread {
             group,
             rate,
@@ -114,6 +115,11 @@ impl Encoder {
     /// Encodes to a rendition no longer.
     pub(super) fn remove(&self, stream: StreamId) {
         self.order(Order::Remove(stream));
+    }
+
+    /// For how long its source has been silent.
+    pub(super) fn silence(&self) -> &Silence {
+        &self.shared.silence
     }
 
     /// The packet at a position; `None` when it is not ready, which is the source's fault.
@@ -214,6 +220,7 @@ impl Thread {
                 }
                 self.run = run;
                 self.position = position;
+                self.shared.silence.begin();
                 self.recent.clear();
                 self.ended = false;
                 self.renditions.iter_mut().for_each(|rendition| rendition.encoder.reset());
@@ -257,6 +264,7 @@ impl Thread {
                 }
             }
         }
+        self.shared.silence.hear(&samples[..filled * channels], channels);
         self.tell_damage();
         if filled < BLOCK && !self.ended {
             self.end(FramePosition(self.position.0 + filled as u64));

@@ -18,7 +18,7 @@ use unisono_household::{
 };
 
 use super::unix_now;
-use crate::house::Snapshot;
+use crate::{house::Snapshot, metrics::StateWrites};
 
 /// What is kept, and when that was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Opens what was kept. What cannot be read is put aside and said.
-    pub(super) fn open(folder: &Path) -> Result<(Self, Option<Kept>), Error> {
+    pub(super) fn open(folder: &Path, writes: StateWrites) -> Result<(Self, Option<Kept>), Error> {
         let mut store = SessionStore::open(folder)?;
         for path in store.damaged() {
             warn!(
@@ -63,6 +63,10 @@ impl Keeper {
                     && !failing.load(Relaxed)
                 {
                     error!("volumes and what plays are not saved: {error}; trying again");
+                }
+                match &saved {
+                    Ok(()) => writes.written(),
+                    Err(_) => writes.failed(),
                 }
                 failing.store(saved.is_err(), Relaxed);
             }

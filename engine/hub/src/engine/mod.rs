@@ -5,6 +5,7 @@ mod admission;
 mod asks;
 mod doubles;
 mod encoder;
+mod figures;
 mod keeper;
 mod link;
 mod playing;
@@ -26,7 +27,10 @@ use tokio::{
 use tracing::{debug, info, warn};
 use unisono_core::{
     time::{HubClock, Timestamp},
-    wire::{frame::Frame, ids::PeerId},
+    wire::{
+        frame::Frame,
+        ids::{HouseholdId, PeerId},
+    },
 };
 use unisono_household::{
     config::{Command, Config},
@@ -49,7 +53,10 @@ use self::{
     link::{Link, LinkOrder},
     probes::ConnectionCount,
 };
-use crate::house::{Action, ConnectionId, GroupId, House, StreamSettings};
+use crate::{
+    house::{Action, ConnectionId, GroupId, House, StreamSettings},
+    metrics::Metrics,
+};
 
 /// Events that may wait. At 500 nodes this is a tenth of a second of requests for repair.
 const QUEUE: usize = 4_096;
@@ -134,6 +141,7 @@ pub struct EngineHandle {
     household: Arc<Mutex<HubHousehold>>,
     listens_at: SocketAddr,
     library: Library,
+    metrics: Arc<Metrics>,
 }
 
 /// The hub.
@@ -148,6 +156,8 @@ pub struct Engine {
     sources: HashMap<GroupId, Box<dyn unisono_media::Source>>,
     keeper: Keeper,
     doubles: Doubles,
+    underruns: figures::Underruns,
+    household_id: HouseholdId,
     asks: asks::Waiting,
     next_connection: u64,
     changed: bool,
@@ -181,7 +191,8 @@ impl Engine {
     /// When any of it cannot be used.
     pub fn start(settings: &EngineSettings) -> Result<Self, Error> {
         let mut household = HubHousehold::open_or_create(&settings.state, &settings.name, unix_now())?;
-        let (keeper, kept) = Keeper::open(&settings.state)?;
+        let metrics = Arc::new(Metrics::new());
+        let (keeper, kept) = Keeper::open(&settings.state, metrics.session.clone())?;
         let identity = Identity::from_pkcs8(household.hub_key().pkcs8()).map_err(Error::Identity)?;
         let options =
             Options { accept: true, max_connections: MAX_CONNECTIONS, ..Options::new(*household.reset_key()) };
@@ -201,7 +212,9 @@ impl Engine {
         let (events, received) = mpsc::channel(QUEUE);
         let library = LibrarySettings { folders: settings.library.clone(), state: settings.state.clone() };
         let library = Library::open(library).map_err(Error::Library)?;
-        let handle = EngineHandle { events, household: Arc::new(Mutex::new(household)), listens_at, library };
+        let household_id = household.household_id();
+        let household = Arc::new(Mutex::new(household));
+        let handle = EngineHandle { events, household, listens_at, library, metrics };
         info!("hub \"{}\" ({}) listens at UDP port {port}", settings.name, identity.peer_id());
         let engine = Self {
             house,
@@ -214,6 +227,8 @@ impl Engine {
             sources: HashMap::new(),
             keeper,
             doubles: Doubles::default(),
+            underruns: figures::Underruns::new(),
+            household_id,
             asks: asks::Waiting::new(),
             next_connection: 1,
             changed: false,
@@ -234,6 +249,11 @@ impl Engine {
     /// The house, to be read or commanded.
     pub const fn house(&mut self) -> &mut House {
         &mut self.house
+    }
+
+    /// The household.
+    pub(crate) const fn household_id(&self) -> HouseholdId {
+        self.household_id
     }
 
     /// Whether a connection of a node is there.
@@ -349,7 +369,10 @@ impl Engine {
                     let packet = self.encoders.get(&group).and_then(|encoder| encoder.take(stream, position));
                     match packet {
                         Some(payload) => self.house.handle_packet(group, stream, position, payload),
-                        None => debug!("the source of group {group} was late for position {}", position.0),
+                        None => {
+                            *self.underruns.entry(group).or_default() += 1;
+                            debug!("the source of group {group} was late for position {}", position.0);
+                        }
                     }
                 }
                 Action::CloseStream(group) => {
@@ -413,11 +436,17 @@ impl EngineHandle {
         call: impl FnOnce(&mut HubHousehold) -> T + Send + 'static,
     ) -> Option<T> {
         let (household, events) = (Arc::clone(&self.household), self.events.clone());
+        let writes = self.metrics.configuration.clone();
         let call = move || {
             let mut household = household.lock().unwrap_or_else(PoisonError::into_inner);
             let (changes, members_version) = (household.changes(), household.config().members_version);
+            let failures = household.failures();
             let answer = call(&mut household);
+            if household.failures() != failures {
+                writes.failed();
+            }
             if household.changes() != changes {
+                writes.written();
                 let config = household.config().clone();
                 let members = (config.members_version != members_version).then(|| household.members().to_bytes());
                 // While nobody else can change it again, so that the engine sees changes in their order. It may have
@@ -432,6 +461,11 @@ impl EngineHandle {
     /// Changes the configuration. `None` when the hub is stopping.
     pub async fn configure(&self, command: Command) -> Option<Result<(), unisono_household::Error>> {
         self.household(move |household| household.apply(&command).map(|_| ())).await
+    }
+
+    /// What is counted.
+    pub(crate) const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// The UDP port at which nodes connect.

@@ -5,7 +5,9 @@ use unisono_core::{
     session::{HubEvent, HubSession},
     time::{HubClock, Nanos, Timestamp},
     wire::{
-        control::{Hello, Members, Message, Outranked, Refuse, RefuseReason, Report, Room as RoomOffer, RoomState},
+        control::{
+            Figures, Hello, Members, Message, Outranked, Refuse, RefuseReason, Report, Room as RoomOffer, RoomState,
+        },
         frame::Frame,
         ids::{ClockTag, PeerId},
     },
@@ -48,6 +50,7 @@ impl House {
             codecs: Vec::new(),
             repairs: TokenBucket::new(),
             bad_datagrams: 0,
+            api: None,
             budget: (0, Nanos::ZERO),
         };
         self.connections.insert(id, connection);
@@ -65,6 +68,7 @@ impl House {
                 self.judge_link(now, id, peer, &report);
                 self.handle_report(peer, report);
             }
+            Ok(Some(HubEvent::Figures(figures))) => self.handle_figures(id, peer, figures),
             Ok(Some(HubEvent::Outranked(outranked))) => self.handle_outranked(peer, &outranked),
             Ok(Some(HubEvent::Answer(answer))) => self.handle_answer(id, answer),
             Err(refuse) => self.turn_away(id, refuse),
@@ -120,19 +124,21 @@ impl House {
     /// A connection is gone.
     pub fn handle_disconnected(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id) else { return };
+        self.bad_datagrams_before += connection.bad_datagrams;
         if self.admitted.get(&connection.peer) == Some(&id) {
             self.admitted.remove(&connection.peer);
         }
         self.unsubscribe_connection(id);
         self.drop_asks(id);
         for (_, room) in self.rooms.iter_mut().filter(|(room, _)| room.node == connection.peer) {
-            (room.report, room.output_report) = (None, None);
+            (room.report, room.output_report, room.figures) = (None, None, None);
         }
     }
 
-    /// Datagrams from admitted or unknown machines that meant nothing.
+    /// Datagrams from admitted or unknown machines that meant nothing, since the hub started.
     pub fn bad_datagrams(&self) -> u64 {
-        self.connections.values().map(|connection| connection.bad_datagrams).sum()
+        let now: u64 = self.connections.values().map(|connection| connection.bad_datagrams).sum();
+        self.bad_datagrams_before + now
     }
 
     /// Takes over how a node drives its rooms, and has them play what their groups play. A room that is not configured
@@ -169,6 +175,17 @@ impl House {
         for told in report.outputs.0 {
             if let Some(room) = self.rooms.get_mut(&RoomId { node: peer, index: told.room }) {
                 room.output_report = Some(told);
+            }
+        }
+    }
+
+    fn handle_figures(&mut self, id: ConnectionId, peer: PeerId, figures: Figures) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.api = figures.api;
+        }
+        for told in figures.rooms {
+            if let Some(room) = self.rooms.get_mut(&RoomId { node: peer, index: told.room }) {
+                room.figures = Some(told);
             }
         }
     }

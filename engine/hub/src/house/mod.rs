@@ -18,7 +18,10 @@ mod room;
 mod snapshot;
 mod stream;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::SocketAddr,
+};
 
 use bytes::Bytes;
 use unisono_core::{
@@ -156,6 +159,8 @@ struct Connection {
     codecs: Vec<Codec>,
     repairs: TokenBucket,
     bad_datagrams: u64,
+    /// Where the node's own API answers.
+    api: Option<SocketAddr>,
     /// Bits a second that it carries, and how long before they are heard.
     budget: (u32, Nanos),
 }
@@ -172,6 +177,8 @@ pub struct House {
     admitted: BTreeMap<PeerId, ConnectionId>,
     members: BTreeSet<PeerId>,
     news: MemberNews,
+    /// Datagrams that meant nothing, on connections that are over.
+    bad_datagrams_before: u64,
     rooms: BTreeMap<RoomId, Room>,
     groups: BTreeMap<GroupId, Group>,
     streams: BTreeMap<GroupId, Stream>,
@@ -200,6 +207,7 @@ impl House {
             admitted: BTreeMap::new(),
             members: BTreeSet::new(),
             news: MemberNews::default(),
+            bad_datagrams_before: 0,
             rooms: BTreeMap::new(),
             groups: BTreeMap::new(),
             streams: BTreeMap::new(),
@@ -247,6 +255,16 @@ impl House {
     /// The hub's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The machines of the household.
+    pub const fn members(&self) -> &BTreeSet<PeerId> {
+        &self.members
+    }
+
+    /// Where a connected node's own API answers, by its own account.
+    pub fn api_of(&self, peer: PeerId) -> Option<SocketAddr> {
+        self.connections.get(&self.connection_of(peer)?)?.api
     }
 
     /// Whether a node is connected and admitted.

@@ -4,11 +4,11 @@ use unisono_core::{
     leadership::Term,
     time::Nanos,
     units::{Gain, Volume},
-    wire::control::{ClockReport, Message, OutputReport, RoomReport, SetGain},
+    wire::control::{ClockReport, Message, OutputReport, RoomFigures, RoomReport, SetGain},
 };
 pub use unisono_household::config::RoomId;
 
-use super::{Action, GroupId, House, Refused};
+use super::{Action, GroupId, House, Playback, Refused};
 
 /// A change of volume takes so long: no click, and done before the ear has noticed a fade.
 const VOLUME_RAMP_MS: u16 = 30;
@@ -40,6 +40,8 @@ pub struct Room {
     pub report: Option<RoomReport>,
     /// Which of its outputs it uses and why, as its node last said; a node of 1.1 does not.
     pub output_report: Option<OutputReport>,
+    /// What else its node last said of it; a node of 1.2 does not.
+    pub figures: Option<RoomFigures>,
 }
 
 impl Room {
@@ -58,6 +60,7 @@ impl Room {
             clock: ClockReport::default(),
             report: None,
             output_report: None,
+            figures: None,
         }
     }
 }
@@ -109,6 +112,14 @@ impl House {
     pub fn check_gone(&self, id: RoomId) -> Result<(), Refused> {
         let room = self.rooms.get(&id).ok_or_else(|| Refused::UnknownRoom(id.to_string()))?;
         if self.is_online(id.node) { Err(Refused::StillThere(room.name.clone())) } else { Ok(()) }
+    }
+
+    /// Whether this hub leads a room in what it plays.
+    pub fn leads(&self, id: RoomId) -> bool {
+        let Some(room) = self.rooms.get(&id) else { return false };
+        let plays = room.group.and_then(|group| self.groups.get(&group));
+        let plays = plays.is_some_and(|group| group.playback == Playback::Playing);
+        plays && !room.outranked && self.format_of(id).is_some()
     }
 
     /// How loud a room is once its own volume and its group's are taken together.

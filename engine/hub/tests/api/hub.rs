@@ -175,6 +175,16 @@ impl Hub {
         (answer.status().as_u16(), value)
     }
 
+    /// What is there beside the API, as text.
+    pub(crate) fn beside(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        let mut request = Request::builder().uri(format!("http://{}{path}", self.api));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = self.agent.run(request.body(()).unwrap()).unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    }
+
     /// A request that must be refused with a status and a line that names what is wrong, and must change nothing.
     pub(crate) fn refused(&self, status: u16, names: &str, method: &str, path: &str, body: Option<&str>) {
         self.refused_with(status, names, method, path, body, &[]);

@@ -6,5 +6,6 @@ mod groups;
 mod hub;
 mod library;
 mod malformed;
+mod metrics;
 mod playing;
 mod status;

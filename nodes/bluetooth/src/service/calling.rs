@@ -62,6 +62,7 @@ impl Service {
                     Happening::Linked => speaker.machine.handle_event(now, Event::Appeared),
                     Happening::Up => {
                         speaker.up = Some(now);
+                        speaker.tally.connected();
                         speaker.down = None;
                         speaker.machine.handle_event(now, Event::Connected);
                         info!("{address} ({}) is connected", speaker.kept.alias);
@@ -152,7 +153,10 @@ impl Service {
         match result {
             Ok(()) | Err(Failure::AlreadyConnected) => speaker.down = Some(now + TRANSPORT_LIMIT),
             Err(Failure::Busy | Failure::InProgress) => {}
-            Err(failure) => speaker.disappoint(failure),
+            Err(failure) => {
+                speaker.tally.failed(failure);
+                speaker.disappoint(failure);
+            }
         }
     }
 

@@ -11,6 +11,7 @@
 //! | `scanning`, `pairing`, `calling`, `playing` | what a person, the machines or a room want |
 //! | `store` | the remembered speakers on disk |
 //! | `facts` | what the doctor is told |
+//! | `figures` | what has been counted of them |
 //! | `view` | what all of that looks like from outside |
 
 mod adapters;
@@ -19,6 +20,7 @@ mod chime;
 mod clock;
 mod command;
 mod facts;
+mod figures;
 mod link;
 mod pairing;
 mod playing;
@@ -34,7 +36,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use unisono_core::{time::Nanos, units::Volume};
 
 use self::{command::Command, run::Service};
@@ -47,7 +49,10 @@ use crate::{
     reconnect::Mode,
 };
 
-pub use self::view::{AdapterView, SpeakerView};
+pub use self::{
+    figures::SpeakerFigures,
+    view::{AdapterView, SpeakerView},
+};
 
 /// What a node may set.
 #[derive(Clone, Debug)]
@@ -125,6 +130,7 @@ pub struct Opened {
 #[derive(Clone, Debug)]
 pub struct Bluetooth {
     commands: mpsc::Sender<Command>,
+    figures: watch::Receiver<Vec<SpeakerFigures>>,
     hurry: u32,
     chime: Duration,
 }
@@ -137,8 +143,9 @@ impl Bluetooth {
     pub fn start(settings: Settings) -> Self {
         let (commands, received) = mpsc::channel(COMMANDS);
         let (hurry, chime) = (settings.hurry.max(1), settings.chime);
-        tokio::spawn(async move { Service::new(settings, received).await.run().await });
-        Self { commands, hurry, chime }
+        let (show, figures) = watch::channel(Vec::new());
+        tokio::spawn(async move { Service::new(settings, received, show).await.run().await });
+        Self { commands, figures, hurry, chime }
     }
 
     /// Looks for speakers for so long (30 s is usual), or until the receiver is dropped.
@@ -199,6 +206,11 @@ impl Bluetooth {
     /// The remembered speakers.
     pub async fn list(&self) -> Vec<SpeakerView> {
         self.ask(Command::List).await.unwrap_or_default()
+    }
+
+    /// What has been counted of the remembered speakers; at once, from any thread.
+    pub fn figures(&self) -> Vec<SpeakerFigures> {
+        self.figures.borrow().clone()
     }
 
     /// The adapters.

@@ -143,6 +143,7 @@ impl Service {
             Err(failure) => {
                 warn!("{address} ({}): no stream: {failure}", speaker.kept.alias);
                 speaker.failure = Some(failure);
+                speaker.tally.failed(failure);
                 speaker.disappoint(failure);
                 if taken && current {
                     self.release(address);
@@ -168,6 +169,7 @@ impl Service {
                     None => info!("{address} ({}): the stream ended ({counters:?})", speaker.kept.alias),
                 }
                 let rest = playing.rest;
+                speaker.tally.add(counters);
                 speaker.note_end(now, failure);
                 // A transport that is just being acquired is never released before that has ended: it is then for the
                 // next room, or goes back.
@@ -197,6 +199,9 @@ impl Service {
             playing.watch.set(latency.total);
             playing.watch.set_uncertainty(latency.uncertainty);
             let configuration = playing.stream.config().to_bytes();
+            if let Some(report) = report {
+                speaker.tally.reports(report);
+            }
             if let Some(report) = report
                 && speaker.kept.keep_report(configuration, report)
             {

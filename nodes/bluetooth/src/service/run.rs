@@ -11,14 +11,14 @@ use std::{
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
     select,
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 use tracing::{info, warn};
 use unisono_core::time::Nanos;
 
 use super::{
-    Settings,
+    Settings, SpeakerFigures,
     adapters::AdapterState,
     clock::Clock,
     command::{Command, reply},
@@ -100,12 +100,18 @@ pub(super) struct Service {
     pub(super) scans: Vec<Scanning>,
     pub(super) pairing: PairingRun,
     store: Store,
+    /// What has been counted, for those who do not ask the task.
+    pub(super) figures: watch::Sender<Vec<SpeakerFigures>>,
     /// Something that can wait is to be written.
     pub(super) unsaved: bool,
 }
 
 impl Service {
-    pub(super) async fn new(settings: Settings, commands: mpsc::Receiver<Command>) -> Self {
+    pub(super) async fn new(
+        settings: Settings,
+        commands: mpsc::Receiver<Command>,
+        figures: watch::Sender<Vec<SpeakerFigures>>,
+    ) -> Self {
         let clock = Clock::new(settings.hurry);
         let (sender, events) = mpsc::unbounded_channel();
         let (store, kept) = Store::open(&settings.folder);
@@ -145,6 +151,7 @@ impl Service {
             scans: Vec::new(),
             pairing: PairingRun::default(),
             store,
+            figures,
             unsaved: false,
             settings,
         }
@@ -198,6 +205,7 @@ impl Service {
         if self.unsaved {
             self.save();
         }
+        self.show_figures();
         let preparing = self.trouble.is_none() && self.objects.adapters.keys().any(|path| self.usable(path).is_none());
         if self.has_looked && !preparing || self.first_look.is_some_and(|until| Instant::now() >= until) {
             self.first_look = None;

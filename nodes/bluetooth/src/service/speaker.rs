@@ -7,6 +7,7 @@ use unisono_core::time::{Nanos, NodeClock, Timestamp};
 use super::{
     Opened,
     command::{Answer, reply},
+    figures::Tally,
     link::Link,
     playing::Playing,
     store::Kept,
@@ -31,6 +32,8 @@ pub(super) struct Speaker {
     pub(super) slot: Slot,
     /// Why the last stream ended, if it failed.
     pub(super) failure: Option<Failure>,
+    /// What has been counted of it.
+    pub(super) tally: Tally,
     /// When a stream ended last because nothing was heard of the speaker any more.
     lost: Option<Timestamp<NodeClock>>,
 }
@@ -72,6 +75,7 @@ impl Speaker {
             waiting: Vec::new(),
             slot: Slot::Free,
             failure: None,
+            tally: Tally::default(),
             lost: None,
         }
     }
@@ -79,6 +83,9 @@ impl Speaker {
     /// A stream to it ended so.
     pub(super) fn note_end(&mut self, now: Timestamp<NodeClock>, failure: Option<Failure>) {
         self.failure = failure;
+        if let Some(failure) = failure {
+            self.tally.failed(failure);
+        }
         if failure == Some(Failure::LinkLost) {
             self.lost = Some(now);
         }

@@ -3,6 +3,7 @@
 
 mod bluetooth;
 mod doctor;
+mod metrics;
 mod node;
 mod relay;
 mod rooms;
@@ -17,19 +18,24 @@ use std::{
 use axum::{
     Router,
     http::StatusCode,
+    middleware,
     routing::{get, patch, post},
 };
 use tokio::{net::TcpListener, sync::watch};
 use tracing::{info, warn};
-use unisono_api::Refusal;
+use unisono_api::{Refusal, metrics::count_requests};
 use unisono_bluetooth::service::Bluetooth;
-use unisono_core::wire::ids::PeerId;
+use unisono_core::wire::{
+    control::Figures,
+    ids::{PeerId, RoomIndex},
+};
 use unisono_settings::NODE_API_PORT;
 
 pub(crate) use self::relay::Relay;
 use crate::{
     bluetooth::Lazy,
     desk::Desk,
+    metrics::{Metrics, Watched, figures},
     session::HubState,
     standalone::{Refused, StandaloneHandle},
 };
@@ -48,18 +54,32 @@ struct Inner {
     hub: watch::Receiver<HubState>,
     standalone: StandaloneHandle,
     bluetooth: Arc<Lazy>,
+    api: Option<SocketAddr>,
+    watched: Arc<Watched>,
+    metrics: Metrics,
 }
 
 impl NodeHandle {
     pub(crate) fn new(
-        name: &str,
-        id: PeerId,
+        (name, id, api): (&str, PeerId, Option<SocketAddr>),
         desk: Arc<Desk>,
         hub: watch::Receiver<HubState>,
         standalone: StandaloneHandle,
         bluetooth: Arc<Lazy>,
+        watched: Arc<Watched>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { name: name.into(), id, desk, hub, standalone, bluetooth }) }
+        let metrics = Metrics::new();
+        Self {
+            inner: Arc::new(Inner { name: name.into(), id, desk, hub, standalone, bluetooth, api, watched, metrics }),
+        }
+    }
+
+    /// What is known of the rooms beyond their reports, for a hub.
+    pub(crate) fn figures(&self) -> Figures {
+        let speakers = self.inner.bluetooth.figures();
+        let rooms = (0..).map(RoomIndex).zip(self.inner.desk.rooms());
+        let rooms = rooms.map(|(index, (settings, room))| figures(index, settings, room, &speakers));
+        Figures { rooms: rooms.collect(), api: self.inner.api }
     }
 
     fn bluetooth(&self) -> &Bluetooth {
@@ -103,7 +123,9 @@ pub async fn serve(listener: TcpListener, node: NodeHandle) -> io::Result<()> {
 
 /// Every route, for programs on this machine.
 pub fn router(node: NodeHandle) -> Router {
-    unisono_api::guarded(routes()).with_state(node)
+    let counting = middleware::from_fn_with_state(node.inner.metrics.http(), count_requests);
+    let beside = Router::new().route("/metrics", get(metrics::page));
+    unisono_api::guarded(routes(), beside).with_state(node).layer(counting)
 }
 
 /// Every route, for [`Relay`], which chooses what the hub may ask.

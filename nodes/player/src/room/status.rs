@@ -127,6 +127,11 @@ impl RoomStatus {
         self.resyncs.load(Relaxed) + self.starved.load(Relaxed)
     }
 
+    /// Of those, the times that there was none.
+    pub fn starved(&self) -> u64 {
+        self.starved.load(Relaxed)
+    }
+
     /// Sound that has arrived and not been decoded.
     pub fn buffered(&self) -> Nanos {
         Nanos::new(self.buffered.load(Relaxed))

@@ -8,18 +8,18 @@ use unisono_core::{
     clock::CLOCK_STEP,
     playout::timing::LEADS,
     session::{NodeAction, NodeConfig, NodeSession},
-    time::{HubClock, Mapping, Nanos, NodeClock},
+    time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     wire::{
         clock::Report as ClockPacket,
-        control::{Evidence, OutputReport, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome, presentable},
+        control::{OutputReport, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome, presentable},
         ids::{PeerId, RoomIndex, StreamId},
     },
 };
 use unisono_household::members::{Pinned, Role, SignedMembers};
 use unisono_transport::{ClockChannel, Closed, Connection, ControlSender, Error, clock};
 
-use super::{GREETING_LIMIT, Node, pace::Pace, wanted::Wanted};
-use crate::{api::Relay, desk::Holder, output::PositionSource, room::RoomCommand};
+use super::{GREETING_LIMIT, Node, pace::Pace, report, wanted::Wanted};
+use crate::{api::Relay, desk::Holder, room::RoomCommand};
 
 /// The hub is told how the rooms are doing so often at least.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -81,6 +81,7 @@ impl Node {
             () = stop => Ended::Stopped,
             ended = self.drive(connection, &mut session) => ended,
         };
+        self.watched.away();
         self.keep_estimator(hub, session.into_estimator());
         ended
     }
@@ -148,7 +149,13 @@ impl Node {
                 let due = states != told || reported.elapsed() >= REPORT_INTERVAL;
                 if due && link.clock.is_some() {
                     (reported, told) = (Instant::now(), states);
-                    session.report(clock::now(), reports, self.output_reports());
+                    let now = clock::now();
+                    if let Some(report) = session.report(now, reports, self.output_reports()) {
+                        let mapping = session.estimate(now).map(|estimate| estimate.mapping);
+                        let ahead = |at: Timestamp<HubClock>| Nanos::new(at.as_nanos()) - Nanos::new(now.as_nanos());
+                        self.watched.told(report, mapping.map(|mapping| ahead(mapping.forward(now))));
+                        session.figures(self.handle.figures());
+                    }
                 }
                 if link.clock.is_some() {
                     self.renew(&mut offers);
@@ -229,6 +236,7 @@ impl Node {
         let address = link.connection.remote_address();
         self.hubs.welcomed(address);
         let household = self.store.pinned().map(Pinned::household);
+        self.watched.connected();
         self.told.connected(household, presentable(&welcome.name), link.hub, address);
         if let Err(error) = self.store.remember_addresses(link.hub, &[address]) {
             warn!("{error}");
@@ -284,21 +292,8 @@ impl Node {
     }
 
     fn output_reports(&self) -> Vec<OutputReport> {
-        let now = clock::now();
-        let rooms = self.desk.rooms().iter().zip(0..);
-        rooms
-            .map(|((_, room), index)| {
-                let output = room.status().output();
-                OutputReport {
-                    room: RoomIndex(index),
-                    choice: output.choice,
-                    held: now - output.since,
-                    latency: room.status().latency(),
-                    why: output.why,
-                    back: output.back,
-                }
-            })
-            .collect()
+        let rooms = (0..).map(RoomIndex).zip(self.desk.rooms());
+        rooms.map(|(index, (_, room))| report::output(index, room)).collect()
     }
 
     fn reports(&self, session: &NodeSession, link: &Link<'_>) -> Vec<RoomReport> {
@@ -321,26 +316,7 @@ impl Node {
                     (true, false, Some(_)) => RoomState::Starting,
                 };
                 let clock = estimate.map_or(Nanos::ZERO, |estimate| estimate.uncertainty);
-                let evidence = if playing { evidence_of(status.source()) } else { Evidence::Nothing };
-                RoomReport {
-                    room: RoomIndex(index),
-                    state,
-                    stream,
-                    output: output.text,
-                    sync_error: status.sync_error(),
-                    evidence,
-                    uncertainty: clock + status.device_uncertainty(),
-                    buffered: status.buffered(),
-                    dac_drift_ppb: status.dac_drift().parts_per_billion(),
-                    // The session counts these.
-                    received: 0,
-                    lost: 0,
-                    repaired: 0,
-                    late: status.late(),
-                    concealed_frames: status.concealed_frames(),
-                    underruns: status.underruns(),
-                    resyncs: status.resyncs(),
-                }
+                report::room(RoomIndex(index), room, state, stream, clock)
             })
             .collect()
     }
@@ -378,13 +354,5 @@ async fn receive(clock: &mut Option<ClockChannel<NodeClock>>) -> Result<unisono_
     match clock {
         Some(clock) => clock.recv().await,
         None => std::future::pending().await,
-    }
-}
-
-const fn evidence_of(source: PositionSource) -> Evidence {
-    match source {
-        PositionSource::Device | PositionSource::DeviceUnstamped => Evidence::Device,
-        PositionSource::Library | PositionSource::Link => Evidence::Estimate,
-        PositionSource::Model => Evidence::Model,
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod hubs;
 mod link;
 mod pace;
 mod race;
+pub(crate) mod report;
 mod state;
 mod wanted;
 
@@ -40,6 +41,7 @@ use crate::{
     api::{self, NodeHandle},
     bluetooth::{BluetoothSettings, Lazy},
     desk::Desk,
+    metrics::Watched,
     output::{Opener, OutputSpec},
     room::{Room, RoomSetup},
     standalone::{self, StandaloneSettings},
@@ -75,7 +77,7 @@ pub struct NodeSettings {
     pub standalone: StandaloneSettings,
     /// What it may do with speakers.
     pub bluetooth: BluetoothSettings,
-    /// Where its own control API answers; by itself at the usual port, or any.
+    /// Where its own control API answers: where it is asked to, and once the node starts where it does.
     pub api: Option<SocketAddr>,
 }
 
@@ -122,6 +124,7 @@ pub struct Node {
     relayed: Router,
     handle: NodeHandle,
     told: Told,
+    watched: Arc<Watched>,
     is_alone_for_good: bool,
     judges: Vec<Judge>,
     /// What was learned of each hub's clock since the node started.
@@ -157,7 +160,10 @@ impl Node {
         let (desk, is_alone_for_good) = (Arc::new(Desk::new(rooms)), settings.standalone.always);
         let standalone = standalone::start(settings.standalone, Arc::clone(&desk), hub.clone(), &settings.state);
         let standalone = standalone.map_err(Error::Standalone)?;
-        let handle = NodeHandle::new(&settings.name, identity.peer_id(), Arc::clone(&desk), hub, standalone, bluetooth);
+        let watched = Arc::new(Watched::default());
+        let itself = (&settings.name[..], identity.peer_id(), settings.api);
+        let desk_of = Arc::clone(&desk);
+        let handle = NodeHandle::new(itself, desk_of, hub, standalone, bluetooth, Arc::clone(&watched));
         Ok(Self {
             name: settings.name,
             endpoint: Arc::new(endpoint),
@@ -167,6 +173,7 @@ impl Node {
             relayed: api::relayed(handle.clone()),
             handle,
             told: Told(told),
+            watched,
             is_alone_for_good,
             judges,
             desk,

@@ -43,13 +43,38 @@ impl House {
         let agent: Agent = config.into();
         let hub = start_hub(folder.path(), listen);
         let (_, token) = ask(&agent, &hub.1.to_string(), "POST", "/tokens", Some(&json!({})));
-        let (node, node_api) = start_node(folder.path(), listen, token["token"].as_str().unwrap(), arguments);
+        let token = token["token"].as_str().unwrap();
+        let (node, node_api) = start_node(folder.path(), "kitchen", listen, token, arguments);
         let house = Self { folder, listen, hub: Some(hub), node, node_api, agent };
         house.wait("the room to be there", |house| !house.room()["sync"].is_null());
         house.wait("its clock", |house| house.node("GET", "/standalone", None).1["state"] == "with hub");
         house.tell("PATCH", "/rooms/kitchen", &json!({"volume": 100}));
         house.tell("POST", "/groups", &json!({"name": "all", "rooms": ["kitchen"]}));
         house
+    }
+
+    /// One more node, with a room of its name that plays into a model; where its API answers. It ends with the test.
+    pub(crate) fn another_node(&self, name: &str) -> (Guest, String) {
+        let token = self.tell("POST", "/tokens", &json!({}));
+        let (child, api) = start_node(self.folder.path(), name, self.listen, token["token"].as_str().unwrap(), &[]);
+        self.wait("the other room to be there", |house| house.room_called(name)["sync"].is_object());
+        (Guest(child), api)
+    }
+
+    /// A room, as its hub sees it.
+    pub(crate) fn room_called(&self, name: &str) -> Value {
+        let rooms = self.hub("GET", "/rooms", None).1;
+        rooms.as_array().into_iter().flatten().find(|room| room["name"] == name).cloned().unwrap_or_default()
+    }
+
+    /// Where the hub's API answers.
+    pub(crate) fn hub_api(&self) -> String {
+        self.hub.as_ref().unwrap().1.to_string()
+    }
+
+    /// Where the node's does.
+    pub(crate) fn node_api(&self) -> &str {
+        &self.node_api
     }
 
     pub(crate) fn stop_hub(&mut self) {
@@ -93,7 +118,7 @@ impl House {
     pub(crate) fn wait(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !is_so(self) {
-            let log = fs::read_to_string(self.folder.path().join("node.log")).unwrap_or_default();
+            let log = fs::read_to_string(self.folder.path().join("kitchen.log")).unwrap_or_default();
             assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}; the node says {log}");
             thread::sleep(Duration::from_millis(10));
         }
@@ -109,6 +134,16 @@ impl House {
         drop(self.node.stdin.take());
         assert!(self.node.wait().unwrap().success());
         Recording::read(&self.folder.path().join("kitchen")).unwrap()
+    }
+}
+
+/// A node that ends when this is dropped.
+pub(crate) struct Guest(Child);
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -146,19 +181,14 @@ fn start_hub(folder: &Path, listen: SocketAddr) -> (Runtime, SocketAddr) {
 
 /// Starts `unisono-node`; gives where its API answers, as its log has it.
 #[expect(clippy::zombie_processes, reason = "the house waits for it")]
-fn start_node(folder: &Path, hub: SocketAddr, token: &str, arguments: &[&str]) -> (Child, String) {
+fn start_node(folder: &Path, name: &str, hub: SocketAddr, token: &str, arguments: &[&str]) -> (Child, String) {
     fs::write(folder.join("empty.toml"), "").unwrap();
-    let log = folder.join("node.log");
+    let log = folder.join(format!("{name}.log"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_unisono-node"));
     command.arg("--config").arg(folder.join("empty.toml"));
-    command.arg("--state").arg(folder.join("node")).arg("--runtime").arg(folder.join("nowhere"));
-    command.args(["--name", "kitchen", "--join", token, "--api", "127.0.0.1:0", "--with-parent"]);
-    command.args([
-        "--hub",
-        &hub.to_string(),
-        "--output",
-        &format!("model:record={}", folder.join("kitchen").display()),
-    ]);
+    command.arg("--state").arg(folder.join(format!("{name}-state"))).arg("--runtime").arg(folder.join("nowhere"));
+    command.args(["--name", name, "--join", token, "--api", "127.0.0.1:0", "--with-parent"]);
+    command.args(["--hub", &hub.to_string(), "--output", &format!("model:record={}", folder.join(name).display())]);
     command.args(arguments).stdin(Stdio::piped()).stderr(fs::File::create(&log).unwrap());
     let node = command.spawn().unwrap();
     let begun = Instant::now();

@@ -3,4 +3,5 @@
 
 mod alone;
 mod house;
+mod metrics;
 mod relay;

@@ -6,7 +6,8 @@ use crate::{
     wire::{
         self, VERSION, Version,
         control::{
-            Answer, Hello, Message, Outranked, Refuse, RefuseReason, Report, Room, Welcome, presentable, sentence,
+            Answer, Figures, Hello, Message, Outranked, Refuse, RefuseReason, Report, Room, Welcome, presentable,
+            sentence,
         },
         frame::Frame,
         ids::ClockTag,
@@ -26,6 +27,8 @@ pub enum HubEvent {
     Rooms(Vec<Room>),
     /// How it is doing.
     Report(Report),
+    /// What it has counted and measured beyond that.
+    Figures(Figures),
     /// It obeys another hub in a room.
     Outranked(Outranked),
     /// A part of what it answers to an ask.
@@ -140,6 +143,10 @@ impl HubSession {
                     (output.why, output.back) = (sentence(&output.why), sentence(&output.back));
                 }
                 Ok(Some(HubEvent::Report(report)))
+            }
+            (State::Admitted, Message::Figures(figures)) => {
+                let presentable = figures.is_presentable();
+                Ok(presentable.then_some(HubEvent::Figures(figures)))
             }
             (State::Admitted, Message::Outranked(outranked)) => Ok(Some(HubEvent::Outranked(outranked))),
             (State::Admitted, Message::Answer(answer)) => {

@@ -22,7 +22,7 @@ use crate::{
         VERSION, Version,
         clock::{Probe, Report as ClockPacket},
         control::{
-            Ask, ClockReport, Codec, Format, Hello, Message, OutputReport, Refuse, RefuseReason, Report, Room,
+            Ask, ClockReport, Codec, Figures, Format, Hello, Message, OutputReport, Refuse, RefuseReason, Report, Room,
             RoomReport, Welcome, sentence,
         },
         frame::Frame,
@@ -285,10 +285,16 @@ impl NodeSession {
         self.actions.pop_front()
     }
 
-    /// Tells the hub how the rooms and their outputs are doing; what this session counts itself is filled in.
-    pub fn report(&mut self, now: Timestamp<NodeClock>, mut rooms: Vec<RoomReport>, outputs: Vec<OutputReport>) {
+    /// Tells the hub how the rooms and their outputs are doing; what this session counts itself is filled in. Gives what
+    /// was told, when it was.
+    pub fn report(
+        &mut self,
+        now: Timestamp<NodeClock>,
+        mut rooms: Vec<RoomReport>,
+        outputs: Vec<OutputReport>,
+    ) -> Option<Report> {
         if !matches!(self.state, State::Welcomed(_)) {
-            return;
+            return None;
         }
         for room in &mut rooms {
             let counts = self.counts_of(room.room);
@@ -301,8 +307,16 @@ impl NodeSession {
             rtt: estimate.rtt,
             drift_ppb: -estimate.mapping.drift().parts_per_billion(),
         });
-        let outputs = outputs.into();
-        self.actions.push_back(NodeAction::Control(Message::from(Report { clock, rooms, outputs }).encode()));
+        let report = Report { clock, rooms, outputs: outputs.into() };
+        self.actions.push_back(NodeAction::Control(Message::from(report.clone()).encode()));
+        Some(report)
+    }
+
+    /// Tells the hub what was counted and measured beyond the report, for those who watch.
+    pub fn figures(&mut self, figures: Figures) {
+        if matches!(self.state, State::Welcomed(_)) {
+            self.actions.push_back(NodeAction::Control(Message::from(figures).encode()));
+        }
     }
 
     /// The hub's clock as it is known now.

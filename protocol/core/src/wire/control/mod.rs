@@ -5,11 +5,13 @@
 //! - An enumeration is *open*: a byte whose unknown values survive decoding (see [`open_enum`]).
 
 mod asks;
+mod figures;
 mod greeting;
 mod report;
 mod stream;
 
 pub use asks::{Answer, Ask, Forget, MAX_ASK_BODY, MAX_ASKS, MAX_PART, MAX_PATH, Method};
+pub use figures::{Figures, LatencyPart, LatencyStage, MAX_FIGURES, RoomFigures, SpeakerFigures};
 pub use greeting::{Hello, Members, Refuse, RefuseReason, Room, Rooms, Welcome};
 pub use report::{ClockReport, Evidence, OutputChoice, OutputReport, Report, RoomReport, RoomState};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
@@ -115,6 +117,8 @@ messages! {
     4 Outranked,
     /// Node to hub: a part of the answer to an `Ask`.
     5 Answer,
+    /// Node to hub: figures for those who watch, about once a second.
+    6 Figures,
     /// Hub to node: the answer to `Hello`.
     64 Welcome,
     /// Hub to node: the other answer to `Hello`; the connection ends.
