@@ -6,6 +6,7 @@
 //! | `guard` | who may ask: programs on this machine, and no web page of somebody else's |
 //! | `refusal` | every refusal is `{"error": "one line"}` |
 //! | [`bluetooth`] | what that gives and takes about speakers |
+//! | [`sound`] | how a room shapes its sound, and where its latency comes from |
 //! | [`node`] | what the node's API gives and takes |
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,7 @@ pub mod bluetooth;
 mod guard;
 pub mod node;
 mod refusal;
+pub mod sound;
 
 pub use self::{
     guard::{guarded, routed},

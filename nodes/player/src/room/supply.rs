@@ -29,7 +29,7 @@ use super::{
     choice::{Action, Chooser, Trouble},
     line::Line,
 };
-use crate::output::{Fault, Gone, OpenError, Opener, Output, OutputSpec};
+use crate::output::{Fault, Gone, LatencyParts, OpenError, Opener, Output, OutputSpec};
 
 /// More than there can be on their way: of what plays, what is to play, and what has played.
 const PLACES: usize = 16;
@@ -88,6 +88,8 @@ struct Supply {
     ready: Vec<Option<Box<Line>>>,
     /// What each was when it was opened last.
     opened: Vec<OutputSpec>,
+    /// What the latency of each is made of, where it says so.
+    parts: Vec<Option<LatencyParts>>,
     lines: HeapProd<Box<Line>>,
     told: HeapCons<Told>,
     results: (Sender<Opened>, Receiver<Opened>),
@@ -111,6 +113,7 @@ pub(super) fn spawn(
         chooser: Chooser::new(setup.outputs.len(), clock::now()),
         ready: setup.outputs.iter().map(|_| None).collect(),
         opened: setup.outputs.clone(),
+        parts: setup.outputs.iter().map(|_| None).collect(),
         lines: give,
         told,
         results: mpsc::channel(),
@@ -152,6 +155,7 @@ impl Supply {
                 Ok(output) => {
                     info!("output {spec} is open");
                     self.opened[index] = spec;
+                    self.parts[index] = output.latency_parts();
                     self.ready[index] = Some(Line::new(index, output, self.latency));
                     self.chooser.opened(now, index);
                 }
@@ -225,6 +229,7 @@ impl Supply {
             None => (OutputChoice::None, format!("{}: {why}", self.specs[0])),
         };
         let works = standing.used.is_some();
+        self.status.set_latency_parts(standing.used.and_then(|index| self.parts[index].clone()));
         self.status.set_output(OutputState { works, text, choice, since: standing.since, why, back });
     }
 }

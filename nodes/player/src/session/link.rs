@@ -11,15 +11,23 @@ use unisono_core::{
     time::{HubClock, Mapping, Nanos, NodeClock},
     wire::{
         clock::Report as ClockPacket,
-        control::{Evidence, OutputReport, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome, presentable},
+        control::{
+            Evidence, LatencyReport, OutputReport, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome,
+            presentable,
+        },
         ids::{PeerId, RoomIndex, StreamId},
     },
 };
 use unisono_household::members::{Pinned, Role, SignedMembers};
 use unisono_transport::{ClockChannel, Closed, Connection, ControlSender, Error, clock};
 
-use super::{GREETING_LIMIT, Node, pace::Pace, wanted::Wanted};
-use crate::{api::Relay, desk::Holder, output::PositionSource, room::RoomCommand};
+use super::{GREETING_LIMIT, Node, RoomSettings, pace::Pace, wanted::Wanted};
+use crate::{
+    api::Relay,
+    desk::Holder,
+    output::PositionSource,
+    room::{Room, RoomCommand},
+};
 
 /// The hub is told how the rooms are doing so often at least.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -148,7 +156,7 @@ impl Node {
                 let due = states != told || reported.elapsed() >= REPORT_INTERVAL;
                 if due && link.clock.is_some() {
                     (reported, told) = (Instant::now(), states);
-                    session.report(clock::now(), reports, self.output_reports());
+                    session.report(clock::now(), reports, self.output_reports(), self.latency_reports());
                 }
                 if link.clock.is_some() {
                     self.renew(&mut offers);
@@ -206,6 +214,7 @@ impl Node {
                     self.tell(link, room, RoomCommand::Stop);
                 }
                 NodeAction::Gain { room, gain, ramp } => self.tell(link, room, RoomCommand::Gain(gain, ramp)),
+                NodeAction::Sound { room, sound } => self.desk.shape(room, sound),
                 NodeAction::Estimate(estimate) => {
                     let now = clock::now();
                     link.told = link.told.filter(|told| estimate.mapping.ahead_of(told, now).abs() <= CLOCK_STEP);
@@ -299,6 +308,15 @@ impl Node {
                 }
             })
             .collect()
+    }
+
+    fn latency_reports(&self) -> Vec<LatencyReport> {
+        let rooms = self.desk.rooms().iter().zip(0..);
+        let report = |((_, room), index): (&(RoomSettings, Room), u8)| LatencyReport {
+            room: RoomIndex(index),
+            parts: room.status().latency_parts(),
+        };
+        rooms.map(report).collect()
     }
 
     fn reports(&self, session: &NodeSession, link: &Link<'_>) -> Vec<RoomReport> {

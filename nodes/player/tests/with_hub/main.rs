@@ -4,3 +4,4 @@
 mod alone;
 mod house;
 mod relay;
+mod sound;
