@@ -2,9 +2,10 @@
 
 use unisono_core::{
     leadership::Term,
+    sound::RoomSound,
     time::Nanos,
     units::{Gain, Volume},
-    wire::control::{ClockReport, Message, OutputReport, RoomReport, SetGain},
+    wire::control::{ClockReport, LatencyPart, Message, OutputReport, RoomReport, SetGain},
 };
 pub use unisono_household::config::RoomId;
 
@@ -40,6 +41,14 @@ pub struct Room {
     pub report: Option<RoomReport>,
     /// Which of its outputs it uses and why, as its node last said; a node of 1.1 does not.
     pub output_report: Option<OutputReport>,
+    /// What its latency is made of, as its node last said; a node of 1.2 does not.
+    pub latency_parts: Vec<LatencyPart>,
+    /// How it shapes its sound. What is configured, but for a change that is on its way there.
+    pub sound: RoomSound,
+    /// What is configured of that.
+    pub(super) configured_sound: RoomSound,
+    /// The volume that it does not begin to play above.
+    pub start_volume: Option<Volume>,
 }
 
 impl Room {
@@ -58,6 +67,10 @@ impl Room {
             clock: ClockReport::default(),
             report: None,
             output_report: None,
+            latency_parts: Vec::new(),
+            sound: RoomSound::default(),
+            configured_sound: RoomSound::default(),
+            start_volume: None,
         }
     }
 }
