@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bluetooth, demo};
+use crate::{bluetooth, demo, equaliser};
 
 /// Groups rooms and plays music in them, through the hub on this machine.
 #[derive(Debug, Parser)]
@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Status,
     /// List the rooms and how well they are in time
     Rooms,
-    /// Rename, limit or forget a room
+    /// Rename, limit or forget a room, change how it sounds, or have it beep
     #[command(subcommand)]
     Room(RoomCommand),
     /// List the groups
@@ -170,6 +170,34 @@ pub(crate) enum RoomCommand {
         #[arg(value_parser = clap::value_parser!(u8).range(..=100))]
         percent: u8,
     },
+    /// Set the volume that a room does not begin to play above
+    StartVolume {
+        /// The room
+        name: String,
+        /// 0 to 100; none: it begins as loud as it was
+        #[arg(value_name = "PERCENT|none", value_parser = percent_or_none)]
+        percent: StartVolume,
+    },
+    /// Choose which channels a room plays
+    Channels {
+        /// The room
+        name: String,
+        /// stereo, left or right (that one on both), mono (the mean of both) or swapped
+        #[arg(value_parser = ["stereo", "left", "right", "mono", "swapped"])]
+        channels: String,
+    },
+    /// Show or change a room's equaliser
+    Equaliser {
+        /// The room
+        name: String,
+        #[command(flatten)]
+        change: equaliser::Change,
+    },
+    /// Have a room beep, over what plays, as loud as the room is
+    Beep {
+        /// The room
+        name: String,
+    },
     /// Forget a room whose node is gone
     Forget {
         /// The room
@@ -195,6 +223,15 @@ pub(crate) enum NodeCommand {
 
 const NODE_HELP: &str = "unisono --node [ADDRESS:PORT] COMMAND talks to the node on this machine instead (at \
                          127.0.0.1:8481 unless said otherwise); unisono --node --help lists what it can be told";
+
+/// The volume that a room does not begin above.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StartVolume(pub(crate) Option<u8>);
+
+fn percent_or_none(text: &str) -> Result<StartVolume, &'static str> {
+    let percent = || text.parse().ok().filter(|percent| *percent <= 100).ok_or("write 0 to 100, or none");
+    if text == "none" { Ok(StartVolume(None)) } else { percent().map(|percent| StartVolume(Some(percent))) }
+}
 
 fn seconds(text: &str) -> Result<f64, &'static str> {
     let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0);

@@ -16,7 +16,7 @@ use crate::{
     arguments::{Command, GroupCommand, In, NodeCommand, RoomCommand},
     bluetooth::Speakers,
     client::Client,
-    demo, doctor,
+    demo, doctor, equaliser,
     out::Out,
     show, table,
 };
@@ -123,6 +123,17 @@ impl Cli {
             RoomCommand::Limit { name, percent } => {
                 (name, RoomChange { max_volume: Some(percent), ..RoomChange::default() })
             }
+            RoomCommand::StartVolume { name, percent } => {
+                (name, RoomChange { start_volume: Some(percent.0), ..RoomChange::default() })
+            }
+            RoomCommand::Channels { name, channels } => {
+                (name, RoomChange { channels: Some(channels), ..RoomChange::default() })
+            }
+            RoomCommand::Equaliser { name, change } => return self.equaliser(&name, change),
+            RoomCommand::Beep { name } => {
+                self.client.post_to::<Option<()>>(&["rooms", &name, "beep"], &())?;
+                return self.print(&(), |()| format!("room \"{name}\" beeps"));
+            }
             RoomCommand::Forget { name } => {
                 self.client.delete::<Option<()>>(&["rooms", &name])?;
                 return self.print(&(), |()| format!("room \"{name}\" is forgotten"));
@@ -130,6 +141,18 @@ impl Cli {
         };
         let changed: RoomView = self.client.patch(&["rooms", &name], &change)?;
         self.print(&changed, |room| table::rooms(std::slice::from_ref(room)))
+    }
+
+    fn equaliser(&self, name: &str, change: equaliser::Change) -> anyhow::Result<()> {
+        let rooms: Vec<RoomView> = self.client.get("rooms")?;
+        let is = |room: &RoomView| room.id == name || room.name.to_lowercase() == name.to_lowercase();
+        let found = rooms.into_iter().find(is);
+        let mut room = found.with_context(|| format!("there is no room \"{name}\"; `unisono rooms` lists them"))?;
+        if let Some(equaliser) = change.of(&room.equaliser)? {
+            let change = RoomChange { equaliser: Some(equaliser), ..RoomChange::default() };
+            room = self.client.patch(&["rooms", &room.id], &change)?;
+        }
+        self.print(&room, equaliser::show)
     }
 
     fn node(&self, command: NodeCommand) -> anyhow::Result<()> {

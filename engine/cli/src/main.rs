@@ -5,6 +5,7 @@ mod bluetooth;
 mod client;
 mod demo;
 mod doctor;
+mod equaliser;
 mod hub;
 mod node;
 mod out;

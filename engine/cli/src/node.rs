@@ -51,6 +51,12 @@ pub(crate) enum Command {
     Next,
     /// Stop
     Stop,
+    /// Have a room beep, over what plays, as loud as the room is
+    Beep {
+        /// One of its rooms; without it, all
+        #[arg(long, short, value_name = "ROOM")]
+        room: Option<String>,
+    },
     /// Set how loud the node plays while it stands alone
     Volume {
         /// 0 to 100
@@ -122,6 +128,7 @@ pub(crate) fn run(address: &str, out: Out, command: Command) -> anyhow::Result<(
         Command::Next => act(&client, out, "next", &()),
         Command::Stop => act(&client, out, "stop", &()),
         Command::Volume { percent, room } => volume(&client, out, percent, room),
+        Command::Beep { room } => beep(&client, out, room),
         Command::Standalone { when } => {
             let on = match when {
                 When::On => On::Yes,
@@ -155,14 +162,26 @@ fn act(client: &Client, out: Out, verb: &str, body: &impl Serialize) -> anyhow::
 }
 
 fn volume(client: &Client, out: Out, percent: u8, only: Option<String>) -> anyhow::Result<()> {
-    let names = match only {
-        Some(room) => vec![room],
-        None => client.get::<Vec<RoomView>>("rooms")?.iter().map(|room| room.index.to_string()).collect(),
-    };
+    let names = names(client, only)?;
     let change = RoomChange { volume: Some(percent), muted: None };
     let changed = names.iter().map(|name| client.patch(&["rooms", name], &change));
     let changed = changed.collect::<anyhow::Result<Vec<RoomView>>>()?;
     out.print(&changed, |rooms| rooms.iter().map(room).collect())
+}
+
+fn beep(client: &Client, out: Out, only: Option<String>) -> anyhow::Result<()> {
+    for name in names(client, only)? {
+        client.post_to::<Option<()>>(&["rooms", &name, "beep"], &())?;
+    }
+    out.print(&(), |()| String::from("it beeps"))
+}
+
+/// One of the node's rooms, or all.
+fn names(client: &Client, only: Option<String>) -> anyhow::Result<Vec<String>> {
+    Ok(match only {
+        Some(room) => vec![room],
+        None => client.get::<Vec<RoomView>>("rooms")?.iter().map(|room| room.index.to_string()).collect(),
+    })
 }
 
 /// What is meant by a path on this machine.

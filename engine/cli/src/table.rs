@@ -174,6 +174,11 @@ mod tests {
             bit_rate: Some(128_000),
             output_state: None,
             sync,
+            start_volume: None,
+            equaliser: unisono_hub::api::types::EqualiserView::default(),
+            channels: "stereo".into(),
+            sound_problem: None,
+            latency: Vec::new(),
         }
     }
 

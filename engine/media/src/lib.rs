@@ -6,11 +6,14 @@
 //! | [`library`] | what there is to play in some folders |
 //! | [`Raw`] | plain samples from a pipe |
 //! | `convert`, `downmix` | to that rate, to those channels |
+//! | [`channels`], [`equaliser`] | the node's side: how a room shapes what it plays |
 //! | [`resample`] | the node's side: a stream read a few millionths faster or slower |
 #![forbid(unsafe_code)]
 
+pub mod channels;
 mod convert;
 mod downmix;
+pub mod equaliser;
 mod error;
 mod file;
 #[cfg(unix)]

@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use unisono_core::{time::Nanos, wire::ids::RoomIndex};
+use tokio::sync::watch;
+use unisono_core::{sound::RoomSound, time::Nanos, wire::ids::RoomIndex};
 
 use crate::{
     room::{Room, RoomCommand},
@@ -24,13 +25,19 @@ pub(crate) enum Holder {
 #[derive(Debug)]
 pub(crate) struct Desk {
     rooms: Vec<(RoomSettings, Room)>,
+    /// How each shapes its sound, whoever has it play.
+    sounds: watch::Sender<Vec<RoomSound>>,
     holder: Mutex<Holder>,
 }
 
 impl Desk {
-    /// A hub has them at first.
-    pub(crate) const fn new(rooms: Vec<(RoomSettings, Room)>) -> Self {
-        Self { rooms, holder: Mutex::new(Holder::Hub) }
+    /// A hub has them at first. They shape their sound as it was kept; one of which nothing was kept leaves it as it is.
+    pub(crate) fn new(rooms: Vec<(RoomSettings, Room)>, mut kept: Vec<RoomSound>) -> Self {
+        kept.resize(rooms.len(), RoomSound::default());
+        for ((_, room), sound) in rooms.iter().zip(&kept) {
+            room.tell(RoomCommand::Sound(*sound));
+        }
+        Self { rooms, sounds: watch::Sender::new(kept), holder: Mutex::new(Holder::Hub) }
     }
 
     /// The rooms, by their index.
@@ -53,6 +60,27 @@ impl Desk {
             self.rooms.iter().for_each(|(_, room)| room.tell(command.clone()));
         }
         *held == holder
+    }
+
+    /// Has a room shape its sound, whoever has it play.
+    pub(crate) fn shape(&self, room: RoomIndex, sound: RoomSound) {
+        let place = usize::from(room.0);
+        let Some((_, room)) = self.rooms.get(place) else { return };
+        let is_new = self.sounds.send_if_modified(|sounds| match sounds.get_mut(place) {
+            Some(known) if *known != sound => {
+                *known = sound;
+                true
+            }
+            _ => false,
+        });
+        if is_new {
+            room.tell(RoomCommand::Sound(sound));
+        }
+    }
+
+    /// How each room shapes its sound, now and when that changes.
+    pub(crate) fn sounds(&self) -> watch::Receiver<Vec<RoomSound>> {
+        self.sounds.subscribe()
     }
 
     /// Who may tell them something.

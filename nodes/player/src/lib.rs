@@ -9,6 +9,7 @@ pub mod output;
 mod realtime;
 pub mod room;
 pub mod session;
+mod sound;
 pub mod standalone;
 
 pub use self::bluetooth::BluetoothSettings;

@@ -9,14 +9,13 @@ use std::{
 };
 
 use unisono_api::metrics::{HttpMetrics, Page, RoomMetrics, Told, state_name};
-use unisono_bluetooth::{latency::Stage, service::SpeakerFigures as Counted};
+use unisono_bluetooth::service::SpeakerFigures as Counted;
 use unisono_core::{
-    playout::timing::LEADS,
     time::Nanos,
     units::SampleRate,
     wire::{
         VERSION,
-        control::{LatencyPart, LatencyStage, Report, RoomFigures, RoomReport, SpeakerFigures},
+        control::{Report, RoomFigures, RoomReport, SpeakerFigures},
         ids::RoomIndex,
     },
 };
@@ -143,6 +142,7 @@ impl Metrics {
                     clock: &last.as_ref().map(|last| last.clock).unwrap_or_default(),
                     report: &now,
                     output: Some(&report::output(index, room)),
+                    latency: &room.status().latency_parts(),
                     figures: Some(&figures),
                     rate: SampleRate::HZ_48000.hertz(),
                 },
@@ -169,33 +169,8 @@ pub(crate) fn figures(index: RoomIndex, settings: &RoomSettings, room: &Room, sp
     let mine: Vec<_> = mine.collect();
     let counted: Vec<&Counted> = speakers.iter().filter(|speaker| mine.contains(&speaker.address)).collect();
     let starved = room.status().starved();
-    let latency = latency(settings, room, &counted);
     let speaker = (!mine.is_empty()).then(|| together(&counted));
-    RoomFigures { room: index, starved, latency, speaker }
-}
-
-/// From handing over a frame to hearing it.
-fn latency(settings: &RoomSettings, room: &Room, speakers: &[&Counted]) -> Vec<LatencyPart> {
-    let status = room.status();
-    let part = |stage, value, uncertainty| LatencyPart { stage, value, uncertainty };
-    let mut parts = vec![part(LatencyStage::Buffer, LEADS.give_up, None)];
-    let output = status.output().text;
-    let plays = |speaker: &&&Counted| output.contains(&speaker.address.to_string());
-    match speakers.iter().find(plays).and_then(|speaker| speaker.latency.as_ref()) {
-        Some(latency) => parts.extend(latency.parts.iter().map(|of| {
-            let stage = match of.stage {
-                Stage::Packet => LatencyStage::Packet,
-                Stage::Codec => LatencyStage::Codec,
-                Stage::Link => LatencyStage::Link,
-                Stage::Speaker => LatencyStage::Speaker,
-                Stage::Trim => LatencyStage::Trim,
-            };
-            part(stage, of.value, Some(of.uncertainty))
-        })),
-        None => parts.push(part(LatencyStage::Speaker, status.latency() - settings.latency, None)),
-    }
-    parts.push(part(LatencyStage::Trim, settings.latency, None));
-    parts
+    RoomFigures { room: index, starved, speaker }
 }
 
 /// What all speakers of a room have come to.

@@ -7,6 +7,7 @@
 //! | `refusal` | every refusal is `{"error": "one line"}` |
 //! | [`metrics`] | what both tell Prometheus |
 //! | [`bluetooth`] | what that gives and takes about speakers |
+//! | [`sound`] | how a room shapes its sound, and where its latency comes from |
 //! | [`node`] | what the node's API gives and takes |
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ mod guard;
 pub mod metrics;
 pub mod node;
 mod refusal;
+pub mod sound;
 
 pub use self::{
     guard::{guarded, routed},

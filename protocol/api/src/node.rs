@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::sound::{EqualiserView, LatencyPartView};
+
 /// A node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeView {
@@ -69,6 +71,12 @@ pub struct RoomView {
     pub muted: bool,
     /// Times the converter ran dry.
     pub underruns: u64,
+    /// Where the latency of its output comes from.
+    pub latency: Vec<LatencyPartView>,
+    /// Which channels it plays, as its hub said last: `stereo`, `left`, `right`, `mono` or `swapped`.
+    pub channels: String,
+    /// Its equaliser, as its hub said last.
+    pub equaliser: EqualiserView,
 }
 
 /// Which of its outputs a room uses, and why.

@@ -11,6 +11,7 @@
 //! | [`timeline`] | anchors: which frame of a stream belongs to which instant of the hub's clock |
 //! | [`playout`] | when to decode, what to put into the converter, how fast to resample |
 //! | [`repair`] | noticing gaps, asking again, answering from a ring |
+//! | [`sound`] | how a room's sound is shaped: channels, equaliser |
 //! | [`leadership`] | terms, and the node as their judge |
 //! | [`session`] | the state machines at both ends of a connection |
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ pub mod leadership;
 pub mod playout;
 pub mod repair;
 pub mod session;
+pub mod sound;
 pub mod time;
 pub mod timeline;
 pub mod units;

@@ -135,7 +135,7 @@ fn another_major_version_is_refused_with_a_reason_that_a_person_understands() {
     let strange = Frame { kind: 1, body: vec![2, 0, 0xff, 0xff, 0xff] };
     let Err(refuse) = hub.handle_frame(&strange) else { panic!("let in") };
     assert_eq!(refuse.reason, RefuseReason::Version);
-    assert_eq!(refuse.text, "the node speaks protocol 2.0, the hub 1.3: update the hub");
+    assert_eq!(refuse.text, format!("the node speaks protocol 2.0, the hub {VERSION}: update the hub"));
 
     let mut judges = [Judge::default()];
     let mut node = node();

@@ -39,7 +39,7 @@ fn node() -> NodeSession {
 
 /// Control messages of known types with bodies that are nearly right or not at all.
 fn frames() -> impl Strategy<Value = Frame> {
-    let kinds = prop_oneof![Just(1), Just(2), Just(3), Just(4), Just(5), 64_u16..74, any::<u16>()];
+    let kinds = prop_oneof![Just(1), Just(2), Just(3), Just(4), Just(5), 64_u16..75, any::<u16>()];
     (kinds, prop::collection::vec(any::<u8>(), 0..200)).prop_map(|(kind, body)| Frame { kind, body })
 }
 

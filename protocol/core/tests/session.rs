@@ -8,6 +8,7 @@ use unisono_core::{
     leadership::{Judge, Term},
     repair::Packet,
     session::{HubEvent, HubSession, NodeAction, NodeConfig, NodeSession},
+    sound::{ChannelMap, RoomSound},
     time::{HubClock, Nanos, NodeClock, Timestamp},
     timeline::{Anchor, Play, Timeline},
     units::{FramePosition, Gain},
@@ -15,7 +16,7 @@ use unisono_core::{
         VERSION,
         control::{
             Anchors, Codec, Evidence, Format, Hello, Members, Message, Refuse, RefuseReason, Report, Room, RoomReport,
-            RoomState, Rooms, SetGain, StreamStart, StreamStop, Trailing, Welcome,
+            RoomState, Rooms, SetGain, SetSound, StreamStart, StreamStop, Trailing, Welcome,
         },
         frame::{Frame, FrameReader},
         ids::{ClockTag, PeerId, RoomIndex, StreamId},
@@ -195,7 +196,7 @@ impl Node {
     }
 
     fn counts(&mut self, room: u8) -> (u64, u64, u64) {
-        self.session.report(self.now(), vec![report(room)], vec![]);
+        self.session.report(self.now(), vec![report(room)], vec![], vec![]);
         self.collect();
         let Some(Message::Report(told)) = self.told().pop() else { panic!("no report") };
         (told.rooms[0].received, told.rooms[0].lost, told.rooms[0].repaired)
@@ -268,7 +269,7 @@ fn a_node_that_was_replaced_neither_plays_nor_asks_nor_reports_any_more() {
     node.session.handle_frame(node.now(), &Frame { kind: 68, body: vec![0xff; 2] }, &mut []);
     node.packet(1, 5);
     node.until(3_000);
-    node.session.report(node.now(), vec![report(0)], vec![]);
+    node.session.report(node.now(), vec![report(0)], vec![], vec![]);
     node.collect();
     assert!(node.done.is_empty() && node.probes.is_empty(), "{:?}", node.done);
     assert_eq!(node.session.poll_timeout(), None);
@@ -309,12 +310,26 @@ fn a_room_that_the_node_does_not_have_is_never_driven() {
     node.judges.resize(8, Judge::default());
     node.say(start(1, 7, 1));
     node.say(SetGain { room: RoomIndex(7), gain: Gain::UNITY, ramp_ms: 0 });
+    node.say(SetSound { room: RoomIndex(7), sound: RoomSound::default() });
     node.say(SetGain { room: RoomIndex(1), gain: Gain::new(0.5), ramp_ms: 30 });
     let ramp = Nanos::from_millis(30);
     let [(_, NodeAction::Gain { room: RoomIndex(1), gain, ramp: told })] = node.done[..] else {
         panic!("{:?}", node.done)
     };
     assert_eq!((gain, told), (Gain::new(0.5), ramp));
+}
+
+#[test]
+fn a_sound_that_cannot_be_ends_the_connection_with_a_hub_of_this_version() {
+    let mut node = Node::welcomed();
+    let sound = RoomSound { channels: ChannelMap::Mono, ..RoomSound::default() };
+    node.say(SetSound { room: RoomIndex(0), sound });
+    assert!(matches!(node.done[..], [(_, NodeAction::Sound { room: RoomIndex(0), sound: told })] if told == sound));
+    // A preamp of 127 dB; the room, its channels, and that the equaliser is on go before it.
+    let body = [&[0, 0, 1][..], &postcard::to_allocvec(&12_700_i16).unwrap(), &[0]].concat();
+    node.session.handle_frame(node.now(), &Frame { kind: 73, body }, &mut []);
+    node.collect();
+    assert_eq!(node.closed(), Some(RefuseReason::Protocol));
 }
 
 #[test]
@@ -337,7 +352,7 @@ fn nothing_is_reported_before_the_welcome() {
     let mut node = Node::new();
     node.collect();
     node.done.clear();
-    node.session.report(node.now(), vec![report(0)], vec![]);
+    node.session.report(node.now(), vec![report(0)], vec![], vec![]);
     node.collect();
     assert!(node.done.is_empty(), "{:?}", node.done);
 }
@@ -359,7 +374,7 @@ fn a_report_says_whether_the_clock_is_good_enough_to_play_by() {
     let mut node = Node::welcomed();
     for (millis, locked) in [(1, false), (3_000, true)] {
         node.until(millis);
-        node.session.report(node.now(), vec![], vec![]);
+        node.session.report(node.now(), vec![], vec![], vec![]);
         node.collect();
         let Some(Message::Report(Report { clock, .. })) = node.told().pop() else { panic!("no report") };
         assert_eq!(clock.locked, locked, "{clock:?}");

@@ -77,15 +77,16 @@ pub fn config_commands(data: &[u8]) {
     assert_eq!((again.to_bytes(), again), (bytes, config));
 }
 
-/// A hub's configuration. When the first byte is odd, the rest is the snapshot in a sound database; otherwise it is
-/// what was altered in one: where (three bytes), how many bytes (one), and to what.
+/// A hub's configuration. When the first byte is odd, the rest is the snapshot in a sound database, in the format before
+/// this one or, when the second bit is set, in this one; otherwise it is what was altered in one: where (three bytes), how
+/// many bytes (one), and to what.
 pub fn config_database(data: &[u8]) {
     let Some((first, rest)) = data.split_first() else { return };
     let folder = folder();
     let database = folder.path().join("household.redb");
     write_keys(folder.path());
     if first % 2 == 1 {
-        write_database(&database, rest);
+        write_database(&database, rest, if first % 4 == 3 { FORMAT } else { FORMAT - 1 });
     } else {
         let mut bytes = SOUND.clone();
         for (at, change) in changes(rest) {
@@ -112,6 +113,9 @@ pub(crate) fn folder() -> TempDir {
     made.expect("there is room for a folder")
 }
 
+/// The format of the snapshot that `unisono_household` writes.
+const FORMAT: u64 = 2;
+
 /// Some time in 2026.
 const NOW: u64 = 1_780_000_000;
 
@@ -121,7 +125,7 @@ static SOUND: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let database = folder.path().join("household.redb");
     write_keys(folder.path());
     let hub = PeerId(keys::public(&keys::pair(1)));
-    write_database(&database, &Config::founded(household_id(), hub, "hub", NOW).to_bytes());
+    write_database(&database, &Config::founded(household_id(), hub, "hub", NOW).to_bytes(), FORMAT);
     fs::read(&database).expect("it has just been written")
 });
 
@@ -135,13 +139,13 @@ fn write_keys(folder: &Path) {
 }
 
 /// As `unisono_household` makes it.
-fn write_database(path: &Path, snapshot: &[u8]) {
+fn write_database(path: &Path, snapshot: &[u8], format: u64) {
     let write = || -> Result<(), redb::Error> {
         let database = Database::create(path)?;
         let transaction = database.begin_write()?;
         {
             let mut meta = transaction.open_table(TableDefinition::<&str, u64>::new("meta"))?;
-            meta.insert("format", 1)?;
+            meta.insert("format", format)?;
             meta.insert("applied", 0)?;
             let mut state = transaction.open_table(TableDefinition::<&str, &[u8]>::new("state"))?;
             state.insert("config", snapshot)?;

@@ -1,6 +1,7 @@
 //! The rules of the configuration, one by one.
 
 use unisono_core::{
+    sound::{ChannelMap, RoomSound},
     units::Volume,
     wire::ids::{HouseholdId, PeerId, RoomIndex},
 };
@@ -157,6 +158,27 @@ fn a_forgotten_room_is_new_when_its_node_comes_back() {
 }
 
 #[test]
+fn what_a_room_sounds_like_is_kept_with_the_room_and_forgotten_with_it() {
+    let mut config = house();
+    let (kitchen, stranger) = (room(KITCHEN, 0), room(PeerId([66; 32]), 0));
+    let sound = |channels| RoomSound { channels, ..RoomSound::default() };
+    let shape = |room, channels| Command::SetRoomSound { room, sound: sound(channels) };
+    let start = |room, volume| Command::SetRoomStartVolume { room, volume };
+    assert_eq!(config.apply(&shape(stranger, ChannelMap::Left)), Err(Rejected::UnknownRoom(stranger)));
+    assert_eq!(config.apply(&start(stranger, None)), Err(Rejected::UnknownRoom(stranger)));
+    config.apply(&shape(kitchen, ChannelMap::Left)).unwrap();
+    config.apply(&start(kitchen, Some(Volume::START))).unwrap();
+    assert_eq!((config.sounds[&kitchen], config.start_volumes[&kitchen]), (sound(ChannelMap::Left), Volume::START));
+    config.apply(&shape(kitchen, ChannelMap::Stereo)).unwrap();
+    config.apply(&start(kitchen, None)).unwrap();
+    assert_eq!(config, house(), "what is as it is by itself is not kept");
+    config.apply(&shape(kitchen, ChannelMap::Left)).unwrap();
+    config.apply(&start(kitchen, Some(Volume::START))).unwrap();
+    config.apply(&Command::ForgetRoom { room: kitchen }).unwrap();
+    assert!(config.sounds.is_empty() && config.start_volumes.is_empty());
+}
+
+#[test]
 fn room_names_are_told_apart_and_given_back() {
     let mut config = house();
     let name =
@@ -265,6 +287,8 @@ fn commands_on_disk_keep_their_numbers() {
         redeem(1, 0),
         Command::RevokeToken { hash },
         Command::RenameHousehold { name },
+        Command::SetRoomSound { room, sound: RoomSound::default() },
+        Command::SetRoomStartVolume { room, volume: None },
     ]
     .map(|command| number(&command));
     assert_eq!(numbers, std::array::from_fn(|place| u8::try_from(place).unwrap()));

@@ -4,6 +4,7 @@ use std::fs;
 
 use proptest::{collection::vec, prelude::*};
 use unisono_core::{
+    sound::{Band, BandKind, Bands, ChannelMap, Decibels, Equaliser, Frequency, MAX_BANDS, Quality, RoomSound},
     units::Volume,
     wire::{
         control::presentable,
@@ -50,6 +51,21 @@ fn volume() -> impl Strategy<Value = Volume> {
     (0..=100u8).prop_map(|percent| Volume::new(percent).expect("a percentage"))
 }
 
+fn sound() -> impl Strategy<Value = RoomSound> {
+    let kind = prop::sample::select(BandKind::ALL.to_vec());
+    let band = (kind, 20.0..20_000.0, -24.0..12.0, 0.1..10.0).prop_map(|(kind, frequency, gain, q)| Band {
+        kind,
+        frequency: Frequency::new(frequency).expect("it is in range"),
+        gain: Decibels::new(gain).expect("it is in range"),
+        q: Quality::new(q).expect("it is in range"),
+    });
+    let channels = prop::sample::select(ChannelMap::ALL.to_vec());
+    (channels, any::<bool>(), vec(band, 0..=MAX_BANDS)).prop_map(|(channels, enabled, bands)| RoomSound {
+        channels,
+        equaliser: Equaliser { enabled, preamp: Decibels::ZERO, bands: Bands::new(&bands).expect("not too many") },
+    })
+}
+
 /// A few that clash, and any text at all.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![4 => "[abA ]{0,2}", 1 => ".{0,80}", 1 => "\\PC{60,70}"]
@@ -81,6 +97,10 @@ fn command() -> impl Strategy<Value = Command> {
         }),
         1 => hash().prop_map(|hash| Command::RevokeToken { hash }),
         1 => name().prop_map(|name| Command::RenameHousehold { name }),
+        1 => (room(), sound()).prop_map(|(room, sound)| Command::SetRoomSound { room, sound }),
+        1 => (room(), prop::option::of(volume())).prop_map(|(room, volume)| {
+            Command::SetRoomStartVolume { room, volume }
+        }),
     ]
 }
 
@@ -90,6 +110,7 @@ fn check(config: &Config) -> Result<(), TestCaseError> {
     let mut grouped: Vec<_> = config.groups.values().flat_map(|group| &group.rooms).collect();
     prop_assert!(config.rooms.keys().all(|room| config.members.contains_key(&room.node)));
     prop_assert!(grouped.iter().all(|room| config.rooms.contains_key(room)));
+    prop_assert!(config.sounds.keys().chain(config.start_volumes.keys()).all(|room| config.rooms.contains_key(room)));
     let rooms = grouped.len();
     grouped.sort();
     grouped.dedup();

@@ -46,6 +46,7 @@ pub fn router(engine: EngineHandle) -> Router {
         .route("/tokens", post(issue_token))
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", patch(rooms::change).delete(rooms::forget))
+        .route("/rooms/{room}/beep", post(rooms::beep))
         .route("/rooms/{room}/doctor", get(relay::ask))
         .route("/rooms/{room}/standalone", get(relay::ask).post(relay::ask))
         .route("/rooms/{room}/bluetooth", get(relay::ask))

@@ -35,8 +35,19 @@ pub(super) async fn ask(
         http::Method::DELETE => Method::Delete,
         _ => Method::Get,
     };
+    pass_on(&engine, room, method, path, body.into()).await
+}
+
+/// Asks the node of a room for a path of its API, and answers what it answers.
+pub(super) async fn pass_on(
+    engine: &EngineHandle,
+    room: String,
+    method: Method,
+    path: String,
+    body: Vec<u8>,
+) -> Result<Response, ApiError> {
     let is_stream = ["/bluetooth/scan", "/bluetooth/pair"].iter().any(|stream| path.starts_with(stream));
-    let mut answers = engine.ask(room, method, path, body.into()).await.ok_or(ApiError::STOPPING)??;
+    let mut answers = engine.ask(room, method, path, body).await.ok_or(ApiError::STOPPING)??;
     let Some(first) = answers.next(LIMIT).await else { return Err(silent()) };
     let status = StatusCode::from_u16(first.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let kind = if is_stream && status.is_success() { "application/x-ndjson" } else { "application/json" };

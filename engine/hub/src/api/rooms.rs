@@ -4,17 +4,21 @@ use axum::{
     Json,
     extract::{Path, State},
     http::StatusCode,
+    response::Response,
 };
+use unisono_api::sound;
 use unisono_core::{
+    sound::{ChannelMap, Equaliser, RoomSound},
     units::Volume,
-    wire::control::{Evidence, OutputReport, RoomState},
+    wire::control::{Evidence, Method, OutputReport, RoomState},
 };
 use unisono_household::config::Command;
 
 use super::{
     configure,
     error::ApiError,
-    types::{OutputView, RoomChange, RoomView, SyncView},
+    relay,
+    types::{LatencyPartView, OutputView, RoomChange, RoomView, SyncView},
 };
 use crate::{
     engine::EngineHandle,
@@ -36,6 +40,11 @@ pub(super) async fn change(
 ) -> Result<Json<RoomView>, ApiError> {
     let volume = change.volume.map(checked_volume).transpose()?;
     let max_volume = change.max_volume.map(|percent| checked("max_volume", percent)).transpose()?;
+    let start_volume =
+        change.start_volume.map(|percent| percent.map(|percent| checked("start_volume", percent)).transpose());
+    let start_volume = start_volume.transpose()?;
+    let equaliser = change.equaliser.map(|equaliser| equaliser.checked()).transpose().map_err(impossible)?;
+    let channels = change.channels.map(|name| sound::channels(&name)).transpose().map_err(impossible)?;
     let found = engine.call(move |engine, _| {
         let house: &House = engine.house();
         let id = house.find_room(&room)?;
@@ -49,12 +58,53 @@ pub(super) async fn change(
     if let Some(volume) = max_volume {
         configure(&engine, Command::SetRoomMaxVolume { room: id, volume }).await?;
     }
+    if let Some(volume) = start_volume {
+        configure(&engine, Command::SetRoomStartVolume { room: id, volume }).await?;
+    }
+    if equaliser.is_some() || channels.is_some() {
+        shape(&engine, id, equaliser, channels).await?;
+    }
     let changed = engine.call(move |engine, _| {
         let house = engine.house();
         house.set_room(id, volume, change.muted)?;
         Ok::<_, ApiError>(view(house, id))
     });
     changed.await.ok_or(ApiError::STOPPING)??.map(Json).ok_or_else(|| ApiError::STOPPING.into())
+}
+
+/// Changes how a room shapes its sound: it is heard before it is on the disk.
+async fn shape(
+    engine: &EngineHandle,
+    id: RoomId,
+    equaliser: Option<Equaliser>,
+    channels: Option<ChannelMap>,
+) -> Result<(), ApiError> {
+    let set = engine.call(move |engine, _| {
+        let house = engine.house();
+        let now = house.rooms().get(&id).map(|room| room.sound).unwrap_or_default();
+        let sound =
+            RoomSound { channels: channels.unwrap_or(now.channels), equaliser: equaliser.unwrap_or(now.equaliser) };
+        house.set_sound(id, sound).map(|()| sound)
+    });
+    let sound = set.await.ok_or(ApiError::STOPPING)??;
+    let configured = configure(engine, Command::SetRoomSound { room: id, sound }).await;
+    if configured.is_err() {
+        // The hub is stopping, or has said what is wrong.
+        let _ = engine.call(move |engine, _| engine.house().withdraw_sound(id)).await;
+    }
+    configured
+}
+
+/// Has a room beep, for who looks for it.
+pub(super) async fn beep(State(engine): State<EngineHandle>, Path(room): Path<String>) -> Result<Response, ApiError> {
+    let found = engine.call(move |engine, _| {
+        let house: &House = engine.house();
+        let id = house.find_room(&room)?;
+        house.check_beep(id).map(|()| id)
+    });
+    let id = found.await.ok_or(ApiError::STOPPING)??;
+    let path = format!("/rooms/{}/beep", id.index.0);
+    relay::pass_on(&engine, id.to_string(), Method::Post, path, Vec::new()).await
 }
 
 pub(super) async fn forget(
@@ -78,6 +128,10 @@ pub(super) fn checked_volume(percent: u8) -> Result<Volume, ApiError> {
 fn checked(key: &str, percent: u8) -> Result<Volume, ApiError> {
     let problem = || format!("{key}: {percent} is not between 0 and 100");
     Volume::new(percent).ok_or_else(|| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem()))
+}
+
+fn impossible(problem: String) -> ApiError {
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem)
 }
 
 fn view(house: &House, id: RoomId) -> Option<RoomView> {
@@ -134,6 +188,11 @@ fn view(house: &House, id: RoomId) -> Option<RoomView> {
         bit_rate: format.map(|format| format.bit_rate),
         output_state: room.output_report.as_ref().filter(|_| online).map(output_view),
         sync,
+        start_volume: room.start_volume.map(Volume::percent),
+        equaliser: (&room.sound.equaliser).into(),
+        channels: room.sound.channels.name().into(),
+        sound_problem: house.sound_problem(id),
+        latency: room.latency_parts.iter().map(LatencyPartView::from).collect(),
     })
 }
 

@@ -2,8 +2,12 @@
 
 mod library;
 
-use serde::{Deserialize, Serialize};
-pub use unisono_api::{ErrorView, node::OutputView};
+use serde::{Deserialize, Deserializer, Serialize};
+pub use unisono_api::{
+    ErrorView,
+    node::OutputView,
+    sound::{BandView, EqualiserView, LatencyPartView},
+};
 
 pub use self::library::{
     AlbumTracksView, AlbumView, ArtistView, LibraryView, PageView, ProblemView, ScanView, TrackView,
@@ -75,6 +79,16 @@ pub struct RoomView {
     pub output_state: Option<OutputView>,
     /// How well it is in time; `None` when its node says nothing.
     pub sync: Option<SyncView>,
+    /// The volume that it does not begin to play above, 0 to 100.
+    pub start_volume: Option<u8>,
+    /// Its equaliser.
+    pub equaliser: EqualiserView,
+    /// Which channels it plays: `stereo`, `left`, `right`, `mono` (the mean of both) or `swapped`.
+    pub channels: String,
+    /// Why it does not sound as it is set, in one line; `None` when it does.
+    pub sound_problem: Option<String>,
+    /// Where `latency_s` comes from, in the order of the way; empty when its node does not say.
+    pub latency: Vec<LatencyPartView>,
 }
 
 /// How well a room is in time, and what that rests on.
@@ -151,6 +165,20 @@ pub struct RoomChange {
     pub volume: Option<u8>,
     /// Whether it is muted.
     pub muted: Option<bool>,
+    /// The volume that it does not begin to play above, 0 to 100; `null` for none.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub start_volume: Option<Option<u8>>,
+    /// Its equaliser, all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equaliser: Option<EqualiserView>,
+    /// Which channels it plays: `stereo`, `left`, `right`, `mono` or `swapped`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<String>,
+}
+
+/// A value that may be `null`, and is not left out.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A change to a machine of the household.

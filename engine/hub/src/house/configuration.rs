@@ -19,10 +19,12 @@ impl House {
             let room = self.rooms.entry(*id).or_insert_with(Room::new);
             settings.name().clone_into(&mut room.name);
             room.max_volume = settings.max_volume;
+            room.start_volume = config.start_volumes.get(id).copied();
             if room.volume > room.max_volume {
                 room.volume = room.max_volume;
                 self.send_gain(*id);
             }
+            self.configure_sound(*id, config.sounds.get(id).copied().unwrap_or_default());
         }
         for (id, configured) in &config.groups {
             let margin = self.settings.margin;
@@ -51,6 +53,8 @@ impl House {
             return;
         }
         room.group = to;
+        let plays = |id: GroupId| self.groups.get(&id).is_some_and(|group| group.playback == Playback::Playing);
+        let begins = to.is_some_and(plays) && !from.is_some_and(plays);
         if let Some(from) = from {
             self.unsubscribe(from, id);
             if let Some(group) = self.groups.get_mut(&from) {
@@ -65,6 +69,9 @@ impl House {
         if let Some(from) = from.filter(|from| self.groups.get(from).is_some_and(is_left)) {
             // It plays, so it can be paused.
             let _ = self.pause(now, from);
+        }
+        if begins {
+            self.start_softly(id);
         }
         // Before the stream: what the room hears of it is never louder than its new group has it.
         self.send_gain(id);

@@ -95,6 +95,10 @@ impl House {
             self.turn_away(old, Refuse { reason: RefuseReason::Replaced, text });
             self.handle_disconnected(old);
         }
+        // Before anything is heard.
+        for room in self.rooms.keys().copied().filter(|room| room.node == peer).collect::<Vec<_>>() {
+            self.send_sound(room);
+        }
         self.meet(now, peer, hello.rooms);
     }
 
@@ -132,6 +136,7 @@ impl House {
         self.drop_asks(id);
         for (_, room) in self.rooms.iter_mut().filter(|(room, _)| room.node == connection.peer) {
             (room.report, room.output_report, room.figures) = (None, None, None);
+            room.latency_parts.clear();
         }
     }
 
@@ -175,6 +180,11 @@ impl House {
         for told in report.outputs.0 {
             if let Some(room) = self.rooms.get_mut(&RoomId { node: peer, index: told.room }) {
                 room.output_report = Some(told);
+            }
+        }
+        for told in report.latencies.0 {
+            if let Some(room) = self.rooms.get_mut(&RoomId { node: peer, index: told.room }) {
+                room.latency_parts = told.parts;
             }
         }
     }

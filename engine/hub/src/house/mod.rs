@@ -16,6 +16,7 @@ mod playback;
 mod repair;
 mod room;
 mod snapshot;
+mod sound;
 mod stream;
 
 use std::{

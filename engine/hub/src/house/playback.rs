@@ -56,6 +56,10 @@ impl House {
         check_within(&media, source_frame, rate)?;
         group.media = Some(media);
         group.warning = None;
+        if group.playback == Playback::Stopped {
+            let rooms = group.rooms.clone();
+            rooms.into_iter().for_each(|room| self.start_softly(room));
+        }
         self.begin(now, id, source_frame);
         Ok(())
     }

@@ -2,9 +2,10 @@
 
 use unisono_core::{
     leadership::Term,
+    sound::RoomSound,
     time::Nanos,
     units::{Gain, Volume},
-    wire::control::{ClockReport, Message, OutputReport, RoomFigures, RoomReport, SetGain},
+    wire::control::{ClockReport, LatencyPart, Message, OutputReport, RoomFigures, RoomReport, SetGain},
 };
 pub use unisono_household::config::RoomId;
 
@@ -42,6 +43,14 @@ pub struct Room {
     pub output_report: Option<OutputReport>,
     /// What else its node last said of it; a node of 1.2 does not.
     pub figures: Option<RoomFigures>,
+    /// What its latency is made of, as its node last said; a node of 1.2 does not.
+    pub latency_parts: Vec<LatencyPart>,
+    /// How it shapes its sound. What is configured, but for a change that is on its way there.
+    pub sound: RoomSound,
+    /// What is configured of that.
+    pub(super) configured_sound: RoomSound,
+    /// The volume that it does not begin to play above.
+    pub start_volume: Option<Volume>,
 }
 
 impl Room {
@@ -61,6 +70,10 @@ impl Room {
             report: None,
             output_report: None,
             figures: None,
+            latency_parts: Vec::new(),
+            sound: RoomSound::default(),
+            configured_sound: RoomSound::default(),
+            start_volume: None,
         }
     }
 }

@@ -154,7 +154,8 @@ impl Metrics {
         };
         self.rooms.set_state(&room.name, state_name(report.state));
         let (output, figures) = (room.output_report.as_ref(), room.figures.as_ref());
-        let told = Told { clock: &room.clock, report, output, figures, rate: snapshot.rate };
+        let told =
+            Told { clock: &room.clock, report, output, latency: &room.latency_parts, figures, rate: snapshot.rate };
         self.rooms.set(&room.name, &told);
         if let Some(margin) = room.margin {
             self.rooms.latency.with_label_values(&[&room.name[..], "network"]).set(margin.as_secs_f64());

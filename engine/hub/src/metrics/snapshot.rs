@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use unisono_core::{
     time::Nanos,
-    wire::control::{ClockReport, OutputReport, RoomFigures, RoomReport},
+    wire::control::{ClockReport, LatencyPart, OutputReport, RoomFigures, RoomReport},
 };
 
 use crate::{
@@ -45,6 +45,7 @@ pub(super) struct RoomSnapshot {
     pub(super) clock: ClockReport,
     pub(super) report: Option<RoomReport>,
     pub(super) output_report: Option<OutputReport>,
+    pub(super) latency_parts: Vec<LatencyPart>,
     pub(super) figures: Option<RoomFigures>,
 }
 
@@ -119,6 +120,7 @@ fn room(house: &House, id: RoomId, name: String) -> RoomSnapshot {
         clock: known.clock,
         report: known.report.clone().filter(|_| is_online),
         output_report: known.output_report.clone(),
+        latency_parts: known.latency_parts.clone(),
         figures: known.figures.clone(),
     }
 }

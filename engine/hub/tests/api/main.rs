@@ -8,4 +8,5 @@ mod library;
 mod malformed;
 mod metrics;
 mod playing;
+mod sound;
 mod status;

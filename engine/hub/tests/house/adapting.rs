@@ -31,7 +31,12 @@ fn report(home: &mut Home, id: ConnectionId, seconds: u64, concealed: &mut u64, 
             underruns: 0,
             resyncs: 0,
         };
-        let report = Report { clock: ClockReport::default(), rooms: vec![room], outputs: Default::default() };
+        let report = Report {
+            clock: ClockReport::default(),
+            rooms: vec![room],
+            outputs: Default::default(),
+            latencies: Default::default(),
+        };
         home.frame(id, &Message::from(report).to_frame());
     }
 }

@@ -12,3 +12,4 @@ mod playing;
 mod positions;
 mod restart;
 mod slow;
+mod sound;

@@ -196,8 +196,7 @@ impl Service {
             playing.model.handle_report(report);
             playing.model.handle_queue(now, playing.stream.counters().queue);
             let latency = playing.model.latency();
-            playing.watch.set(latency.total);
-            playing.watch.set_uncertainty(latency.uncertainty);
+            playing.watch.take(&latency);
             let configuration = playing.stream.config().to_bytes();
             if let Some(report) = report {
                 speaker.tally.reports(report);
@@ -366,7 +365,7 @@ fn start(
     model.set_remembered(Remembered { report, trim: speaker.kept.trim() });
     let latency = model.latency();
     let watch = LatencyWatch::new(latency.total);
-    watch.set_uncertainty(latency.uncertainty);
+    watch.take(&latency);
     Ok((feed, Playing { stream, model, watch, rest: Rest::None, was_active: false, waking_since: None }))
 }
 

@@ -138,6 +138,7 @@ fn routes() -> Router<NodeHandle> {
         .route("/node", get(node::show))
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", patch(rooms::change))
+        .route("/rooms/{room}/beep", post(rooms::beep))
         .route("/rooms/{room}/play", post(rooms::play))
         .route("/rooms/{room}/pause", post(rooms::pause))
         .route("/rooms/{room}/next", post(rooms::next))

@@ -150,6 +150,7 @@ fn check(ask: &Ask) -> Result<(), Refusal> {
         ["bluetooth", ..] | ["standalone"] => true,
         ["rooms", _] => ask.method == Method::Patch,
         ["rooms", _, "pause" | "next" | "stop"] => true,
+        ["rooms", _, "beep"] => ask.method == Method::Post,
         // Without anything named in it.
         ["rooms", _, "play"] => is_empty,
         _ => false,
@@ -176,6 +177,7 @@ mod tests {
             (Method::Post, "/rooms/0/play", ""),
             (Method::Post, "/rooms/0/play", "{ }"),
             (Method::Post, "/rooms/kitchen/pause", ""),
+            (Method::Post, "/rooms/0/beep", ""),
         ] {
             assert!(check(&ask(method, path, body)).is_ok(), "{path} {body}");
         }
@@ -188,6 +190,7 @@ mod tests {
             (Method::Post, "//rooms/0/play", "{\"file\": \"/etc/passwd\"}"),
             (Method::Post, "rooms/0/play", "{\"file\": \"/etc/passwd\"}"),
             (Method::Post, "/doctor", ""),
+            (Method::Get, "/rooms/0/beep", ""),
             (Method::Get, "", ""),
             (Method::Get, "/", ""),
             (Method::Get, "/metrics", ""),

@@ -8,10 +8,11 @@ use axum::{
 use unisono_api::{
     Refusal,
     node::{OutputView, Play, RoomChange, RoomView},
+    sound::LatencyPartView,
 };
 use unisono_core::{
     time::{Nanos, NodeClock},
-    units::Volume,
+    units::{Gain, Volume},
     wire::ids::RoomIndex,
 };
 use unisono_media::RawFormat;
@@ -20,6 +21,7 @@ use unisono_transport::clock;
 use super::{NodeHandle, refusal, stopping};
 use crate::{
     desk::Holder,
+    room::RoomCommand,
     standalone::{Material, Place, State as Standalone, Wish},
 };
 
@@ -71,6 +73,22 @@ pub(super) async fn next(State(node): State<NodeHandle>, Path(room): Path<String
 pub(super) async fn stop(State(node): State<NodeHandle>, Path(room): Path<String>) -> Answer {
     let room = find(&node, &room)?;
     wish(&node, room, Wish::Stop).await
+}
+
+/// A sound to find the room by, as loud as the room is.
+pub(super) async fn beep(State(node): State<NodeHandle>, Path(room): Path<String>) -> Result<StatusCode, Refusal> {
+    let index = find(&node, &room)?;
+    let (settings, room) = node.inner.desk.rooms().get(usize::from(index.0)).ok_or_else(stopping)?;
+    let (name, output) = (&settings.name, room.status().output());
+    if !output.works {
+        return Err(Refusal::conflict(format!("nothing is heard in room \"{name}\": {}", output.text)));
+    }
+    if room.status().gain() == Gain::SILENT {
+        let text = format!("room \"{name}\" is silent: it or its group is muted, or at 0; turn it up first");
+        return Err(Refusal::conflict(text));
+    }
+    room.tell(RoomCommand::Beep);
+    Ok(StatusCode::ACCEPTED)
 }
 
 async fn wish(node: &NodeHandle, room: RoomIndex, wish: Wish) -> Answer {
@@ -126,6 +144,7 @@ fn view(node: &NodeHandle, state: &Standalone, index: RoomIndex) -> Option<RoomV
     let loudness = state.loudness.get(usize::from(index.0))?;
     let (status, output, holder) = (room.status(), room.status().output(), node.inner.desk.holder());
     let is_own = holder == Holder::Node;
+    let sound = node.inner.desk.sounds().borrow().get(usize::from(index.0)).copied().unwrap_or_default();
     Some(RoomView {
         index: index.0,
         name: settings.name.clone(),
@@ -155,6 +174,9 @@ fn view(node: &NodeHandle, state: &Standalone, index: RoomIndex) -> Option<RoomV
         volume: loudness.volume.percent(),
         muted: loudness.muted,
         underruns: status.underruns(),
+        latency: status.latency_parts().iter().map(LatencyPartView::from).collect(),
+        channels: sound.channels.name().into(),
+        equaliser: (&sound.equaliser).into(),
     })
 }
 

@@ -6,16 +6,17 @@
 use unisono_bluetooth::{
     Address,
     a2dp::{Feed, FeedFault},
-    latency::LatencyWatch,
+    latency::{LatencyWatch, Part, Source, Stage},
     service::Opened,
 };
 use unisono_core::{
     playout::DacReading,
     time::Nanos,
     units::{OutputPosition, SampleRate},
+    wire::control::{LatencyPart, LatencySource, LatencyStage},
 };
 
-use super::{Fault, Gone, Output, PositionSource, Quality, Room};
+use super::{Fault, Gone, LatencyParts, Output, PositionSource, Quality, Room};
 
 /// A stream to a speaker. Dropping it ends the stream; the connection stays.
 pub(super) struct BluetoothOutput {
@@ -69,4 +70,30 @@ impl Output for BluetoothOutput {
     fn latency(&self) -> Nanos {
         self.latency.read()
     }
+
+    fn latency_parts(&self) -> Option<LatencyParts> {
+        let latency = self.latency.clone();
+        Some(LatencyParts::new(move || latency.parts().iter().map(on_the_wire).collect()))
+    }
+}
+
+fn on_the_wire(part: &Part) -> LatencyPart {
+    let stage = match part.stage {
+        Stage::Packet => LatencyStage::Packet,
+        Stage::Codec => LatencyStage::Codec,
+        Stage::Link => LatencyStage::Link,
+        Stage::Speaker => LatencyStage::Speaker,
+        Stage::Trim => LatencyStage::Trim,
+    };
+    let source = match part.source {
+        Source::Computed => LatencySource::Computed,
+        Source::Socket => LatencySource::Socket,
+        Source::Report => LatencySource::Report,
+        Source::ReportBounded => LatencySource::ReportBounded,
+        Source::Remembered => LatencySource::Remembered,
+        Source::Table => LatencySource::Table,
+        Source::Default => LatencySource::Default,
+        Source::Setting => LatencySource::Setting,
+    };
+    LatencyPart { stage, value: part.value, source, uncertainty: Some(part.uncertainty) }
 }

@@ -30,6 +30,7 @@ mod clock;
 mod cpal;
 mod error;
 mod fault;
+mod latency;
 mod list;
 mod model;
 mod opener;
@@ -50,6 +51,7 @@ use unisono_core::{
 pub(crate) use alsa::Muted;
 pub use error::OpenError;
 pub use fault::{Fault, Gone};
+pub use latency::LatencyParts;
 pub use list::{Device, list};
 pub use opener::Opener;
 pub use spec::{ModelSpec, OutputSpec, SpecError};
@@ -99,6 +101,11 @@ pub trait Output {
     /// to it. It may change while it plays.
     fn latency(&self) -> Nanos {
         Nanos::ZERO
+    }
+
+    /// What that is made of, to be read at any time by others, where more is known of it than the sum. Not real-time.
+    fn latency_parts(&self) -> Option<LatencyParts> {
+        None
     }
 }
 

@@ -14,6 +14,7 @@ use ringbuf::{
 };
 use unisono_core::{
     playout::timing::{BUFFER, MAX_OUTPUT_LATENCY, TURN},
+    sound::RoomSound,
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::Timeline,
     units::Gain,
@@ -59,6 +60,10 @@ pub(super) enum AudioOrder {
     Stop,
     /// Be so loud, within so long.
     Gain(Gain, Nanos),
+    /// Shape the sound so.
+    Sound(RoomSound),
+    /// Beep, over what plays.
+    Beep,
     /// The hub's clock is known better.
     Clock(Mapping<NodeClock, HubClock>),
 }
@@ -79,12 +84,15 @@ pub(super) fn orders() -> (Orders, Ordered) {
 }
 
 impl Orders {
-    /// Gives an order after those that wait. Of two gains or clocks that wait only the newer one counts.
+    /// Gives an order after those that wait. Of two gains, sounds, beeps or clocks that wait only the newer one counts.
     pub(super) fn give(&mut self, order: AudioOrder) {
         let stands_for = |old: &AudioOrder| {
             matches!(
                 (old, &order),
-                (AudioOrder::Gain(..), AudioOrder::Gain(..)) | (AudioOrder::Clock(_), AudioOrder::Clock(_))
+                (AudioOrder::Gain(..), AudioOrder::Gain(..))
+                    | (AudioOrder::Sound(_), AudioOrder::Sound(_))
+                    | (AudioOrder::Beep, AudioOrder::Beep)
+                    | (AudioOrder::Clock(_), AudioOrder::Clock(_))
             )
         };
         self.waiting.retain(|old| !stands_for(old));

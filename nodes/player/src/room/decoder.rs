@@ -133,7 +133,12 @@ impl Thread {
                 }
             }
             RoomCommand::Stop => self.stop(),
-            RoomCommand::Gain(gain, ramp) => self.orders.give(AudioOrder::Gain(gain, ramp)),
+            RoomCommand::Gain(gain, ramp) => {
+                self.status.set_gain(gain);
+                self.orders.give(AudioOrder::Gain(gain, ramp));
+            }
+            RoomCommand::Sound(sound) => self.orders.give(AudioOrder::Sound(sound)),
+            RoomCommand::Beep => self.orders.give(AudioOrder::Beep),
             RoomCommand::Clock(mapping) => {
                 self.clock = Some(mapping);
                 if let Some(playing) = &mut self.playing {

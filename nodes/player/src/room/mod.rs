@@ -12,6 +12,7 @@
 //! `unisono_core::playout`, which the simulator runs too.
 
 mod audio;
+mod beep;
 mod block;
 mod choice;
 mod chunk;
@@ -20,6 +21,9 @@ mod line;
 #[cfg(test)]
 mod no_allocation;
 mod renderer;
+mod shape;
+#[cfg(test)]
+mod shaped;
 mod splice;
 mod status;
 mod supply;
@@ -37,6 +41,7 @@ use std::{
 use bytes::Bytes;
 use tracing::warn;
 use unisono_core::{
+    sound::RoomSound,
     time::{HubClock, Mapping, Nanos, NodeClock},
     timeline::Timeline,
     units::{FramePosition, Gain, SampleRate},
@@ -75,6 +80,10 @@ pub enum RoomCommand {
     Stop,
     /// Be so loud, within so long.
     Gain(Gain, Nanos),
+    /// Shape the sound so.
+    Sound(RoomSound),
+    /// Beep, over what plays.
+    Beep,
     /// The hub's clock is known better.
     Clock(Mapping<NodeClock, HubClock>),
 }

@@ -10,6 +10,9 @@ use std::{
 
 use unisono_core::{
     playout::DacReading,
+    sound::{
+        Band, BandKind, Bands, ChannelMap, Decibels, Equaliser, Frequency, MAX_BANDS, Quality as Width, RoomSound,
+    },
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::{Anchor, Play, Timeline},
     units::{Drift, FramePosition, Gain, OutputPosition, SampleRate},
@@ -153,6 +156,25 @@ fn whatever_is_played_the_renderer_neither_allocates_nor_frees() {
     room.order(AudioOrder::Gain(Gain::SILENT, Nanos::from_millis(500)));
     room.clock(Nanos::from_micros(20));
     room.turns(1_000, true);
+    // A sound that is shaped, otherwise, and not any more, with a beep over it.
+    let order = |room: &mut Room, channels, decibels| {
+        let band = Band {
+            kind: BandKind::Peak,
+            frequency: Frequency::new(1_000.0).unwrap(),
+            gain: Decibels::new(decibels).unwrap(),
+            q: Width::BUTTERWORTH,
+        };
+        let bands = Bands::new(&[band; MAX_BANDS]).unwrap();
+        let equaliser = Equaliser { enabled: decibels != 0.0, preamp: Decibels::ZERO, bands };
+        room.order(AudioOrder::Sound(RoomSound { channels, equaliser }));
+    };
+    order(&mut room, ChannelMap::Mono, -3.0);
+    room.turns(10, true);
+    order(&mut room, ChannelMap::Swapped, 3.0);
+    room.order(AudioOrder::Beep);
+    room.turns(2_000, true);
+    order(&mut room, ChannelMap::Stereo, 0.0);
+    room.turns(500, true);
     // Sound that does not come, comes back too late, and whose beginning is missing.
     room.turns(500, false);
     room.next += 20 * PACKET as u64;

@@ -12,6 +12,7 @@ use super::{
     block::{Block, CHANNELS, Played},
     chunk::Sound,
     line::Line,
+    shape::Shape,
 };
 use crate::realtime::memory;
 
@@ -37,7 +38,7 @@ pub(super) struct Renderer {
     next: Option<(u32, unisono_core::timeline::Timeline)>,
     run: u32,
     pending: Option<Box<Block>>,
-    volume: Volume,
+    shape: Shape,
 }
 
 impl Renderer {
@@ -50,7 +51,7 @@ impl Renderer {
             next: None,
             run: 0,
             pending: None,
-            volume: Volume { gain: 0.0, target: 0.0, step: 0.0, rate },
+            shape: Shape::new(rate),
         }
     }
 
@@ -70,7 +71,9 @@ impl Renderer {
                 self.next = None;
                 self.playout.stop();
             }
-            AudioOrder::Gain(gain, ramp) => self.volume.move_to(gain, ramp),
+            AudioOrder::Gain(gain, ramp) => self.shape.volume.move_to(gain, ramp),
+            AudioOrder::Sound(sound) => self.shape.set(&sound),
+            AudioOrder::Beep => self.shape.beep(),
             AudioOrder::Clock(mapping) => self.playout.set_clock(mapping),
         }
     }
@@ -85,15 +88,16 @@ impl Renderer {
         self.playout.set_retired(retired);
     }
 
+    /// Whether nothing is heard, a beep neither.
     pub(super) fn is_silent(&self) -> bool {
-        self.playout.is_silent()
+        self.playout.is_silent() && !self.shape.is_beeping()
     }
 
     /// Goes on with the sound on another output. What was known of the converter before is left with the line.
     pub(super) fn go_over(&mut self, line: &mut Line) {
         line.playout.take_over(&self.playout);
         core::mem::swap(&mut self.playout, &mut line.playout);
-        self.volume.rate = line.rate();
+        self.shape.set_rate(line.rate());
     }
 
     pub(super) fn device_restarted(&mut self) {
@@ -110,6 +114,7 @@ impl Renderer {
             self.played.give_back(block);
         }
         self.resampler.clear();
+        self.shape.hush();
     }
 
     /// Moves blocks into the resampler as long as each continues the one before.
@@ -173,8 +178,9 @@ impl Sound for Renderer {
                 Step::Discard { run, before } => self.discard(run, before),
                 Step::Silence { frames } => {
                     let frames = usize::try_from(frames).unwrap_or(0);
-                    out[..frames * CHANNELS].fill(0.0);
-                    self.volume.advance(frames);
+                    let out = &mut out[..frames * CHANNELS];
+                    out.fill(0.0);
+                    self.shape.pass_silence(out);
                     return Rendered::Frames(frames);
                 }
                 Step::Play { frames, start, excess, gain } => {
@@ -182,8 +188,7 @@ impl Sound for Renderer {
                     let out = &mut out[..frames * CHANNELS];
                     let read = self.resampler.read(start, excess, out);
                     out[read * CHANNELS..].fill(0.0);
-                    fade(out, gain);
-                    self.volume.apply(out);
+                    self.shape.pass(out, |out| fade(out, gain));
                     let keep = start.advanced_by(frames as f64 * (1.0 + excess)).frame();
                     self.resampler.discard_before(FramePosition(keep.0.saturating_sub(RESAMPLER_REACH)));
                     return Rendered::Frames(frames);
@@ -207,7 +212,7 @@ fn fade(out: &mut [f32], (from, to): (f32, f32)) {
 }
 
 /// How loud the room is, on its way to how loud it is to be.
-struct Volume {
+pub(super) struct Volume {
     gain: f32,
     target: f32,
     step: f32,
@@ -215,13 +220,21 @@ struct Volume {
 }
 
 impl Volume {
+    pub(super) const fn silent(rate: SampleRate) -> Self {
+        Self { gain: 0.0, target: 0.0, step: 0.0, rate }
+    }
+
+    pub(super) const fn set_rate(&mut self, rate: SampleRate) {
+        self.rate = rate;
+    }
+
     fn move_to(&mut self, gain: Gain, ramp: Nanos) {
         self.target = gain.factor();
         let frames = self.rate.frames_in(ramp).0.max(1) as f32;
         self.step = (self.target - self.gain) / frames;
     }
 
-    fn apply(&mut self, out: &mut [f32]) {
+    pub(super) fn apply(&mut self, out: &mut [f32]) {
         if self.gain == self.target {
             if self.gain != 1.0 {
                 out.iter_mut().for_each(|sample| *sample *= self.gain);
@@ -234,7 +247,7 @@ impl Volume {
         }
     }
 
-    fn advance(&mut self, frames: usize) {
+    pub(super) fn advance(&mut self, frames: usize) {
         let left = self.target - self.gain;
         let step = self.step * frames as f32;
         self.gain = if step.abs() >= left.abs() { self.target } else { self.gain + step };

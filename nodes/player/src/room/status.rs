@@ -2,18 +2,18 @@
 
 use std::sync::{
     Mutex,
-    atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 
 use unisono_core::{
-    playout::PlayoutStatus,
+    playout::{PlayoutStatus, timing::LEADS},
     time::{Nanos, NodeClock, Timestamp},
-    units::Drift,
-    wire::control::OutputChoice,
+    units::{Drift, Gain},
+    wire::control::{LatencyPart, LatencySource, LatencyStage, OutputChoice},
 };
 use unisono_transport::clock;
 
-use crate::output::{OutputSpec, PositionSource, Quality};
+use crate::output::{LatencyParts, OutputSpec, PositionSource, Quality};
 
 /// The output of a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,13 @@ pub struct OutputState {
 #[derive(Debug)]
 pub struct RoomStatus {
     output: Mutex<OutputState>,
+    /// What the output's latency is made of, where it knows more than the sum.
+    parts: Mutex<Option<LatencyParts>>,
+    /// What the room's settings add to it.
+    added: Nanos,
     playing: AtomicBool,
+    /// The factor that its volume is, as the bits of a float.
+    gain: AtomicU32,
     sync_error: AtomicI64,
     latency: AtomicI64,
     latency_reach: AtomicI64,
@@ -59,7 +65,10 @@ impl RoomStatus {
         let (choice, why, back) = (OutputChoice::None, String::new(), String::new());
         Self {
             output: Mutex::new(OutputState { works: false, text, choice, since, why, back }),
+            parts: Mutex::new(None),
+            added: latency,
             playing: AtomicBool::new(false),
+            gain: AtomicU32::new(Gain::SILENT.factor().to_bits()),
             sync_error: AtomicI64::new(0),
             latency: AtomicI64::new(latency.as_nanos()),
             latency_reach: AtomicI64::new(latency.as_nanos()),
@@ -94,6 +103,23 @@ impl RoomStatus {
     /// What lies behind the converter: what its output says, and what the settings add. It may change while it plays.
     pub fn latency(&self) -> Nanos {
         Nanos::new(self.latency.load(Relaxed))
+    }
+
+    /// What a room's latency is made of, from handing over a frame to hearing it.
+    pub fn latency_parts(&self) -> Vec<LatencyPart> {
+        let own = |stage, value, source| LatencyPart { stage, value, source, uncertainty: None };
+        let parts = self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let mut all = vec![own(LatencyStage::Device, LEADS.give_up, LatencySource::Computed)];
+        all.extend(parts.map(|parts| parts.read()).unwrap_or_default());
+        if self.added != Nanos::ZERO {
+            all.push(own(LatencyStage::Added, self.added, LatencySource::Setting));
+        }
+        all
+    }
+
+    /// How loud the room is to be, as a factor.
+    pub fn gain(&self) -> Gain {
+        Gain::new(f32::from_bits(self.gain.load(Relaxed)))
     }
 
     /// By how much earlier sound must be there for it: while a change is followed, the larger of what was and what is.
@@ -150,6 +176,15 @@ impl RoomStatus {
     /// Not for the audio path.
     pub(super) fn set_output(&self, state: OutputState) {
         *self.output.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = state;
+    }
+
+    /// Not for the audio path.
+    pub(super) fn set_latency_parts(&self, parts: Option<LatencyParts>) {
+        *self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = parts;
+    }
+
+    pub(super) fn set_gain(&self, gain: Gain) {
+        self.gain.store(gain.factor().to_bits(), Relaxed);
     }
 
     /// Real-time.

@@ -29,7 +29,7 @@ use super::{
     choice::{Action, Chooser, Trouble},
     line::Line,
 };
-use crate::output::{Fault, Gone, Muted, OpenError, Opener, Output, OutputSpec};
+use crate::output::{Fault, Gone, LatencyParts, Muted, OpenError, Opener, Output, OutputSpec};
 
 /// More than there can be on their way: of what plays, what is to play, and what has played.
 const PLACES: usize = 16;
@@ -93,6 +93,8 @@ struct Supply {
     opened: Vec<OutputSpec>,
     /// What keeps the one in use from being heard.
     muted: Option<Muted>,
+    /// What the latency of each is made of, where it says so.
+    parts: Vec<Option<LatencyParts>>,
     lines: HeapProd<Box<Line>>,
     told: HeapCons<Told>,
     results: (Sender<Opened>, Receiver<Opened>),
@@ -117,6 +119,7 @@ pub(super) fn spawn(
         ready: setup.outputs.iter().map(|_| None).collect(),
         opened: setup.outputs.clone(),
         muted: None,
+        parts: setup.outputs.iter().map(|_| None).collect(),
         lines: give,
         told,
         results: mpsc::channel(),
@@ -159,6 +162,7 @@ impl Supply {
                 Ok(output) => {
                     info!("output {spec} is open");
                     self.opened[index] = spec;
+                    self.parts[index] = output.latency_parts();
                     self.ready[index] = Some(Line::new(index, output, self.latency));
                     self.chooser.opened(now, index);
                 }
@@ -244,6 +248,7 @@ impl Supply {
             None => (OutputChoice::None, format!("{}: {why}", self.specs[0])),
         };
         let works = standing.used.is_some();
+        self.status.set_latency_parts(standing.used.and_then(|index| self.parts[index].clone()));
         self.status.set_output(OutputState { works, text, choice, since: standing.since, why, back });
     }
 }

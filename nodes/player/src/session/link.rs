@@ -11,15 +11,21 @@ use unisono_core::{
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     wire::{
         clock::Report as ClockPacket,
-        control::{OutputReport, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome, presentable},
+        control::{
+            LatencyReport, OutputReport, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome, presentable,
+        },
         ids::{PeerId, RoomIndex, StreamId},
     },
 };
 use unisono_household::members::{Pinned, Role, SignedMembers};
 use unisono_transport::{ClockChannel, Closed, Connection, ControlSender, Error, clock};
 
-use super::{GREETING_LIMIT, Node, pace::Pace, report, wanted::Wanted};
-use crate::{api::Relay, desk::Holder, room::RoomCommand};
+use super::{GREETING_LIMIT, Node, RoomSettings, pace::Pace, report, wanted::Wanted};
+use crate::{
+    api::Relay,
+    desk::Holder,
+    room::{Room, RoomCommand},
+};
 
 /// The hub is told how the rooms are doing so often at least.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -150,7 +156,8 @@ impl Node {
                 if due && link.clock.is_some() {
                     (reported, told) = (Instant::now(), states);
                     let now = clock::now();
-                    if let Some(report) = session.report(now, reports, self.output_reports()) {
+                    let told = session.report(now, reports, self.output_reports(), self.latency_reports());
+                    if let Some(report) = told {
                         let mapping = session.estimate(now).map(|estimate| estimate.mapping);
                         let ahead = |at: Timestamp<HubClock>| Nanos::new(at.as_nanos()) - Nanos::new(now.as_nanos());
                         self.watched.told(report, mapping.map(|mapping| ahead(mapping.forward(now))));
@@ -213,6 +220,7 @@ impl Node {
                     self.tell(link, room, RoomCommand::Stop);
                 }
                 NodeAction::Gain { room, gain, ramp } => self.tell(link, room, RoomCommand::Gain(gain, ramp)),
+                NodeAction::Sound { room, sound } => self.desk.shape(room, sound),
                 NodeAction::Estimate(estimate) => {
                     let now = clock::now();
                     link.told = link.told.filter(|told| estimate.mapping.ahead_of(told, now).abs() <= CLOCK_STEP);
@@ -294,6 +302,15 @@ impl Node {
     fn output_reports(&self) -> Vec<OutputReport> {
         let rooms = (0..).map(RoomIndex).zip(self.desk.rooms());
         rooms.map(|(index, (_, room))| report::output(index, room)).collect()
+    }
+
+    fn latency_reports(&self) -> Vec<LatencyReport> {
+        let rooms = self.desk.rooms().iter().zip(0..);
+        let report = |((_, room), index): (&(RoomSettings, Room), u8)| LatencyReport {
+            room: RoomIndex(index),
+            parts: room.status().latency_parts(),
+        };
+        rooms.map(report).collect()
     }
 
     fn reports(&self, session: &NodeSession, link: &Link<'_>) -> Vec<RoomReport> {

@@ -44,6 +44,7 @@ use crate::{
     metrics::Watched,
     output::{Opener, OutputSpec},
     room::{Room, RoomSetup},
+    sound,
     standalone::{self, StandaloneSettings},
 };
 
@@ -157,7 +158,9 @@ impl Node {
         }
         let judges = vec![Judge::default(); rooms.len()];
         let (told, hub) = watch::channel(HubState::default());
-        let (desk, is_alone_for_good) = (Arc::new(Desk::new(rooms)), settings.standalone.always);
+        let kept = sound::read(&settings.state, rooms.len());
+        let (desk, is_alone_for_good) = (Arc::new(Desk::new(rooms, kept)), settings.standalone.always);
+        tokio::spawn(sound::keep(settings.state.clone(), desk.sounds()));
         let standalone = standalone::start(settings.standalone, Arc::clone(&desk), hub.clone(), &settings.state);
         let standalone = standalone.map_err(Error::Standalone)?;
         let watched = Arc::new(Watched::default());

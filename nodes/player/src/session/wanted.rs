@@ -31,7 +31,11 @@ impl Wanted {
             }
             RoomCommand::Stop => self.plays = None,
             RoomCommand::Gain(gain, _) => self.gain = Some(*gain),
-            RoomCommand::Left(_) | RoomCommand::Packet(..) | RoomCommand::Clock(_) => {}
+            RoomCommand::Left(_)
+            | RoomCommand::Packet(..)
+            | RoomCommand::Sound(_)
+            | RoomCommand::Beep
+            | RoomCommand::Clock(_) => {}
         }
     }
 

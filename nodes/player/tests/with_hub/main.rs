@@ -5,3 +5,4 @@ mod alone;
 mod house;
 mod metrics;
 mod relay;
+mod sound;

@@ -1,7 +1,7 @@
 //! How a room is doing, as its node says: the node shows it, and so does the hub that is told of it.
 
 use unisono_core::wire::control::{
-    ClockReport, Evidence, OutputChoice, OutputReport, RoomFigures, RoomReport, RoomState,
+    ClockReport, Evidence, LatencyPart, OutputChoice, OutputReport, RoomFigures, RoomReport, RoomState,
 };
 
 crate::families! {
@@ -40,7 +40,7 @@ crate::families! {
         resyncs: CounterVec "unisono_resyncs_total" ["room", "kind"]
             "Times that the sound could not simply go on: jump, it had to jump to be in time; starved, there was none to play. any where a node does not tell them apart.";
         latency: GaugeVec "unisono_output_latency_seconds" ["room", "stage"]
-            "What lies between a packet leaving the hub and its sound being heard, in parts: network, what packets have for their way and for being asked for again; buffer, packet, codec, link, speaker, trim; output where a node gives no parts. A trim may be negative.";
+            "What lies between a packet leaving the hub and its sound being heard, in parts: network, what packets have for their way and for being asked for again; device, packet, codec, link, speaker, trim, added; output where a node gives no parts. A trim may be negative.";
         output: GaugeVec "unisono_room_output" ["room", "choice"]
             "1 for which of its outputs a room uses: first, fallback, or none because none works.";
         speaker_connected: GaugeVec "unisono_bluetooth_connected" ["room"]
@@ -69,6 +69,8 @@ pub struct Told<'a> {
     pub report: &'a RoomReport,
     /// Its output.
     pub output: Option<&'a OutputReport>,
+    /// What its latency is made of; nothing where its node does not say.
+    pub latency: &'a [LatencyPart],
     /// What else is known of it.
     pub figures: Option<&'a RoomFigures>,
     /// Frames per second.
@@ -88,7 +90,7 @@ impl RoomMetrics {
 
     /// Fills in what a node has told of a room.
     pub fn set(&self, room: &str, told: &Told<'_>) {
-        let Told { clock, report, output, figures, rate } = told;
+        let Told { clock, report, output, latency, figures, rate } = told;
         if let Some(evidence) = evidence_name(report.evidence) {
             self.sync_error.with_label_values(&[room, evidence]).set(report.sync_error.as_secs_f64());
             self.sync_uncertainty.with_label_values(&[room, evidence]).set(report.uncertainty.as_secs_f64());
@@ -119,22 +121,20 @@ impl RoomMetrics {
         }
         match figures {
             Some(figures) => self.set_figures(room, report, figures),
-            None => {
-                count_of(&self.resyncs, &[room, "any"], report.resyncs);
-                if let Some(output) = output {
-                    self.latency.with_label_values(&[room, "output"]).set(output.latency.as_secs_f64());
-                }
-            }
+            None => count_of(&self.resyncs, &[room, "any"], report.resyncs),
+        }
+        for part in *latency {
+            // Two parts that a newer node knows come together in one.
+            self.latency.with_label_values(&[room, part.stage.name()]).add(part.value.as_secs_f64());
+        }
+        if let Some(output) = output.filter(|_| latency.is_empty()) {
+            self.latency.with_label_values(&[room, "output"]).set(output.latency.as_secs_f64());
         }
     }
 
     fn set_figures(&self, room: &str, report: &RoomReport, figures: &RoomFigures) {
         count_of(&self.resyncs, &[room, "starved"], figures.starved);
         count_of(&self.resyncs, &[room, "jump"], report.resyncs.saturating_sub(figures.starved));
-        for part in &figures.latency {
-            // Two parts that a newer node knows come together in one.
-            self.latency.with_label_values(&[room, part.stage.name()]).add(part.value.as_secs_f64());
-        }
         let Some(speaker) = &figures.speaker else { return };
         self.speaker_connected.with_label_values(&[room]).set(f64::from(u8::from(speaker.connected)));
         for (family, count) in [
@@ -185,7 +185,7 @@ mod tests {
     use unisono_core::{
         time::Nanos,
         wire::{
-            control::{LatencyPart, LatencyStage, SpeakerFigures},
+            control::{LatencySource, LatencyStage, SpeakerFigures},
             ids::RoomIndex,
         },
     };
@@ -215,16 +215,21 @@ mod tests {
     }
 
     fn figures() -> RoomFigures {
-        let latency = vec![LatencyPart { stage: LatencyStage::Trim, value: Nanos::from_millis(-5), uncertainty: None }];
         let speaker =
             SpeakerFigures { connects: 4, failures: vec![("page_timeout".into(), 6)], ..SpeakerFigures::default() };
-        RoomFigures { room: RoomIndex(0), starved: 1, latency, speaker: Some(speaker) }
+        RoomFigures { room: RoomIndex(0), starved: 1, speaker: Some(speaker) }
     }
 
     #[test]
     fn nothing_is_said_of_a_microphone_before_one_has_heard_it_and_nothing_stays_of_a_room_that_is_gone() {
         let page = Page::new("test", "1", "1");
         let rooms = RoomMetrics::register(page.registry());
+        let latency = [LatencyPart {
+            stage: LatencyStage::Trim,
+            value: Nanos::from_millis(-5),
+            source: LatencySource::Setting,
+            uncertainty: None,
+        }];
         let (clock, figures) = (ClockReport { rtt: Nanos::from_millis(2), ..ClockReport::default() }, figures());
         let filled = |evidence, with_figures: bool| {
             let report = report(evidence);
@@ -232,7 +237,9 @@ mod tests {
             page.text(|| {
                 rooms.reset();
                 rooms.set_state("kitchen", "playing");
-                rooms.set("kitchen", &Told { clock: &clock, report: &report, output: None, figures, rate: 48_000 });
+                let told =
+                    Told { clock: &clock, report: &report, output: None, latency: &latency, figures, rate: 48_000 };
+                rooms.set("kitchen", &told);
             })
             .unwrap()
         };

@@ -38,6 +38,12 @@ pub enum HubEvent {
 /// The first version whose nodes can be asked something.
 const ASKS_SINCE: Version = Version { major: 1, minor: 2 };
 
+/// The first version whose nodes shape the sound of their rooms, and beep.
+const SOUND_SINCE: Version = Version { major: 1, minor: 3 };
+
+/// Parts of a latency that are kept; there are fewer kinds of them.
+const MAX_LATENCY_PARTS: usize = 16;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Greeting,
@@ -118,6 +124,11 @@ impl HubSession {
         self.is_admitted() && self.version >= ASKS_SINCE
     }
 
+    /// Whether the node can shape the sound of its rooms, and beep.
+    pub fn takes_sound(&self) -> bool {
+        self.is_admitted() && self.version >= SOUND_SINCE
+    }
+
     fn understand(&mut self, frame: &Frame) -> Result<Option<HubEvent>, Refuse> {
         if self.state == State::Greeting && frame.kind == Hello::KIND {
             self.check_version(frame)?;
@@ -141,6 +152,9 @@ impl HubSession {
                 report.rooms.iter_mut().for_each(|room| room.output = sentence(&room.output));
                 for output in &mut report.outputs.0 {
                     (output.why, output.back) = (sentence(&output.why), sentence(&output.back));
+                }
+                for latency in &mut report.latencies.0 {
+                    latency.parts.truncate(MAX_LATENCY_PARTS);
                 }
                 Ok(Some(HubEvent::Report(report)))
             }

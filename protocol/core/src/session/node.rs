@@ -15,6 +15,7 @@ use crate::{
     clock::{ClockClient, Estimate, Estimator, SendToken},
     leadership::Judge,
     repair::{Receiver, ReceiverCounts, ReorderingWindow},
+    sound::RoomSound,
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::Timeline,
     units::{FramePosition, Gain},
@@ -22,8 +23,8 @@ use crate::{
         VERSION, Version,
         clock::{Probe, Report as ClockPacket},
         control::{
-            Ask, ClockReport, Codec, Figures, Format, Hello, Message, OutputReport, Refuse, RefuseReason, Report, Room,
-            RoomReport, Welcome, sentence,
+            Ask, ClockReport, Codec, Figures, Format, Hello, LatencyReport, Message, OutputReport, Refuse,
+            RefuseReason, Report, Room, RoomReport, Welcome, sentence,
         },
         frame::Frame,
         ids::{AskId, HouseholdId, RoomIndex, StreamId},
@@ -112,6 +113,13 @@ pub enum NodeAction {
         gain: Gain,
         /// How long the change takes.
         ramp: Nanos,
+    },
+    /// A room's sound is to be shaped so.
+    Sound {
+        /// The room.
+        room: RoomIndex,
+        /// Its channels and its equaliser.
+        sound: RoomSound,
     },
     /// The hub's clock is known better.
     Estimate(Estimate),
@@ -233,7 +241,10 @@ impl NodeSession {
                 let ramp = Nanos::from_millis(i64::from(set.ramp_ms));
                 self.actions.push_back(NodeAction::Gain { room: set.room, gain: set.gain, ramp });
             }
-            (State::Welcomed(_), Message::SetGain(_)) => {}
+            (State::Welcomed(_), Message::SetSound(set)) if self.has_room(set.room) => {
+                self.actions.push_back(NodeAction::Sound { room: set.room, sound: set.sound });
+            }
+            (State::Welcomed(_), Message::SetGain(_) | Message::SetSound(_)) => {}
             (State::Welcomed(_), Message::Ask(ask)) => self.ask(ask),
             (State::Welcomed(_), Message::Forget(forget)) => self.forget(forget),
             (State::Greeting, _) | (_, Message::Welcome(_)) => {
@@ -292,6 +303,7 @@ impl NodeSession {
         now: Timestamp<NodeClock>,
         mut rooms: Vec<RoomReport>,
         outputs: Vec<OutputReport>,
+        latencies: Vec<LatencyReport>,
     ) -> Option<Report> {
         if !matches!(self.state, State::Welcomed(_)) {
             return None;
@@ -307,7 +319,7 @@ impl NodeSession {
             rtt: estimate.rtt,
             drift_ppb: -estimate.mapping.drift().parts_per_billion(),
         });
-        let report = Report { clock, rooms, outputs: outputs.into() };
+        let report = Report { clock, rooms, outputs: outputs.into(), latencies: latencies.into() };
         self.actions.push_back(NodeAction::Control(Message::from(report.clone()).encode()));
         Some(report)
     }

@@ -1,6 +1,7 @@
 //! How a command changes the configuration.
 
 use unisono_core::{
+    sound::RoomSound,
     units::Volume,
     wire::{
         control::{MAX_NAME_LEN, presentable},
@@ -57,6 +58,8 @@ impl Config {
                 self.name = given(name)?;
                 Ok(())
             }
+            Command::SetRoomSound { room, sound } => self.set_room_sound(*room, sound),
+            Command::SetRoomStartVolume { room, volume } => self.set_room_start_volume(*room, *volume),
         }
     }
 
@@ -119,6 +122,26 @@ impl Config {
         Ok(())
     }
 
+    /// What is as it is by itself is not kept.
+    fn set_room_sound(&mut self, room: RoomId, sound: &RoomSound) -> Result<(), Rejected> {
+        self.room(room)?;
+        if *sound == RoomSound::default() {
+            self.sounds.remove(&room);
+        } else {
+            self.sounds.insert(room, *sound);
+        }
+        Ok(())
+    }
+
+    fn set_room_start_volume(&mut self, room: RoomId, volume: Option<Volume>) -> Result<(), Rejected> {
+        self.room(room)?;
+        match volume {
+            Some(volume) => self.start_volumes.insert(room, volume),
+            None => self.start_volumes.remove(&room),
+        };
+        Ok(())
+    }
+
     fn meet_rooms(&mut self, node: PeerId, met: &[(RoomIndex, String)]) -> Result<(), Rejected> {
         if !self.members.contains_key(&node) {
             return Err(Rejected::UnknownMember(node));
@@ -146,6 +169,8 @@ impl Config {
     /// Forgets the other rooms, wherever they are named.
     fn retain_rooms(&mut self, stays: impl Fn(&RoomId) -> bool) {
         self.rooms.retain(|room, _| stays(room));
+        self.sounds.retain(|room, _| stays(room));
+        self.start_volumes.retain(|room, _| stays(room));
         for group in self.groups.values_mut() {
             group.rooms.retain(&stays);
         }

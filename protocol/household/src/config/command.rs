@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use unisono_core::{
+    sound::RoomSound,
     units::Volume,
     wire::ids::{PeerId, RoomIndex},
 };
@@ -120,6 +121,20 @@ pub enum Command {
     RenameHousehold {
         /// The new name.
         name: String,
+    },
+    /// A room shapes its sound otherwise.
+    SetRoomSound {
+        /// The room.
+        room: RoomId,
+        /// Its channels and its equaliser.
+        sound: RoomSound,
+    },
+    /// A room gets a volume that it does not begin to play above.
+    SetRoomStartVolume {
+        /// The room.
+        room: RoomId,
+        /// The volume; `None` for whatever it was at.
+        volume: Option<Volume>,
     },
 }
 

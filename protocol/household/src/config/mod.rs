@@ -15,6 +15,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use unisono_core::{
+    sound::RoomSound,
     units::Volume,
     wire::{
         control::presentable,
@@ -133,6 +134,10 @@ pub struct Config {
     pub groups: BTreeMap<GroupId, Group>,
     /// Join tokens that have been issued and not forgotten yet.
     pub tokens: BTreeMap<TokenHash, IssuedToken>,
+    /// How rooms shape their sound; those that are not in it leave it as it is.
+    pub sounds: BTreeMap<RoomId, RoomSound>,
+    /// The volumes that rooms do not begin to play above.
+    pub start_volumes: BTreeMap<RoomId, Volume>,
 }
 
 impl Config {
@@ -150,6 +155,8 @@ impl Config {
             rooms: BTreeMap::new(),
             groups: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            sounds: BTreeMap::new(),
+            start_volumes: BTreeMap::new(),
         }
     }
 
@@ -173,8 +180,20 @@ impl Config {
         postcard::to_allocvec(self).expect("a configuration has no failing serializer")
     }
 
-    /// The state of a snapshot; `None` when it is not one.
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        postcard::from_bytes(bytes).ok()
+    /// The state of a snapshot in a format up to this build's; `None` when it is not one.
+    ///
+    /// What was added since format 1 stands at the end and begins empty, which postcard writes as zeros.
+    fn from_bytes(bytes: &[u8], format: u64) -> Option<Self> {
+        match format {
+            1 => postcard::from_bytes(&[bytes, &[0; SINCE_FORMAT_1]].concat()).ok(),
+            FORMAT => postcard::from_bytes(bytes).ok(),
+            _ => None,
+        }
     }
 }
+
+/// The format of the snapshot that this build writes.
+const FORMAT: u64 = 2;
+
+/// So many empty values stand at the end of a snapshot that were not there in format 1: no sounds, no start volumes.
+const SINCE_FORMAT_1: usize = 2;

@@ -4,10 +4,9 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::open_enum;
-use crate::{time::Nanos, wire::ids::RoomIndex};
+use crate::wire::ids::RoomIndex;
 
-/// The most parts of a latency, and the most reasons of failures, that a hub takes over for a room.
+/// The most reasons of failures that a hub takes over for a room.
 pub const MAX_FIGURES: usize = 64;
 
 /// From a node: figures of its rooms. Counters run from the start of the node. Since 1.3.
@@ -27,21 +26,8 @@ pub struct RoomFigures {
     pub room: RoomIndex,
     /// Of the resyncs of its report, those for which there was no sound to go on with.
     pub starved: u64,
-    /// What lies between handing over a frame and hearing it, in the order of its way.
-    pub latency: Vec<LatencyPart>,
     /// What its Bluetooth speakers have come to, all together; `None` when it may use none.
     pub speaker: Option<SpeakerFigures>,
-}
-
-/// A part of a latency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LatencyPart {
-    /// Where it arises.
-    pub stage: LatencyStage,
-    /// How long it takes; a trim may be negative.
-    pub value: Nanos,
-    /// How far that may be off, where anybody knows.
-    pub uncertainty: Option<Nanos>,
 }
 
 /// What streams to Bluetooth speakers have come to.
@@ -63,39 +49,6 @@ pub struct SpeakerFigures {
     pub failures: Vec<(String, u64)>,
 }
 
-open_enum! {
-    /// Where latency arises.
-    LatencyStage {
-        /// Sound that has to be ready before the output takes it.
-        Buffer = 1,
-        /// A frame waits until its packet is full.
-        Packet = 2,
-        /// The codec of a speaker.
-        Codec = 3,
-        /// The kernel's queue and the radio.
-        Link = 4,
-        /// The speaker itself.
-        Speaker = 5,
-        /// What a person has added.
-        Trim = 6,
-    }
-}
-
-impl LatencyStage {
-    /// Its name for programs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Buffer => "buffer",
-            Self::Packet => "packet",
-            Self::Codec => "codec",
-            Self::Link => "link",
-            Self::Speaker => "speaker",
-            Self::Trim => "trim",
-            Self::Other(_) => "other",
-        }
-    }
-}
-
 impl Figures {
     /// Whether it is as a node of this household may send it: a hub shows what is in it to others.
     pub fn is_presentable(&self) -> bool {
@@ -104,9 +57,7 @@ impl Figures {
         };
         self.rooms.iter().all(|room| {
             let failures = room.speaker.as_ref().map_or(&[][..], |speaker| &speaker.failures);
-            room.latency.len() <= MAX_FIGURES
-                && failures.len() <= MAX_FIGURES
-                && failures.iter().all(|(name, _)| is_name(name))
+            failures.len() <= MAX_FIGURES && failures.iter().all(|(name, _)| is_name(name))
         })
     }
 }

@@ -7,15 +7,17 @@
 mod asks;
 mod figures;
 mod greeting;
+mod latency;
 mod report;
 mod stream;
 
 pub use asks::{Answer, Ask, Forget, MAX_ASK_BODY, MAX_ASKS, MAX_PART, MAX_PATH, Method};
-pub use figures::{Figures, LatencyPart, LatencyStage, MAX_FIGURES, RoomFigures, SpeakerFigures};
+pub use figures::{Figures, MAX_FIGURES, RoomFigures, SpeakerFigures};
 pub use greeting::{Hello, Members, Refuse, RefuseReason, Room, Rooms, Welcome};
+pub use latency::{LatencyPart, LatencyReport, LatencySource, LatencyStage};
 pub use report::{ClockReport, Evidence, OutputChoice, OutputReport, Report, RoomReport, RoomState};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
-pub use stream::{Anchors, Codec, Format, Outranked, SetGain, StreamStart, StreamStop};
+pub use stream::{Anchors, Codec, Format, Outranked, SetGain, SetSound, StreamStart, StreamStop};
 
 use super::{Error, frame::Frame};
 
@@ -137,6 +139,8 @@ messages! {
     71 Ask,
     /// Hub to node: nobody waits for that answer any more.
     72 Forget,
+    /// Hub to node: how a room's sound is shaped.
+    73 SetSound,
 }
 
 impl Message {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Trailing, open_enum};
+use super::{LatencyReport, Trailing, open_enum};
 use crate::{
     time::Nanos,
     wire::ids::{RoomIndex, StreamId},
@@ -17,6 +17,8 @@ pub struct Report {
     pub rooms: Vec<RoomReport>,
     /// Every room's output. Since 1.2.
     pub outputs: Trailing<Vec<OutputReport>>,
+    /// What every room's latency is made of. Since 1.3.
+    pub latencies: Trailing<Vec<LatencyReport>>,
 }
 
 /// The node's view of the hub's clock.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Trailing, open_enum};
 use crate::{
     leadership::Term,
+    sound::RoomSound,
     time::Nanos,
     timeline::Anchor,
     units::{FrameCount, FramePosition, Gain, SampleRate},
@@ -144,6 +145,16 @@ pub struct SetGain {
     pub gain: Gain,
     /// How long the change takes, in milliseconds.
     pub ramp_ms: u16,
+}
+
+/// From a hub: how a room's sound is shaped. It stays so, whoever has the room play, until the next of these. Since 1.3; an
+/// older node plays what it is sent as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetSound {
+    /// The room.
+    pub room: RoomIndex,
+    /// Its channels and its equaliser.
+    pub sound: RoomSound,
 }
 
 /// From a node: another hub leads this room at a higher term.

@@ -1,0 +1,182 @@
+//! `unisono room equaliser`: shows and changes a room's equaliser.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail};
+use unisono_hub::api::types::{BandView, EqualiserView, RoomView};
+
+/// What is to be different.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Change {
+    /// Switch it on
+    #[arg(long, conflicts_with = "off")]
+    on: bool,
+    /// Switch it off; its bands are kept
+    #[arg(long)]
+    off: bool,
+    /// What all of the sound is raised by, in decibels, -24 to 12: below 0 where bands raise something
+    #[arg(long, value_name = "DB", allow_negative_numbers = true)]
+    preamp: Option<f64>,
+    /// A band, in place of those before; may be said ten times: peak:1000:-3:1.4. Kinds: peak, low_shelf, high_shelf,
+    /// low_pass, high_pass, notch; then hertz, decibels and q, of which the last two may be left out
+    #[arg(long = "band", value_name = "KIND:HZ[:DB[:Q]]", value_parser = band, conflicts_with_all = ["file", "clear"])]
+    bands: Vec<BandView>,
+    /// Bands and preamp from a file as Equalizer APO and AutoEq write it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["clear", "preamp"])]
+    file: Option<PathBuf>,
+    /// Remove all bands
+    #[arg(long)]
+    clear: bool,
+}
+
+impl Change {
+    /// The equaliser as it is to be; `None` when it is only to be shown.
+    pub(crate) fn of(self, now: &EqualiserView) -> anyhow::Result<Option<EqualiserView>> {
+        let mut next = now.clone();
+        if let Some(file) = &self.file {
+            next = read(file)?;
+        }
+        if self.clear || !self.bands.is_empty() {
+            next.bands = self.bands;
+        }
+        next.preamp_db = self.preamp.unwrap_or(next.preamp_db);
+        // Whoever says what it is to do wants to hear it.
+        next.enabled = !self.off && (self.on || next != *now || now.enabled);
+        let is_said = self.on || self.off || self.clear || self.preamp.is_some() || self.file.is_some();
+        Ok((is_said || next != *now).then_some(next))
+    }
+}
+
+/// An equaliser for a person.
+pub(crate) fn show(room: &RoomView) -> String {
+    let EqualiserView { enabled, preamp_db, bands } = &room.equaliser;
+    let state = if *enabled { "on" } else { "off" };
+    let band = |band: &BandView| {
+        let gain = match band.kind.as_str() {
+            "peak" | "low_shelf" | "high_shelf" => format!("{:+.1} dB", band.gain_db),
+            _ => String::new(),
+        };
+        format!("  {:<10}  {:>8} Hz  {gain:>8}  q {}\n", band.kind, band.frequency_hz, band.q)
+    };
+    let problem = room.sound_problem.as_ref().map(|problem| format!("  warning: {problem}\n")).unwrap_or_default();
+    let bands: String = bands.iter().map(band).collect();
+    format!("{}: equaliser {state}, preamp {preamp_db:+.1} dB\n{bands}{problem}", room.name)
+}
+
+fn band(text: &str) -> Result<BandView, String> {
+    let mut parts = text.split(':');
+    let kind = parts.next().unwrap_or_default().to_owned();
+    let mut number = |what: &str, otherwise: Option<f64>| match parts.next() {
+        Some(part) => part.parse().map_err(|_| format!("{what}: \"{part}\" is no number")),
+        None => otherwise.ok_or_else(|| format!("{what} is missing; write KIND:HZ:DB:Q, as in peak:1000:-3:1.4")),
+    };
+    let (frequency_hz, gain_db) = (number("HZ", None)?, number("DB", Some(0.0))?);
+    let band = BandView { kind, frequency_hz, gain_db, q: number("Q", Some(BUTTERWORTH))? };
+    if parts.next().is_some() {
+        return Err("more than KIND:HZ:DB:Q".into());
+    }
+    Ok(band)
+}
+
+/// As flat as a pass or a shelf gets without a hump.
+const BUTTERWORTH: f64 = 0.707;
+
+fn read(path: &Path) -> anyhow::Result<EqualiserView> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    parse(&text).with_context(|| path.display().to_string())
+}
+
+/// Lines such as `Preamp: -6.2 dB` and `Filter 1: ON PK Fc 105 Hz Gain 5.0 dB Q 0.70`; others say nothing.
+fn parse(text: &str) -> anyhow::Result<EqualiserView> {
+    let mut equaliser = EqualiserView::default();
+    for (number, line) in (1..).zip(text.lines()) {
+        let Some((head, rest)) = line.split_once(':') else { continue };
+        let words: Vec<&str> = rest.split_whitespace().collect();
+        let head = head.trim().to_lowercase();
+        if head == "preamp" {
+            let said = words.first().and_then(|word| word.parse().ok());
+            equaliser.preamp_db = said.ok_or_else(|| anyhow!("line {number}: the preamp is no number"))?;
+        } else if head.starts_with("filter") && words.first().is_some_and(|word| word.eq_ignore_ascii_case("on")) {
+            equaliser.bands.push(filter(&words[1..]).with_context(|| format!("line {number}"))?);
+        }
+    }
+    if equaliser.bands.is_empty() && equaliser.preamp_db == 0.0 {
+        bail!("there is no filter in it; is it one of Equalizer APO's?");
+    }
+    Ok(equaliser)
+}
+
+fn filter(words: &[&str]) -> anyhow::Result<BandView> {
+    let name = words.first().copied().unwrap_or_default().to_uppercase();
+    let kind = match name.as_str() {
+        "PK" | "PEQ" => "peak",
+        "LS" | "LSC" | "LSQ" => "low_shelf",
+        "HS" | "HSC" | "HSQ" => "high_shelf",
+        "LP" | "LPQ" => "low_pass",
+        "HP" | "HPQ" => "high_pass",
+        "NO" => "notch",
+        _ => bail!("a filter of the kind \"{name}\" is not known here"),
+    };
+    let after = |what: &str| {
+        let at = words.iter().position(|word| word.eq_ignore_ascii_case(what))?;
+        words.get(at + 1)?.parse::<f64>().ok()
+    };
+    let frequency_hz = after("Fc").context("there is no number behind Fc")?;
+    let (gain_db, q) = (after("Gain").unwrap_or(0.0), after("Q").unwrap_or(BUTTERWORTH));
+    Ok(BandView { kind: kind.into(), frequency_hz, gain_db, q })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peak(frequency_hz: f64, gain_db: f64, q: f64) -> BandView {
+        BandView { kind: "peak".into(), frequency_hz, gain_db, q }
+    }
+
+    fn nothing() -> Change {
+        Change { on: false, off: false, preamp: None, bands: Vec::new(), file: None, clear: false }
+    }
+
+    #[test]
+    fn a_band_is_written_with_colons() {
+        assert_eq!(band("peak:1000:-3:1.4"), Ok(peak(1_000.0, -3.0, 1.4)));
+        assert_eq!(band("peak:50.5"), Ok(peak(50.5, 0.0, 0.707)));
+        for (wrong, says) in
+            [("peak", "HZ is missing"), ("peak:a", "\"a\" is no number"), ("peak:1:2:3:4", "more than")]
+        {
+            assert!(band(wrong).unwrap_err().contains(says), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn files_of_equalizer_apo_are_read() {
+        let text = "Preamp: -6.2 dB\nFilter 1: ON LSC Fc 105 Hz Gain 5.0 dB Q 0.70\n\nFilter 2: OFF PK Fc 1 Hz Gain 1 dB Q 1\n\
+                    Filter 3: ON PK Fc 2150.5 Hz Gain -3.1 dB Q 2.04\r\nFilter 4: ON HP Fc 20 Hz\n# Filter: no\n";
+        let equaliser = parse(text).unwrap();
+        assert_eq!((equaliser.enabled, equaliser.preamp_db), (true, -6.2));
+        let shelf = BandView { kind: "low_shelf".into(), ..peak(105.0, 5.0, 0.7) };
+        let pass = BandView { kind: "high_pass".into(), ..peak(20.0, 0.0, 0.707) };
+        assert_eq!(equaliser.bands, [shelf, peak(2_150.5, -3.1, 2.04), pass]);
+        for (wrong, says) in [
+            ("", "no filter in it"),
+            ("Filter 1: ON PK Fc x Hz", "line 1"),
+            ("\nFilter 1: ON ZZ Fc 1 Hz", "line 2"),
+            ("Preamp: loud", "line 1"),
+        ] {
+            assert!(format!("{:#}", parse(wrong).unwrap_err()).contains(says), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_stays_and_what_is_said_is_heard() {
+        let off = EqualiserView { enabled: false, preamp_db: -3.0, bands: vec![peak(100.0, 3.0, 1.0)] };
+        assert_eq!(nothing().of(&off).unwrap(), None);
+        let on = Change { on: true, ..nothing() }.of(&off).unwrap().unwrap();
+        assert_eq!(on, EqualiserView { enabled: true, ..off.clone() });
+        let bands = Change { bands: vec![peak(200.0, 1.0, 1.0)], ..nothing() }.of(&off).unwrap().unwrap();
+        assert_eq!((bands.enabled, bands.preamp_db, bands.bands.len()), (true, -3.0, 1));
+        let cleared = Change { clear: true, off: true, ..nothing() }.of(&on).unwrap().unwrap();
+        assert_eq!((cleared.enabled, cleared.bands.len()), (false, 0));
+    }
+}
