@@ -3,11 +3,13 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`Source`], [`FileSource`] | sound from a file, at the rate and in the channels of a stream |
+//! | [`Chain`] | sources one behind the other, without a gap |
 //! | [`Raw`] | plain samples from a pipe |
 //! | `convert`, `downmix` | to that rate, to those channels |
 //! | [`resample`] | the node's side: a stream read a few millionths faster or slower |
 #![forbid(unsafe_code)]
 
+mod chain;
 mod convert;
 mod downmix;
 mod error;
@@ -16,6 +18,7 @@ mod raw;
 pub mod resample;
 mod source;
 
+pub use chain::{Chain, Joint, Piece};
 pub use error::Error;
 pub use file::FileSource;
 pub use raw::{NoFormat, Raw, RawFormat};
