@@ -5,6 +5,7 @@
 
 mod apply;
 mod command;
+mod saved;
 mod store;
 
 use std::{
@@ -23,6 +24,7 @@ use unisono_core::{
 };
 
 pub use command::{Command, Outcome, Rejected};
+pub use saved::{Scene, SceneGroup, SceneId, Station, StationId};
 pub(crate) use store::ConfigStore;
 
 use crate::{
@@ -133,6 +135,10 @@ pub struct Config {
     pub groups: BTreeMap<GroupId, Group>,
     /// Join tokens that have been issued and not forgotten yet.
     pub tokens: BTreeMap<TokenHash, IssuedToken>,
+    /// Scenes; since format 2, as all that follows.
+    pub scenes: BTreeMap<SceneId, Scene>,
+    /// Stations.
+    pub stations: BTreeMap<StationId, Station>,
 }
 
 impl Config {
@@ -150,6 +156,8 @@ impl Config {
             rooms: BTreeMap::new(),
             groups: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            scenes: BTreeMap::new(),
+            stations: BTreeMap::new(),
         }
     }
 
@@ -173,8 +181,13 @@ impl Config {
         postcard::to_allocvec(self).expect("a configuration has no failing serializer")
     }
 
-    /// The state of a snapshot; `None` when it is not one.
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        postcard::from_bytes(bytes).ok()
+    /// The state of a snapshot in a format that this build knows; `None` when it is not one.
+    fn from_bytes(bytes: &[u8], format: u64) -> Option<Self> {
+        match format {
+            // What it lacks comes last, and is empty: two maps without an entry.
+            1 => postcard::from_bytes(&[bytes, &[0, 0]].concat()).ok(),
+            2 => postcard::from_bytes(bytes).ok(),
+            _ => None,
+        }
     }
 }
