@@ -6,8 +6,12 @@ mod client;
 mod demo;
 mod doctor;
 mod hub;
+mod library;
 mod node;
 mod out;
+mod queue;
+mod saved;
+mod shell;
 mod show;
 mod table;
 

@@ -3,8 +3,11 @@
 mod error;
 mod groups;
 mod nodes;
+mod queue;
 mod relay;
 mod rooms;
+mod scenes;
+mod stations;
 pub mod types;
 
 use std::io;
@@ -56,7 +59,19 @@ pub fn router(engine: EngineHandle) -> Router {
         .route("/groups/{group}/play", post(groups::play))
         .route("/groups/{group}/pause", post(groups::pause))
         .route("/groups/{group}/seek", post(groups::seek))
-        .route("/groups/{group}/stop", post(groups::stop));
+        .route("/groups/{group}/stop", post(groups::stop))
+        .route("/groups/{group}/rooms", put(queue::set_rooms))
+        .route("/groups/{group}/next", post(queue::next))
+        .route("/groups/{group}/previous", post(queue::previous))
+        .route("/groups/{group}/queue", get(queue::list).post(queue::add).delete(queue::clear))
+        .route("/groups/{group}/queue/{entry}", delete(queue::remove))
+        .route("/groups/{group}/queue/{entry}/move", post(queue::move_to))
+        .route("/groups/{group}/queue/{entry}/play", post(queue::play))
+        .route("/scenes", get(scenes::list).post(scenes::save))
+        .route("/scenes/{scene}", delete(scenes::forget))
+        .route("/scenes/{scene}/recall", post(scenes::recall))
+        .route("/stations", get(stations::list).post(stations::add))
+        .route("/stations/{station}", delete(stations::remove));
     unisono_api::guarded(api).with_state(engine)
 }
 

@@ -1,7 +1,15 @@
 //! What the API gives and takes. Times are in seconds, rates in parts per million, volumes in percent.
 
+mod queue;
+mod saved;
+
 use serde::{Deserialize, Serialize};
 pub use unisono_api::{ErrorView, node::OutputView};
+
+pub use self::{
+    queue::{EntryView, GroupRooms, Item, ItemsAt, MoveTo, NewEntries, QueueSummary, QueueView, RepeatMode, TrackView},
+    saved::{NewScene, NewStation, SceneGroupView, SceneRoomView, SceneView, StationView},
+};
 
 /// The hub.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,6 +135,14 @@ pub struct GroupView {
     pub position_s: Option<f64>,
     /// How long that is.
     pub length_s: Option<f64>,
+    /// What the library knows of that.
+    pub track: Option<TrackView>,
+    /// What comes behind the last entry of the queue.
+    pub repeat: RepeatMode,
+    /// Whether the queue plays in any order, each entry once.
+    pub shuffle: bool,
+    /// The queue, in short.
+    pub queue: QueueSummary,
     /// How long before it is heard a packet is sent: the slowest output, and the margin.
     pub latency_s: f64,
     /// Of that, what packets have for their way and for being asked for again.
@@ -176,6 +192,10 @@ pub struct GroupChange {
     pub volume: Option<u8>,
     /// Whether all of it is muted.
     pub muted: Option<bool>,
+    /// What comes behind the last entry of the queue.
+    pub repeat: Option<RepeatMode>,
+    /// Whether the queue plays in any order, each entry once.
+    pub shuffle: Option<bool>,
 }
 
 /// What to play; without a file, go on with what is paused.

@@ -2,8 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod access;
+mod ear;
+mod gapless;
 mod groups;
 mod hub;
 mod malformed;
 mod playing;
+mod queue;
+mod saved;
+mod shelf;
 mod status;

@@ -10,5 +10,6 @@ mod loudness;
 mod members;
 mod playing;
 mod positions;
+mod queue;
 mod restart;
 mod slow;
