@@ -153,7 +153,8 @@ impl Queue {
     }
 
     /// An entry has its turn now, as [`Self::ahead`] and [`Self::preceding`] said, or because a person wants it. One
-    /// that was taken out meanwhile changes nothing.
+    /// that comes before and behind what plays is taken for the one behind. One that was taken out meanwhile changes
+    /// nothing.
     pub fn turn_to(&mut self, id: EntryId) {
         if self.current == Some(id) || self.entry(id).is_none() {
             return;

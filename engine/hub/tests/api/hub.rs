@@ -26,7 +26,7 @@ use unisono_core::{
 use unisono_household::{node_store::NodeStore, token::JoinToken};
 use unisono_hub::{
     api,
-    engine::{Catalogue, Engine, EngineSettings, Nothing},
+    engine::{Catalogue, Engine, EngineSettings, Error, Nothing},
     house::StreamSettings,
 };
 use unisono_transport::{Endpoint, Expect, Identity, Options};
@@ -85,7 +85,7 @@ impl Hub {
         let api = runtime.block_on(async {
             let listener = TcpListener::bind(loopback).await.unwrap();
             let api = listener.local_addr().unwrap();
-            let engine = Engine::start(&settings).unwrap().with_catalogue(Arc::clone(&catalogue));
+            let engine = start(&settings).with_catalogue(Arc::clone(&catalogue));
             let serve = api::serve(listener, engine.handle());
             tasks.spawn(async move { serve.await.unwrap() });
             tasks.spawn(engine.run(std::future::pending()));
@@ -239,6 +239,19 @@ impl Drop for Hub {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
+        }
+    }
+}
+
+/// Threads of a hub that has just ended may hold its state for a moment.
+fn start(settings: &EngineSettings) -> Engine {
+    let begun = Instant::now();
+    loop {
+        match Engine::start(settings) {
+            Err(Error::State(unisono_household::Error::Locked { .. })) if begun.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            started => return started.unwrap(),
         }
     }
 }

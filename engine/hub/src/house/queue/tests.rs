@@ -96,6 +96,10 @@ fn shuffled_and_repeated_each_plays_once_in_every_round_and_none_twice_in_a_row(
         assert!(played.windows(2).all(|pair| pair[0] != pair[1]), "{played:?}");
         for before in played[count * 4 - 1..played.len() - 1].iter().rev() {
             assert_eq!(queue.preceding(), Some(*before));
+            // Which of the two is meant then cannot be told.
+            if queue.following() == Some(*before) {
+                break;
+            }
             queue.turn_to(*before);
         }
     }
@@ -215,9 +219,11 @@ fn nothing_that_is_done_to_a_queue_loses_an_entry_or_its_turn() {
                 9 => {
                     let Some(before) = queue.preceding() else { continue };
                     let current = queue.current().map(|entry| entry.id);
+                    if queue.following() == Some(before) {
+                        continue;
+                    }
                     queue.turn_to(before);
-                    let back = queue.following();
-                    assert!(known.len() == 1 || back == current, "back and forth is where one was");
+                    assert_eq!(queue.following(), current, "back and forth is where one was");
                 }
                 10 if random.u8(..) < 20 => {
                     queue.clear();
