@@ -7,11 +7,12 @@
 # make instructions       what a packet costs in instructions, which repeat
 # make scale              how many rooms a hub on one core serves; takes two cores for some minutes
 # make dashboards         draw the dashboards from a household that runs for five minutes; as root
-# make install [PREFIX=]  put the programs into PREFIX/bin (/usr/local/bin)
+# make install [PREFIX=]  put the programs into PREFIX/bin (/usr/local/bin), with man pages and what shells complete
 
 .PHONY: play test proof lab test-bluetooth bench instructions scale dashboards install packages
 
 PREFIX ?= /usr/local
+SHARE = $(DESTDIR)$(PREFIX)/share
 
 PACKAGES = build-essential cmake pkg-config libasound2-dev libdbus-1-dev libsbc-dev
 
@@ -67,6 +68,12 @@ install: packages
 	cargo build --release --locked
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -t "$(DESTDIR)$(PREFIX)/bin" target/release/unisono target/release/unisono-hub target/release/unisono-node
+	install -d "$(SHARE)/man/man1" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" \
+		"$(SHARE)/fish/vendor_completions.d"
+	target/release/unisono man --folder "$(SHARE)/man/man1"
+	target/release/unisono completions bash >"$(SHARE)/bash-completion/completions/unisono"
+	target/release/unisono completions zsh >"$(SHARE)/zsh/site-functions/_unisono"
+	target/release/unisono completions fish >"$(SHARE)/fish/vendor_completions.d/unisono.fish"
 
 packages:
 	@.ci/packages $(PACKAGES)

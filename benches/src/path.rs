@@ -57,7 +57,7 @@ impl HubPath {
         let ids: Vec<RoomId> = (0..rooms).map(|number| path.arrive(number)).collect();
         let group = GroupId(1);
         path.configure(&Command::CreateGroup { group, name: "all".into(), rooms: ids });
-        let media = Media { title: "sound".into(), location: String::new(), frames: None };
+        let media = Media { title: "sound".into(), ..Media::default() };
         path.house.play(path.now, group, media, 0).expect("the group has rooms");
         // Past the first packet, which starts the stream.
         path.packet();

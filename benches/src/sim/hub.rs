@@ -71,7 +71,7 @@ impl Hub {
     }
 
     pub(super) fn media(&self) -> Media {
-        Media { title: "a test".into(), location: String::new(), frames: Some(self.source_frames) }
+        Media { title: "a test".into(), location: String::new(), frames: Some(self.source_frames), ..Media::default() }
     }
 
     pub(super) fn restart(&mut self, now: i64, settings: StreamSettings, seed: u64) {
@@ -159,6 +159,12 @@ impl Hub {
                 | Action::CloseStream(_)
                 | Action::Answer(_)
                 | Action::Unanswered(_)
+                // One piece plays, and nothing behind it.
+                | Action::Open { .. }
+                | Action::Follow { .. }
+                | Action::Unfollow(..)
+                | Action::Finish { .. }
+                | Action::Start(..)
                 | Action::Changed => {}
             }
         }

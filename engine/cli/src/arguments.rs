@@ -4,7 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bluetooth, demo, equaliser};
+use crate::{
+    bluetooth, demo, equaliser,
+    library::LibraryCommand,
+    queue::{Again, QueueCommand, Switch},
+    saved::{SceneCommand, StationCommand},
+};
 
 /// Groups rooms and plays music in them, through the hub on this machine.
 #[derive(Debug, Parser)]
@@ -61,6 +66,43 @@ pub(crate) enum Command {
         #[command(flatten)]
         group: In,
     },
+    /// Show or change what plays one after the other
+    Queue {
+        /// The group, when there is more than one
+        #[arg(long, short, global = true, value_name = "GROUP")]
+        group: Option<String>,
+        #[command(subcommand)]
+        command: Option<QueueCommand>,
+    },
+    /// Go to the next entry of the queue
+    Next(In),
+    /// Go back: to the start of what plays, or right after that to the entry before
+    Previous(In),
+    /// Play the queue in any order, each entry once
+    Shuffle {
+        /// on or off
+        switch: Switch,
+        #[command(flatten)]
+        group: In,
+    },
+    /// Say what comes behind the last entry of the queue
+    Repeat {
+        /// off, all or one
+        again: Again,
+        #[command(flatten)]
+        group: In,
+    },
+    /// Save which rooms are together and how loud, and come back to it
+    #[command(subcommand)]
+    Scene(SceneCommand),
+    /// Keep and play stations on the internet
+    #[command(subcommand)]
+    Station(StationCommand),
+    /// Search the music that the hub has
+    #[command(subcommand)]
+    Library(LibraryCommand),
+    /// List the inputs of the hub
+    Sources,
     /// Set how loud a room or a group is
     Volume {
         /// A room or a group
@@ -104,6 +146,17 @@ pub(crate) enum Command {
     },
     /// Start a hub and three rooms on this machine and play in them until Ctrl-C
     Demo(demo::Options),
+    /// Print what a shell needs to complete commands
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    Man {
+        /// Write it into this folder, and one for each command
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
 }
 
 /// Which group is meant.

@@ -95,6 +95,12 @@ impl Client {
         self.plain(self.agent.get(self.uri(path)?))
     }
 
+    /// As [`Self::get_from`], with a query.
+    pub(crate) fn search<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)]) -> anyhow::Result<T> {
+        let query: Vec<String> = query.iter().map(|(key, value)| format!("{key}={}", escaped(value))).collect();
+        self.plain(self.agent.get(self.uri_with(path, &format!("?{}", query.join("&")))?))
+    }
+
     pub(crate) fn post<T: DeserializeOwned>(&self, what: &str, body: &impl Serialize) -> anyhow::Result<T> {
         self.post_to(&[what], body)
     }

@@ -18,12 +18,12 @@ use crate::{
     client::Client,
     demo, doctor, equaliser,
     out::Out,
-    show, table,
+    shell, show, table,
 };
 
 /// A hub, and how to print what it says.
 pub(crate) struct Cli {
-    client: Client,
+    pub(crate) client: Client,
     out: Out,
 }
 
@@ -46,6 +46,15 @@ impl Cli {
             Command::Pause(group) => self.act(group, "pause", &()),
             Command::Stop(group) => self.act(group, "stop", &()),
             Command::Seek { seconds, group } => self.act(group, "seek", &Seek { position_s: seconds }),
+            Command::Queue { command, group } => self.queue(command, In { name: group }),
+            Command::Next(group) => self.act(group, "next", &()),
+            Command::Previous(group) => self.act(group, "previous", &()),
+            Command::Shuffle { switch, group } => self.shuffle(switch, group),
+            Command::Repeat { again, group } => self.repeat(again, group),
+            Command::Scene(command) => self.scene(command),
+            Command::Station(command) => self.station(command),
+            Command::Library(command) => self.library(command),
+            Command::Sources => self.sources(),
             Command::Volume { name, percent } => self.change(&name, Some(percent), None),
             Command::Mute { name } => self.change(&name, None, Some(true)),
             Command::Unmute { name } => self.change(&name, None, Some(false)),
@@ -62,10 +71,12 @@ impl Cli {
                 doctor::print(&self.client, self.out, &["rooms", &room, "doctor"])
             }
             Command::Demo(options) => demo::run(&options),
+            Command::Completions { shell } => shell::completions(shell),
+            Command::Man { folder } => shell::man(folder),
         }
     }
 
-    fn print<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
+    pub(crate) fn print<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
         self.out.print(value, text)
     }
 
@@ -227,12 +238,25 @@ impl Cli {
         }
     }
 
+    /// As [`Self::pick`], whether it plays or not.
+    pub(crate) fn pick_any(&self, group: In, create: bool) -> anyhow::Result<String> {
+        if group.name.is_none() && !create {
+            let groups: Vec<GroupView> = self.client.get("groups")?;
+            match groups.as_slice() {
+                [only] => return Ok(only.id.clone()),
+                [] => bail!("no groups; `unisono group create NAME ROOM…` makes one"),
+                _ => {}
+            }
+        }
+        self.pick(group, true)
+    }
+
     /// Changes a group or a room, whichever has the name.
     fn change(&self, name: &str, volume: Option<u8>, muted: Option<bool>) -> anyhow::Result<()> {
         let groups: Vec<GroupView> = self.client.get("groups")?;
         let is = |other: &str| other.to_lowercase() == name.to_lowercase();
         if groups.iter().any(|group| is(&group.name) || is(&group.id)) {
-            let change = GroupChange { name: None, volume, muted };
+            let change = GroupChange { volume, muted, ..GroupChange::default() };
             let changed: GroupView = self.client.patch(&["groups", name], &change)?;
             return self.print(&changed, |group| show::groups(std::slice::from_ref(group)));
         }

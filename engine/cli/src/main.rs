@@ -7,8 +7,12 @@ mod demo;
 mod doctor;
 mod equaliser;
 mod hub;
+mod library;
 mod node;
 mod out;
+mod queue;
+mod saved;
+mod shell;
 mod show;
 mod table;
 

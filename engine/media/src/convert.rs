@@ -90,6 +90,11 @@ impl Converter {
         self.pushed = self.pushed.saturating_add((interleaved.len() / self.fft.nbr_channels()) as u64);
     }
 
+    /// Output frames that are still to come when the input ends here.
+    pub(crate) fn owed(&self) -> u64 {
+        self.output_frames(self.pushed).saturating_sub(self.next)
+    }
+
     /// The input has ended; what is still in the filter comes out.
     pub(crate) fn finish(&mut self) {
         self.end = Some(self.output_frames(self.pushed));

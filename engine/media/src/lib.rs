@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`Source`], [`FileSource`] | sound from a file, at the rate and in the channels of a stream |
 //! | [`library`] | what there is to play in some folders |
+//! | [`Chain`] | sources one behind the other, without a gap |
 //! | [`Raw`] | plain samples from a pipe |
 //! | `convert`, `downmix` | to that rate, to those channels |
 //! | [`channels`], [`equaliser`] | the node's side: how a room shapes what it plays |
 //! | [`resample`] | the node's side: a stream read a few millionths faster or slower |
 #![forbid(unsafe_code)]
 
+mod chain;
 pub mod channels;
 mod convert;
 mod downmix;
@@ -22,6 +24,7 @@ mod raw;
 pub mod resample;
 mod source;
 
+pub use chain::{Chain, Joint, Piece};
 pub use error::Error;
 pub use file::FileSource;
 pub use raw::{NoFormat, Raw, RawFormat};

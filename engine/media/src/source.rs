@@ -1,6 +1,6 @@
 //! Where sound comes from.
 
-use crate::Error;
+use crate::{Error, Joint};
 
 /// Sound that is read from front to back, at a rate and in channels that were chosen when it was made. Not for an audio
 /// thread: it may wait for a disk.
@@ -30,6 +30,23 @@ pub trait Source: Send {
     /// The first damage that is known so far, be it by looking ahead.
     fn damage(&self) -> Option<Damage> {
         None
+    }
+
+    /// From now on what a change of rate still holds at the end is not read out, but kept for [`Self::hand_over`].
+    fn hold_end(&mut self) {}
+
+    /// At the end, what a change of rate holds back of it: another source may go on from there. `None` where nothing is
+    /// held back.
+    fn hand_over(&mut self) -> Option<Joint> {
+        None
+    }
+
+    /// Goes on where another source has ended, with its change of rate. To be called before anything was read.
+    ///
+    /// # Errors
+    /// When it changes the rate in another way, or not at all; the joint is given back.
+    fn take_over(&mut self, joint: Joint) -> Result<(), Joint> {
+        Err(joint)
     }
 }
 

@@ -20,10 +20,14 @@ use crate::{
 /// The most that is kept: keys and values together, in bytes.
 pub const MAX_SESSION_LEN: usize = 4 * 1024 * 1024;
 
+/// The same for queues. Those of a large household, full to the brim, are shorter.
+pub const MAX_QUEUES_LEN: usize = 64 * 1024 * 1024;
+
 /// The session state of one hub.
 #[derive(Debug)]
 pub struct SessionStore {
     files: Generations,
+    limit: usize,
     values: BTreeMap<String, Vec<u8>>,
     /// What the values as they are now outlast; `None` while they are in memory only.
     saved: Option<Outlast>,
@@ -35,7 +39,20 @@ impl SessionStore {
     /// # Errors
     /// When a file cannot be read or moved, or is in a newer format than this build knows.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        let read = match Generations::open(folder, &STATE_FILE) {
+        Self::open_kind(folder, &STATE_FILE, MAX_SESSION_LEN)
+    }
+
+    /// Reads the queues in a hub's folder (`queues.state.a`, `queues.state.b`): too long to be written as often as the
+    /// rest.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_queues(folder: &Path) -> Result<Self, Error> {
+        Self::open_kind(folder, &QUEUES_FILE, MAX_QUEUES_LEN)
+    }
+
+    fn open_kind(folder: &Path, kind: &'static Kind, limit: usize) -> Result<Self, Error> {
+        let read = match Generations::open(folder, kind) {
             Ok((files, None)) => Some((files, BTreeMap::new())),
             Ok((files, Some(payload))) => postcard::from_bytes(&payload).ok().map(|values| (files, values)),
             Err(Error::StateDamaged { .. }) => None,
@@ -43,21 +60,21 @@ impl SessionStore {
         };
         let (files, values) = match read {
             Some(read) => read,
-            None => (Generations::open_anew(folder, &STATE_FILE)?, BTreeMap::new()),
+            None => (Generations::open_anew(folder, kind)?, BTreeMap::new()),
         };
         // What was read may be in the system's memory only.
-        Ok(Self { files, values, saved: Some(Outlast::Crash) })
+        Ok(Self { files, limit, values, saved: Some(Outlast::Crash) })
     }
 
     /// Sets a value in memory; [`save`](Self::save) writes it.
     ///
     /// # Errors
-    /// When the state would be longer than [`MAX_SESSION_LEN`]. The value is then as it was.
+    /// When the state would be longer than [`MAX_SESSION_LEN`], or [`MAX_QUEUES_LEN`]. The value is then as it was.
     pub fn put(&mut self, key: &str, value: Vec<u8>) -> Result<(), Error> {
         let others = self.values.iter().filter(|(other, _)| other.as_str() != key);
         let size = others.map(|(key, value)| key.len() + value.len()).sum::<usize>() + key.len() + value.len();
-        if size > MAX_SESSION_LEN {
-            return Err(Error::SessionTooLarge { size, limit: MAX_SESSION_LEN });
+        if size > self.limit {
+            return Err(Error::SessionTooLarge { size, limit: self.limit });
         }
         if self.get(key) != Some(&value) {
             self.values.insert(key.into(), value);
@@ -91,6 +108,11 @@ impl SessionStore {
         self.values.get(key).map(Vec::as_slice)
     }
 
+    /// All values, by their keys.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.values.iter().map(|(key, value)| (key.as_str(), value.as_slice()))
+    }
+
     /// Files that were damaged, kept under these names.
     pub fn damaged(&self) -> &[PathBuf] {
         self.files.damaged()
@@ -99,6 +121,8 @@ impl SessionStore {
 
 /// Twice the values' limit leaves room for their lengths.
 static STATE_FILE: Kind = Kind { name: "session.state", magic: *b"UNISSESS", format: 1, limit: 2 * MAX_SESSION_LEN };
+
+static QUEUES_FILE: Kind = Kind { name: "queues.state", magic: *b"UNISQUEU", format: 1, limit: 2 * MAX_QUEUES_LEN };
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use unisono_core::{
     wire::ids::{HouseholdId, PeerId, RoomIndex},
 };
 use unisono_household::{
-    config::{Command, Config, GroupId, Outcome, Rejected, RoomId},
+    config::{Command, Config, GroupId, Outcome, Rejected, RoomId, Scene, SceneGroup, SceneId, StationId},
     members::Role,
     token::TokenHash,
 };
@@ -292,4 +292,68 @@ fn commands_on_disk_keep_their_numbers() {
     ]
     .map(|command| number(&command));
     assert_eq!(numbers, std::array::from_fn(|place| u8::try_from(place).unwrap()));
+}
+
+#[test]
+fn the_rooms_of_a_group_are_set_at_once_and_leave_where_they_were() {
+    let mut config = house();
+    let [up, down] = [GroupId(1), GroupId(2)];
+    let create = |group, name: &str, rooms| Command::CreateGroup { group, name: name.into(), rooms };
+    config.apply(&create(up, "up", vec![room(KITCHEN, 0), room(CELLAR, 0)])).unwrap();
+    config.apply(&create(down, "down", vec![room(KITCHEN, 1)])).unwrap();
+    let set = |rooms: &[RoomId]| Command::SetGroupRooms { group: up, rooms: rooms.into() };
+    config.apply(&set(&[room(KITCHEN, 1), room(CELLAR, 0)])).unwrap();
+    assert_eq!(config.groups[&up].rooms, [room(KITCHEN, 1), room(CELLAR, 0)].into());
+    assert!(config.groups[&down].rooms.is_empty());
+    let before = config.clone();
+    assert!(matches!(config.apply(&set(&[room(HUB, 0)])), Err(Rejected::UnknownRoom(_))));
+    assert_eq!(config, before);
+    config.apply(&set(&[])).unwrap();
+    assert!(config.groups[&up].rooms.is_empty());
+}
+
+#[test]
+fn a_scene_brings_rooms_back_together_and_makes_groups_again_that_are_gone() {
+    let mut config = house();
+    let [up, down] = [GroupId(1), GroupId(2)];
+    let rooms = |rooms: &[RoomId]| rooms.iter().map(|room| (*room, Volume::START)).collect();
+    let group = |group, name: &str, its: &[RoomId]| SceneGroup {
+        group,
+        name: name.into(),
+        volume: Volume::FULL,
+        rooms: rooms(its),
+    };
+    let groups = vec![group(up, "up", &[room(KITCHEN, 0), room(CELLAR, 0)]), group(down, "down", &[])];
+    let scene = Scene { name: " evening ".into(), groups, apart: rooms(&[room(KITCHEN, 1)]) };
+    let id = SceneId(7);
+    config.apply(&Command::SaveScene { id, scene: scene.clone() }).unwrap();
+    assert_eq!(config.scenes[&id].name, "evening");
+    let again = Command::SaveScene { id: SceneId(8), scene: Scene { name: "EVENING".into(), ..scene } };
+    assert_eq!(config.apply(&again), Err(Rejected::NameTaken("EVENING".into())));
+    // One of its groups has another id now, and more rooms than the scene has; the other is gone.
+    let all = vec![room(KITCHEN, 0), room(KITCHEN, 1)];
+    config.apply(&Command::CreateGroup { group: GroupId(3), name: "Up".into(), rooms: all }).unwrap();
+    let recall = |made: &[GroupId]| Command::RecallScene { id, made: made.into() };
+    assert_eq!(config.apply(&recall(&[])), Err(Rejected::UnknownGroup), "nobody said what it is to be called");
+    config.apply(&recall(&[GroupId(4), GroupId(5)])).unwrap();
+    assert_eq!(config.groups[&GroupId(3)].rooms, [room(KITCHEN, 0), room(CELLAR, 0)].into());
+    assert_eq!((config.groups[&GroupId(4)].name.as_str(), config.groups.len()), ("down", 2));
+    config.apply(&Command::ForgetRoom { room: room(CELLAR, 0) }).unwrap();
+    assert_eq!(config.scenes[&id].groups[0].rooms.len(), 1);
+    config.apply(&Command::DeleteScene { id }).unwrap();
+    assert_eq!(config.apply(&recall(&[])), Err(Rejected::UnknownScene));
+}
+
+#[test]
+fn stations_have_names_and_urls_that_can_be_one() {
+    let mut config = house();
+    let add = |id, name: &str, url: &str| Command::AddStation { id: StationId(id), name: name.into(), url: url.into() };
+    config.apply(&add(1, "Jazz", "HTTPS://jazz.example/live")).unwrap();
+    assert_eq!(config.stations[&StationId(1)].url, "https://jazz.example/live");
+    assert_eq!(config.apply(&add(2, "jazz", "http://b.example/")), Err(Rejected::NameTaken("jazz".into())));
+    assert_eq!(config.apply(&add(1, "news", "http://b.example/")), Err(Rejected::StationExists));
+    assert!(matches!(config.apply(&add(2, "news", "file:///etc/passwd")), Err(Rejected::BadUrl(_))));
+    assert_eq!(config.apply(&add(2, " ", "http://b.example/")), Err(Rejected::NameEmpty));
+    config.apply(&Command::RemoveStation { id: StationId(1) }).unwrap();
+    assert_eq!(config.apply(&Command::RemoveStation { id: StationId(1) }), Err(Rejected::UnknownStation));
 }

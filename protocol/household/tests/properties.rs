@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use proptest::{collection::vec, prelude::*};
+use proptest::{
+    collection::{btree_map, vec},
+    prelude::*,
+};
 use unisono_core::{
     sound::{Band, BandKind, Bands, ChannelMap, Decibels, Equaliser, Frequency, MAX_BANDS, Quality, RoomSound},
     units::Volume,
@@ -12,7 +15,7 @@ use unisono_core::{
     },
 };
 use unisono_household::{
-    config::{Command, Config, GroupId, Outcome, RoomId},
+    config::{Command, Config, GroupId, Outcome, RoomId, Scene, SceneGroup, SceneId, StationId},
     keys::SecretKey,
     members::{Role, SignedMembers},
     node_store::NodeStore,
@@ -101,7 +104,22 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (room(), prop::option::of(volume())).prop_map(|(room, volume)| {
             Command::SetRoomStartVolume { room, volume }
         }),
+        2 => (group(), vec(room(), 0..3)).prop_map(|(group, rooms)| Command::SetGroupRooms { group, rooms }),
+        2 => (0..3u64, scene()).prop_map(|(id, scene)| Command::SaveScene { id: SceneId(id), scene }),
+        1 => (0..3u64).prop_map(|id| Command::DeleteScene { id: SceneId(id) }),
+        2 => (0..3u64, vec(group(), 0..3)).prop_map(|(id, made)| Command::RecallScene { id: SceneId(id), made }),
+        1 => (0..3u64, name(), "https?://[a-b]{0,2}/?").prop_map(|(id, name, url)| {
+            Command::AddStation { id: StationId(id), name, url }
+        }),
+        1 => (0..3u64).prop_map(|id| Command::RemoveStation { id: StationId(id) }),
     ]
+}
+
+fn scene() -> impl Strategy<Value = Scene> {
+    let rooms = || btree_map(room(), volume(), 0..3);
+    let group = (group(), name(), volume(), rooms());
+    let group = group.prop_map(|(group, name, volume, rooms)| SceneGroup { group, name, volume, rooms });
+    (name(), vec(group, 0..3), rooms()).prop_map(|(name, groups, apart)| Scene { name, groups, apart })
 }
 
 /// What must be true of every configuration that there can be.
@@ -116,7 +134,14 @@ fn check(config: &Config) -> Result<(), TestCaseError> {
     grouped.dedup();
     prop_assert_eq!(grouped.len(), rooms, "a room is in two groups");
 
-    let names_of: [Vec<&str>; 3] = [
+    let scenes = config.scenes.values();
+    let saved =
+        scenes.flat_map(|scene| scene.groups.iter().flat_map(|group| group.rooms.keys()).chain(scene.apart.keys()));
+    prop_assert!(saved.into_iter().all(|room| config.rooms.contains_key(room)), "a scene knows a room that is gone");
+
+    let names_of: [Vec<&str>; 5] = [
+        config.scenes.values().map(|scene| scene.name.as_str()).collect(),
+        config.stations.values().map(|station| station.name.as_str()).collect(),
         config.members.values().map(|member| member.name.as_str()).collect(),
         config.groups.values().map(|group| group.name.as_str()).collect(),
         config.rooms.values().filter_map(|room| room.given.as_deref()).collect(),

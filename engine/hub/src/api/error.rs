@@ -34,7 +34,10 @@ impl From<Stopping> for ApiError {
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         let status = match refused {
-            Refused::UnknownGroup(_) | Refused::UnknownRoom(_) | Refused::NotInGroup(..) => StatusCode::NOT_FOUND,
+            Refused::UnknownGroup(_)
+            | Refused::UnknownRoom(_)
+            | Refused::UnknownEntry(..)
+            | Refused::NotInGroup(..) => StatusCode::NOT_FOUND,
             Refused::BeyondEnd(..) | Refused::TooLoud(..) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::CONFLICT,
         };
@@ -45,8 +48,12 @@ impl From<Refused> for ApiError {
 impl From<Rejected> for ApiError {
     fn from(rejected: Rejected) -> Self {
         let status = match rejected {
-            Rejected::UnknownMember(_) | Rejected::UnknownRoom(_) | Rejected::UnknownGroup => StatusCode::NOT_FOUND,
-            Rejected::NameEmpty => StatusCode::UNPROCESSABLE_ENTITY,
+            Rejected::UnknownMember(_)
+            | Rejected::UnknownRoom(_)
+            | Rejected::UnknownGroup
+            | Rejected::UnknownScene
+            | Rejected::UnknownStation => StatusCode::NOT_FOUND,
+            Rejected::NameEmpty | Rejected::BadUrl(_) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::CONFLICT,
         };
         Self::new(status, rejected.to_string())
@@ -67,7 +74,7 @@ impl From<PlayError> for ApiError {
         match error {
             PlayError::Refused(refused) => refused.into(),
             PlayError::Stopping => Stopping.into(),
-            PlayError::Media(error) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+            error => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
         }
     }
 }

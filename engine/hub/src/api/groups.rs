@@ -11,6 +11,7 @@ use unisono_household::config::Command;
 use super::{
     configure,
     error::ApiError,
+    queue::{summary, track_view},
     rooms::checked_volume,
     types::{GroupChange, GroupView, NewGroup, Play, Seek},
 };
@@ -21,7 +22,7 @@ use crate::{
 };
 
 /// What every command gives: the group as it is afterwards.
-type Answer = Result<Json<GroupView>, ApiError>;
+pub(super) type Answer = Result<Json<GroupView>, ApiError>;
 
 pub(super) async fn list(State(engine): State<EngineHandle>) -> Result<Json<Vec<GroupView>>, ApiError> {
     let groups = engine.call(|engine, now| {
@@ -59,7 +60,12 @@ pub(super) async fn change(
     if let Some(name) = change.name {
         configure(&engine, Command::RenameGroup { group: id, name }).await?;
     }
-    command(&engine, id.to_string(), move |house, _, id| house.set_group(id, volume, change.muted)).await
+    let repeat = change.repeat.map(Into::into);
+    command(&engine, id.to_string(), move |house, now, id| {
+        house.set_group(id, volume, change.muted)?;
+        house.set_order(now, id, repeat, change.shuffle)
+    })
+    .await
 }
 
 pub(super) async fn remove(
@@ -144,7 +150,7 @@ pub(super) async fn seek(
     .await
 }
 
-async fn find(engine: &EngineHandle, group: String) -> Result<GroupId, ApiError> {
+pub(super) async fn find(engine: &EngineHandle, group: String) -> Result<GroupId, ApiError> {
     let found = engine.call(move |engine, _| engine.house().find_group(&group));
     Ok(found.await.ok_or(ApiError::STOPPING)??)
 }
@@ -165,7 +171,7 @@ async fn command(
 }
 
 /// A group in which somebody would hear what is played.
-async fn find_heard(engine: &EngineHandle, group: String) -> Result<GroupId, PlayError> {
+pub(super) async fn find_heard(engine: &EngineHandle, group: String) -> Result<GroupId, PlayError> {
     let found = engine.call(move |engine, _| {
         let house: &House = engine.house();
         let id = house.find_group(&group)?;
@@ -200,6 +206,10 @@ fn view(house: &House, now: Timestamp<HubClock>, id: GroupId) -> Option<GroupVie
         warning: group.warning.clone(),
         position_s: house.position(now, id).map(seconds),
         length_s: group.media.as_ref().and_then(|media| media.frames).map(seconds),
+        track: group.media.as_ref().and_then(|media| media.track.as_deref()).map(track_view),
+        repeat: group.queue.repeat().into(),
+        shuffle: group.queue.is_shuffled(),
+        queue: summary(&group.queue),
         latency_s: house.lead_of(id).as_secs_f64(),
         margin_s: group.margin.as_secs_f64(),
     })

@@ -5,8 +5,11 @@ mod groups;
 mod library;
 mod metrics;
 mod nodes;
+mod queue;
 mod relay;
 mod rooms;
+mod scenes;
+mod stations;
 pub mod types;
 
 use std::io;
@@ -68,7 +71,19 @@ pub fn router(engine: EngineHandle) -> Router {
         .route("/library/albums", get(library::albums))
         .route("/library/albums/{album}", get(library::album))
         .route("/library/artists", get(library::artists))
-        .route("/library/covers/{cover}", get(library::cover));
+        .route("/library/covers/{cover}", get(library::cover))
+        .route("/groups/{group}/rooms", put(queue::set_rooms))
+        .route("/groups/{group}/next", post(queue::next))
+        .route("/groups/{group}/previous", post(queue::previous))
+        .route("/groups/{group}/queue", get(queue::list).post(queue::add).delete(queue::clear))
+        .route("/groups/{group}/queue/{entry}", delete(queue::remove))
+        .route("/groups/{group}/queue/{entry}/move", post(queue::move_to))
+        .route("/groups/{group}/queue/{entry}/play", post(queue::play))
+        .route("/scenes", get(scenes::list).post(scenes::save))
+        .route("/scenes/{scene}", delete(scenes::forget))
+        .route("/scenes/{scene}/recall", post(scenes::recall))
+        .route("/stations", get(stations::list).post(stations::add))
+        .route("/stations/{station}", delete(stations::remove));
     let beside =
         Router::new().route("/metrics", get(metrics::page)).route("/prometheus/targets", get(metrics::targets));
     let counting = middleware::from_fn_with_state(engine.metrics().http(), count_requests);

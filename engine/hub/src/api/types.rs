@@ -1,6 +1,8 @@
 //! What the API gives and takes. Times are in seconds, rates in parts per million, volumes in percent.
 
 mod library;
+mod queue;
+mod saved;
 
 use serde::{Deserialize, Deserializer, Serialize};
 pub use unisono_api::{
@@ -9,8 +11,9 @@ pub use unisono_api::{
     sound::{BandView, EqualiserView, LatencyPartView},
 };
 
-pub use self::library::{
-    AlbumTracksView, AlbumView, ArtistView, LibraryView, PageView, ProblemView, ScanView, TrackView,
+pub use self::{
+    queue::{EntryView, GroupRooms, Item, ItemsAt, MoveTo, NewEntries, QueueSummary, QueueView, RepeatMode},
+    saved::{NewScene, NewStation, SceneGroupView, SceneRoomView, SceneView, StationView},
 };
 
 /// The hub.
@@ -147,6 +150,14 @@ pub struct GroupView {
     pub position_s: Option<f64>,
     /// How long that is.
     pub length_s: Option<f64>,
+    /// What the library knows of that.
+    pub track: Option<TrackView>,
+    /// What comes behind the last entry of the queue.
+    pub repeat: RepeatMode,
+    /// Whether the queue plays in any order, each entry once.
+    pub shuffle: bool,
+    /// The queue, in short.
+    pub queue: QueueSummary,
     /// How long before it is heard a packet is sent: the slowest output, and the margin.
     pub latency_s: f64,
     /// Of that, what packets have for their way and for being asked for again.
@@ -210,6 +221,10 @@ pub struct GroupChange {
     pub volume: Option<u8>,
     /// Whether all of it is muted.
     pub muted: Option<bool>,
+    /// What comes behind the last entry of the queue.
+    pub repeat: Option<RepeatMode>,
+    /// Whether the queue plays in any order, each entry once.
+    pub shuffle: Option<bool>,
 }
 
 /// What to play; without a file, go on with what is paused.

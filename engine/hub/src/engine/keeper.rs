@@ -1,4 +1,12 @@
 //! Keeps what is to survive a restart, on a thread of its own: a slow disk delays nothing else.
+//!
+//! | file | key | value (postcard) | written |
+//! |---|---|---|---|
+//! | `session.state` | `session` | [`Kept`], as every version reads it | every few seconds while something plays |
+//! | `session.state` | `places` | which entry of its queue each group plays | with that |
+//! | `queues.state` | a group's id | its [queue](crate::house::SavedQueue) | when it changes |
+//!
+//! The queues go first: what plays is always in one that was kept.
 
 use std::{
     path::Path,
@@ -18,7 +26,10 @@ use unisono_household::{
 };
 
 use super::unix_now;
-use crate::{house::Snapshot, metrics::StateWrites};
+use crate::{
+    house::{Entry, GroupId, Order, Repeat, SavedQueue, Snapshot},
+    metrics::StateWrites,
+};
 
 /// What is kept, and when that was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,7 +51,8 @@ impl Keeper {
     /// Opens what was kept. What cannot be read is put aside and said.
     pub(super) fn open(folder: &Path, writes: StateWrites) -> Result<(Self, Option<Kept>), Error> {
         let mut store = SessionStore::open(folder)?;
-        for path in store.damaged() {
+        let mut queues = SessionStore::open_queues(folder)?;
+        for path in store.damaged().iter().chain(queues.damaged()) {
             warn!(
                 "{} is damaged; volumes and what plays are as an older copy has them, if there is one",
                 path.display()
@@ -51,13 +63,26 @@ impl Keeper {
             read.inspect_err(|error| warn!("volumes and what plays begin anew: what was kept cannot be read ({error})"))
                 .ok()
         });
+        let kept = kept.map(|mut kept| {
+            kept.snapshot.places =
+                store.get(PLACES).and_then(|bytes| postcard::from_bytes(bytes).ok()).unwrap_or_default();
+            kept.snapshot.queues = read_queues(&queues);
+            kept
+        });
         let failed = Arc::new(AtomicBool::new(false));
         let failing = Arc::clone(&failed);
         let (snapshots, received) = mpsc::sync_channel::<(Kept, Outlast)>(4);
         let save = move || {
+            let mut on_disk = None;
             for (kept, outlast) in received {
-                let bytes = postcard::to_allocvec(&kept).expect("a snapshot has no failing serializer");
-                let saved = store.put(KEY, bytes).and_then(|()| store.save(outlast));
+                let are_new = on_disk.as_ref() != Some(&kept.snapshot.queues);
+                let saved = if are_new { save_queues(&mut queues, &kept.snapshot.queues, outlast) } else { Ok(()) };
+                on_disk = saved.is_ok().then(|| kept.snapshot.queues.clone());
+                let saved = saved.and_then(|()| {
+                    store.put(PLACES, bytes(&kept.snapshot.places))?;
+                    store.put(KEY, bytes(&kept))?;
+                    store.save(outlast)
+                });
                 // Said once, until it works again.
                 if let Err(error) = &saved
                     && !failing.load(Relaxed)
@@ -102,4 +127,53 @@ impl Drop for Keeper {
     }
 }
 
+/// A queue on disk.
+#[derive(Serialize)]
+struct QueueOut<'a> {
+    entries: Vec<&'a Entry>,
+    repeat: Repeat,
+    order: &'a Option<Order>,
+    next_id: u64,
+    version: u64,
+}
+
+/// The same, as it is read.
+#[derive(Deserialize)]
+struct QueueIn {
+    entries: Vec<Entry>,
+    repeat: Repeat,
+    order: Option<Order>,
+    next_id: u64,
+    version: u64,
+}
+
+/// Queues that cannot be read are none.
+fn read_queues(store: &SessionStore) -> Vec<(GroupId, SavedQueue)> {
+    let read = |(key, bytes): (&str, &[u8])| {
+        let QueueIn { entries, repeat, order, next_id, version } = postcard::from_bytes(bytes).ok()?;
+        let entries = entries.into_iter().map(Arc::new).collect();
+        Some((key.parse().ok()?, SavedQueue { entries, repeat, order, next_id, version }))
+    };
+    store.values().filter_map(read).collect()
+}
+
+/// Writes the queues that have changed, if any has.
+fn save_queues(store: &mut SessionStore, queues: &[(GroupId, SavedQueue)], outlast: Outlast) -> Result<(), Error> {
+    let gone: Vec<String> = store.values().map(|(key, _)| key.to_owned()).collect();
+    for key in gone.iter().filter(|key| !queues.iter().any(|(group, _)| group.to_string() == **key)) {
+        store.remove(key);
+    }
+    for (group, SavedQueue { entries, repeat, order, next_id, version }) in queues {
+        let entries = entries.iter().map(|entry| &**entry).collect();
+        let queue = QueueOut { entries, repeat: *repeat, order, next_id: *next_id, version: *version };
+        store.put(&group.to_string(), bytes(&queue))?;
+    }
+    store.save(outlast)
+}
+
+fn bytes(value: &impl Serialize) -> Vec<u8> {
+    postcard::to_allocvec(value).expect("nothing that is kept has a failing serializer")
+}
+
 const KEY: &str = "session";
+const PLACES: &str = "places";

@@ -3,6 +3,7 @@
 
 mod admission;
 mod asks;
+mod catalogue;
 mod doubles;
 mod encoder;
 mod figures;
@@ -45,7 +46,11 @@ use unisono_transport::{
 };
 
 pub(crate) use self::playing::frames_of;
-pub use self::{asks::Answers, playing::PlayError};
+pub use self::{
+    asks::Answers,
+    catalogue::{Catalogue, Nothing},
+    playing::PlayError,
+};
 use self::{
     doubles::Doubles,
     encoder::Encoder,
@@ -153,7 +158,9 @@ pub struct Engine {
     links: HashMap<ConnectionId, Link>,
     count: ConnectionCount,
     encoders: BTreeMap<GroupId, Encoder>,
+    /// Opened for what is about to be cued or followed.
     sources: HashMap<GroupId, Box<dyn unisono_media::Source>>,
+    catalogue: Arc<dyn Catalogue>,
     keeper: Keeper,
     doubles: Doubles,
     underruns: figures::Underruns,
@@ -225,6 +232,7 @@ impl Engine {
             count: ConnectionCount::default(),
             encoders: BTreeMap::new(),
             sources: HashMap::new(),
+            catalogue: Arc::new(Nothing),
             keeper,
             doubles: Doubles::default(),
             underruns: figures::Underruns::new(),
@@ -235,10 +243,22 @@ impl Engine {
             _local: local,
             _announcement: announcement,
         };
-        for (group, path) in resume {
-            tokio::spawn(playing::resume(engine.handle.clone(), group, path));
+        for group in resume {
+            tokio::spawn(playing::resume(engine.handle.clone(), group));
         }
         Ok(engine)
+    }
+
+    /// Has it play more than files: what this knows.
+    #[must_use]
+    pub fn with_catalogue(mut self, catalogue: Arc<dyn Catalogue>) -> Self {
+        self.catalogue = catalogue;
+        self
+    }
+
+    /// What it can play beside files.
+    pub fn catalogue(&self) -> Arc<dyn Catalogue> {
+        Arc::clone(&self.catalogue)
     }
 
     /// The way to this engine.
@@ -354,7 +374,18 @@ impl Engine {
                     }
                 }
                 Action::Close(id, reason) => self.order(id, LinkOrder::Close(reason)),
-                Action::Cue { group, run, position, source_frame } => self.cue(group, run, position, source_frame),
+                Action::Cue { group, run, position, entry, source_frame } => {
+                    self.cue(group, run, position, entry, source_frame);
+                }
+                Action::Open { group, run, entry, media } => self.open_follower(group, run, entry, media),
+                Action::Follow { group, run, entry, instead_from } => self.follow(group, run, entry, instead_from),
+                Action::Unfollow(group, run) => {
+                    if let Some(encoder) = self.encoders.get(&group) {
+                        encoder.follow(run, None);
+                    }
+                }
+                Action::Finish { group, run, end_at } => self.finish(group, run, end_at),
+                Action::Start(group, entry) => self.start_entry(group, entry),
                 Action::AddRendition(group, plan) => {
                     if let Some(encoder) = self.encoders.get(&group) {
                         encoder.add(plan);

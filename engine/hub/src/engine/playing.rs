@@ -1,17 +1,22 @@
 //! What plays: opening sources, handing them to encoders, going on after a restart.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use tracing::{info, warn};
 use unisono_core::{
-    time::{HubClock, Nanos, Timestamp},
+    time::Nanos,
     units::{FramePosition, SampleRate},
 };
 use unisono_media::{Damage, FileSource, Source};
 
-use super::{Engine, EngineHandle, encoder::Encoder, keeper::Kept, unix_now};
+use super::{
+    Engine, EngineHandle,
+    encoder::{Cue, Encoder},
+    keeper::Kept,
+    unix_now,
+};
 use crate::{
-    house::{GroupId, House, Media, Refused},
+    house::{EntryId, GroupId, House, Media, MediaKind, Playback, Refused, SavedGroup},
     location,
 };
 
@@ -29,6 +34,12 @@ pub enum PlayError {
     /// The group.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// What is in the queue is nowhere else any more.
+    #[error("{0} is not there any more; take it out of the queue")]
+    Gone(String),
+    /// A station does not play.
+    #[error("{0}")]
+    Station(String),
     /// The hub is stopping.
     #[error("the hub is stopping")]
     Stopping,
@@ -41,126 +52,248 @@ struct Opened {
 }
 
 impl EngineHandle {
-    /// Opens a file and plays it in a group from so many seconds on; gives its title.
+    /// Opens a file and plays it in a group from so many seconds on, in the place of all that was in its queue; gives
+    /// its title.
     ///
     /// # Errors
     /// When the file cannot be played, or the group is not there or has no rooms.
     pub async fn play_file(&self, group: GroupId, path: PathBuf, seconds: f64) -> Result<String, PlayError> {
-        let opened = open(self, path).await?;
+        let opened = open(self, Media { location: location::of(&path), ..Media::default() }).await?;
         let title = opened.media.title.clone();
         self.call(move |engine, now| {
             let frame = frames_of(seconds, engine.house.settings().rate);
-            engine.play(now, group, opened, frame)
+            engine.play(group, opened.source, |house| house.play(now, group, opened.media, frame))
         })
         .await
         .ok_or(PlayError::Stopping)??;
         Ok(title)
     }
 
-    /// Goes on with what a group has paused. Its file is opened again if the hub has been restarted since.
+    /// Goes on with what a group has paused, or begins with its queue when nothing plays.
     ///
     /// # Errors
-    /// When nothing is paused, or the file cannot be played any more.
+    /// When there is nothing to play, or it cannot be played any more.
     pub async fn resume(&self, group: GroupId) -> Result<(), PlayError> {
-        let reopen = self.call(move |engine, now| {
-            if engine.encoders.contains_key(&group) {
-                return engine.house.resume(now, group).map(|()| None);
-            }
-            match (engine.house.position(now, group), engine.house.groups().get(&group)) {
-                (Some(frame), Some(known)) => Ok(known.media.clone().map(|media| (media.location, frame))),
-                (None, Some(known)) => Err(Refused::NothingPlays(known.name.clone())),
-                (_, None) => Err(Refused::UnknownGroup(group.to_string())),
+        let found = self.call(move |engine, now| {
+            let playback = engine.house.groups().get(&group).map(|known| known.playback);
+            match playback.ok_or_else(|| Refused::UnknownGroup(group.to_string()))? {
+                Playback::Playing => Ok(None),
+                Playback::Stopped => engine.house.first_entry(group).map(|entry| Some((entry, 0))),
+                Playback::Paused(_) if engine.encoders.contains_key(&group) => {
+                    engine.house.resume(now, group).map(|()| None)
+                }
+                Playback::Paused(frame) => engine.house.first_entry(group).map(|entry| Some((entry, frame))),
             }
         });
-        let Some((location, frame)) = reopen.await.ok_or(PlayError::Stopping)?? else { return Ok(()) };
-        let opened = open(self, location::path(&location).unwrap_or_default()).await?;
-        let played = self.call(move |engine, now| engine.play(now, group, opened, frame));
+        match found.await.ok_or(PlayError::Stopping)?? {
+            Some((entry, frame)) => self.play_entry(group, entry, frame).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Plays an entry of a group's queue from a frame of it on.
+    ///
+    /// # Errors
+    /// When it is not there, or cannot be played.
+    pub async fn play_entry(&self, group: GroupId, entry: EntryId, frame: u64) -> Result<(), PlayError> {
+        let found = self.call(move |engine, _| {
+            let house: &House = &engine.house;
+            house.check_entry(group, entry)?;
+            let queue = house.groups().get(&group).map(|group| &group.queue);
+            Ok::<_, Refused>(queue.and_then(|queue| queue.entry(entry)).map(|entry| entry.media.clone()))
+        });
+        let Some(media) = found.await.ok_or(PlayError::Stopping)?? else { return Ok(()) };
+        let opened = open(self, media).await?;
+        let played = self.call(move |engine, now| {
+            engine.play(group, opened.source, |house| {
+                house.describe_entry(group, entry, opened.media);
+                // What was known of its length may have been wrong.
+                house.play_entry(now, group, entry, frame).or_else(|_| house.play_entry(now, group, entry, 0))
+            })
+        });
         Ok(played.await.ok_or(PlayError::Stopping)??)
+    }
+
+    /// Plays an entry, or when it cannot be played the first behind it that can.
+    ///
+    /// # Errors
+    /// When none of them can.
+    pub async fn start(&self, group: GroupId, entry: EntryId) -> Result<(), PlayError> {
+        let mut entry = entry;
+        loop {
+            let error = match self.play_entry(group, entry, 0).await {
+                Err(error) if !matches!(error, PlayError::Refused(_) | PlayError::Stopping) => error,
+                played => return played,
+            };
+            let reason = error.to_string();
+            let next = self.call(move |engine, _| {
+                engine.house.pass_over(group, entry, &reason);
+                engine.house.entry_behind(group, entry)
+            });
+            entry = next.await.ok_or(PlayError::Stopping)?.ok_or(error)?;
+        }
     }
 }
 
 impl Engine {
-    /// Plays what was opened.
-    fn play(&mut self, now: Timestamp<HubClock>, group: GroupId, opened: Opened, frame: u64) -> Result<(), Refused> {
+    /// Has the house play something that was opened.
+    fn play(
+        &mut self,
+        group: GroupId,
+        source: Box<dyn Source>,
+        play: impl FnOnce(&mut House) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
         // The cue that this brings about finds its source here.
-        let damage = opened.source.damage();
-        self.sources.insert(group, opened.source);
-        let played = self.house.play(now, group, opened.media, frame);
+        let damage = source.damage();
+        self.sources.insert(group, source);
+        let played = play(&mut self.house);
         if played.is_err() {
             self.sources.remove(&group);
         } else if let (Some(damage), Some(run)) = (damage, self.house.run_of(group)) {
-            self.source_damaged(group, run, damage);
+            let entry = self.house.groups().get(&group).and_then(|group| group.queue.current()).map(|entry| entry.id);
+            self.source_damaged(group, run, entry.unwrap_or_default(), damage);
         }
         played
     }
 
     /// Makes a group's source ready.
-    pub(super) fn cue(&mut self, group: GroupId, run: u32, position: FramePosition, source_frame: u64) {
-        let source = self.sources.remove(&group);
+    pub(super) fn cue(&mut self, group: GroupId, run: u32, position: FramePosition, entry: EntryId, source_frame: u64) {
+        let cue = Cue { entry, source_frame, source: self.sources.remove(&group) };
         if let Some(encoder) = self.encoders.get(&group) {
-            encoder.cue(run, position, source_frame, source);
+            encoder.cue(run, position, cue);
             return;
         }
-        let Some(source) = source else {
+        if cue.source.is_none() {
             warn!("group {group} has nothing to play from");
             return;
-        };
+        }
         let settings = self.house.settings();
         match Encoder::start(group, settings.rate, settings.channels, self.handle.clone()) {
             Ok(encoder) => {
-                encoder.cue(run, position, source_frame, Some(source));
+                encoder.cue(run, position, cue);
                 self.encoders.insert(group, encoder);
             }
             Err(error) => warn!("no thread to encode for group {group}: {error}"),
         }
     }
 
+    /// Opens what is to follow what a run reads.
+    pub(super) fn open_follower(&self, group: GroupId, run: u32, entry: EntryId, media: Media) {
+        let handle = self.handle.clone();
+        tokio::spawn(async move {
+            let opened = open(&handle, media).await;
+            // The engine may have ended.
+            let _ = handle
+                .call(move |engine, now| match opened {
+                    Ok(Opened { source, media }) => {
+                        engine.sources.insert(group, source);
+                        if !engine.house.handle_opened(now, group, run, entry, media) {
+                            engine.sources.remove(&group);
+                        }
+                    }
+                    Err(error) => engine.house.handle_unopened(now, group, entry, &error.to_string()),
+                })
+                .await;
+        });
+    }
+
+    /// Hands what was opened to whoever reads, behind what that reads now.
+    pub(super) fn follow(&mut self, group: GroupId, run: u32, entry: EntryId, instead_from: Option<FramePosition>) {
+        let (Some(encoder), Some(source)) = (self.encoders.get(&group), self.sources.remove(&group)) else { return };
+        if let Some(from) = instead_from {
+            encoder.take_back(run, from);
+        }
+        encoder.follow(run, Some((entry, source)));
+    }
+
+    /// Has whoever reads come to an end.
+    pub(super) fn finish(&self, group: GroupId, run: u32, end_at: Option<FramePosition>) {
+        let Some(encoder) = self.encoders.get(&group) else { return };
+        if let Some(from) = end_at {
+            encoder.take_back(run, from);
+        }
+        encoder.finish(run);
+    }
+
+    /// Opens an entry and plays it.
+    pub(super) fn start_entry(&self, group: GroupId, entry: EntryId) {
+        let handle = self.handle.clone();
+        tokio::spawn(async move {
+            if let Err(error) = handle.start(group, entry).await {
+                warn!("group {group} stops: {error}");
+                let _ = handle.call(move |engine, now| engine.house.stop(now, group)).await;
+            }
+        });
+    }
+
+    /// An encoder does not have the source any more that it is to read.
+    pub(super) fn source_missing(&mut self, group: GroupId, run: u32, entry: EntryId, frame: u64) {
+        if self.house.run_of(group) == Some(run) {
+            let handle = self.handle.clone();
+            tokio::spawn(async move {
+                if let Err(error) = handle.play_entry(group, entry, frame).await {
+                    warn!("group {group} does not go on: {error}");
+                }
+            });
+        }
+    }
+
     /// An encoder's source is damaged; what can be decoded of it plays.
-    pub(super) fn source_damaged(&mut self, group: GroupId, run: u32, damage: Damage) {
+    pub(super) fn source_damaged(&mut self, group: GroupId, run: u32, entry: EntryId, damage: Damage) {
         let Some(known) = self.house.groups().get(&group) else { return };
-        let Some(location) = known.media.as_ref().map(|media| &media.location) else { return };
+        let Some(entry) = known.queue.entry(entry) else { return };
+        let (id, location) = (entry.id, &entry.media.location);
         let what = if damage.is_end { "breaks off" } else { "is damaged" };
         let at = damage.seconds;
         let warning = format!("{location:?} {what} at {at:.1} s; what can be decoded is played. Try another copy");
         // What was seen when the file was opened is seen again by who reads it.
         if known.warning.as_ref() != Some(&warning) {
             warn!("{warning}");
-            self.house.warn(group, run, warning);
+            self.house.warn(group, run, id, warning);
         }
-    }
-
-    /// An encoder's source has come to its end.
-    pub(super) fn source_ended(&mut self, group: GroupId, run: u32, position: FramePosition) {
-        self.house.handle_end(group, run, position);
     }
 }
 
 /// Takes up what was kept; gives what is to be played on.
-pub(super) fn restore(house: &mut House, kept: Kept) -> Vec<(GroupId, PathBuf)> {
+pub(super) fn restore(house: &mut House, kept: Kept) -> Vec<GroupId> {
     let away = unix_now().saturating_sub(kept.at_unix);
-    let playing = kept.snapshot.groups.iter().filter_map(|group| Some((group.id(), location::path(group.playing()?)?)));
+    let playing = kept.snapshot.groups.iter().filter(|group| group.plays()).map(SavedGroup::id);
     let resume = if away <= RESUME_WITHIN { playing.collect() } else { Vec::new() };
     house.restore(kept.snapshot);
     resume
 }
 
 /// Goes on with what played before a restart.
-pub(super) async fn resume(handle: EngineHandle, group: GroupId, path: PathBuf) {
+pub(super) async fn resume(handle: EngineHandle, group: GroupId) {
     match handle.resume(group).await {
-        Ok(()) => info!("going on with {} in group {group}", path.display()),
+        Ok(()) => info!("group {group} goes on"),
         Err(error) => warn!("group {group} does not go on: {error}"),
     }
 }
 
-/// Opens a file; it may wait for a disk, so it is done on a thread for that.
-async fn open(handle: &EngineHandle, path: PathBuf) -> Result<Opened, PlayError> {
-    let streams = handle.call(|engine, _| engine.house.settings().clone()).await.ok_or(PlayError::Stopping)?;
-    let location = location::of(&path);
-    let open = move || FileSource::open(&path, streams.rate, streams.channels);
-    let source = tokio::task::spawn_blocking(open).await.map_err(|_| PlayError::Stopping)??;
-    let description = source.description();
-    let media = Media { title: description.title.clone(), location, frames: description.frames };
-    Ok(Opened { source: Box::new(source), media })
+/// Opens something; it may wait for a disk or a network, so it is done on a thread for that.
+async fn open(handle: &EngineHandle, media: Media) -> Result<Opened, PlayError> {
+    let found = handle.call(|engine, _| (engine.house.settings().clone(), Arc::clone(&engine.catalogue)));
+    let (streams, catalogue) = found.await.ok_or(PlayError::Stopping)?;
+    let open = move || {
+        let Media { location, kind, .. } = &media;
+        let (rate, channels) = (streams.rate, streams.channels);
+        let source: Box<dyn Source> = match kind {
+            MediaKind::File => {
+                let path = location::path(location).ok_or_else(|| PlayError::Gone(location.clone()))?;
+                Box::new(FileSource::open(path, rate, channels)?)
+            }
+            MediaKind::Track => catalogue.open_track(location, rate, channels)?,
+            MediaKind::Station => catalogue.open_station(location, rate, channels)?,
+            MediaKind::Source => catalogue.open_source(location, rate, channels)?,
+        };
+        let description = source.description();
+        // The library, and whoever has named a station, know better.
+        let title = if media.title.is_empty() { description.title.clone() } else { media.title.clone() };
+        let media = Media { title, frames: description.frames, ..media };
+        Ok(Opened { source, media })
+    };
+    tokio::task::spawn_blocking(open).await.map_err(|_| PlayError::Stopping)?
 }
 
 /// So many seconds in frames.

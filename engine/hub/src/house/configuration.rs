@@ -33,9 +33,12 @@ impl House {
         }
         let places = config.groups.iter().flat_map(|(id, group)| group.rooms.iter().map(|room| (*room, *id)));
         let places: BTreeMap<RoomId, GroupId> = places.collect();
-        for id in self.rooms.keys().copied().collect::<Vec<_>>() {
-            self.move_room(now, id, places.get(&id).copied());
+        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+        for id in &rooms {
+            self.move_room(now, *id, places.get(id).copied());
         }
+        // Only once all have moved: what plays may go on in other rooms than before.
+        self.pause_what_was_left(now);
         self.rooms.retain(|id, _| config.rooms.contains_key(id));
         for id in self.groups.keys().copied().filter(|id| !config.groups.contains_key(id)).collect::<Vec<_>>() {
             self.close_stream(id);
@@ -64,12 +67,6 @@ impl House {
         if let Some(group) = to.and_then(|to| self.groups.get_mut(&to)) {
             group.rooms.insert(id);
         }
-        // Nobody would hear what plays on there, and nobody would think of it.
-        let is_left = |group: &Group| group.rooms.is_empty() && group.playback == Playback::Playing;
-        if let Some(from) = from.filter(|from| self.groups.get(from).is_some_and(is_left)) {
-            // It plays, so it can be paused.
-            let _ = self.pause(now, from);
-        }
         if begins {
             self.start_softly(id);
         }
@@ -77,6 +74,16 @@ impl House {
         self.send_gain(id);
         if let Some(to) = to {
             self.subscribe(now, to, id);
+        }
+    }
+
+    /// Nobody would hear what plays on in a group without rooms, and nobody would think of it.
+    fn pause_what_was_left(&mut self, now: Timestamp<HubClock>) {
+        let is_left = |group: &Group| group.rooms.is_empty() && group.playback == Playback::Playing;
+        let left = self.groups.iter().filter(|(_, group)| is_left(group)).map(|(id, _)| *id);
+        for id in left.collect::<Vec<GroupId>>() {
+            // It plays, so it can be paused.
+            let _ = self.pause(now, id);
         }
     }
 

@@ -5,18 +5,7 @@ use std::collections::BTreeSet;
 use unisono_core::{time::Nanos, units::Volume};
 pub use unisono_household::config::GroupId;
 
-use super::{Action, House, Refused, RoomId};
-
-/// What a group plays.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Media {
-    /// What people read.
-    pub title: String,
-    /// Where it is, for the driver.
-    pub location: String,
-    /// How long it is at the stream's rate, when that is known.
-    pub frames: Option<u64>,
-}
+use super::{Action, House, Media, Queue, Refused, RoomId};
 
 /// Whether a group plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +33,10 @@ pub struct Group {
     pub media: Option<Media>,
     /// What is wrong with that: one line.
     pub warning: Option<String>,
+    /// Whether that is about what plays next, and stays said then.
+    pub(super) warns_of_next: bool,
+    /// What it plays one after the other.
+    pub queue: Queue,
     /// Whether it plays.
     pub playback: Playback,
     /// How long a packet may be on its way or be asked for again.
@@ -59,6 +52,8 @@ impl Group {
             muted: false,
             media: None,
             warning: None,
+            warns_of_next: false,
+            queue: Queue::default(),
             playback: Playback::Stopped,
             margin,
         }

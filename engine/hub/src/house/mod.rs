@@ -9,10 +9,16 @@ mod asks;
 mod configuration;
 mod connections;
 mod departures;
+mod following;
 mod group;
 mod ladder;
 mod lead;
+mod media;
+mod order;
 mod playback;
+mod queue;
+mod queueing;
+mod reading;
 mod repair;
 mod room;
 mod snapshot;
@@ -40,9 +46,12 @@ use self::{
     asks::Asks, connections::MemberNews, departures::Departure, ladder::Ladder, repair::TokenBucket, stream::Stream,
 };
 pub use self::{
-    group::{Group, GroupId, Media, Playback},
+    group::{Group, GroupId, Playback},
+    media::{Media, MediaKind, Track},
+    order::Order,
+    queue::{At, Entry, EntryId, MAX_ENTRIES, Queue, Repeat, SavedQueue},
     room::{Room, RoomId},
-    snapshot::{SavedGroup, SavedRoom, Snapshot},
+    snapshot::{SavedGroup, SavedPlace, SavedRoom, Snapshot},
     stream::{RenditionPlan, StreamSettings},
 };
 
@@ -76,9 +85,47 @@ pub enum Action {
         run: u32,
         /// The stream position of the first frame.
         position: FramePosition,
-        /// The frame of the source that is heard there.
+        /// The entry of the queue that is heard there.
+        entry: EntryId,
+        /// The frame of it.
         source_frame: u64,
     },
+    /// An entry is to follow what a run reads: open it, then say so with [`House::handle_opened`] or
+    /// [`House::handle_unopened`].
+    Open {
+        /// The group.
+        group: GroupId,
+        /// The run.
+        run: u32,
+        /// The entry.
+        entry: EntryId,
+        /// What it is.
+        media: Media,
+    },
+    /// Read an entry that was opened behind what a run reads now.
+    Follow {
+        /// The group.
+        group: GroupId,
+        /// The run.
+        run: u32,
+        /// The entry.
+        entry: EntryId,
+        /// What was read from this position on is void; it comes there.
+        instead_from: Option<FramePosition>,
+    },
+    /// What was to follow what a run reads does not.
+    Unfollow(GroupId, u32),
+    /// Nothing follows what a run reads.
+    Finish {
+        /// The group.
+        group: GroupId,
+        /// The run.
+        run: u32,
+        /// What was read from this position on is void.
+        end_at: Option<FramePosition>,
+    },
+    /// Open an entry and have it [play](House::play_entry) at once.
+    Start(GroupId, EntryId),
     /// A group's stream has one more rendition: encode it too, from the next block on.
     AddRendition(GroupId, RenditionPlan),
     /// Nobody plays a rendition any more: it need not be encoded.
@@ -147,6 +194,15 @@ pub enum Refused {
     /// A group needs at least one room to play.
     #[error("group \"{0}\" has no rooms; add one with `unisono group add`")]
     NoRooms(String),
+    /// No such entry in the queue: its name, then the group's.
+    #[error("there is no entry \"{0}\" in the queue of \"{1}\"; `unisono queue` lists them")]
+    UnknownEntry(String, String),
+    /// More than a queue holds.
+    #[error("a queue holds {MAX_ENTRIES} entries at most, and that of \"{0}\" has {1}; clear it or remove some first")]
+    QueueFull(String, usize),
+    /// Nothing comes behind or before what plays.
+    #[error("nothing comes {0} what plays in \"{1}\"; `unisono queue` shows what there is")]
+    NothingThere(&'static str, String),
     /// Nobody would hear it.
     #[error("no room of \"{0}\" is online; start `unisono-node` in one, or add a room that is online")]
     NobodyThere(String),
@@ -223,6 +279,7 @@ impl House {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Timestamp<HubClock>) {
         self.tell_members(now);
+        self.drive_queues(now);
         self.drive_streams(now);
         self.depart(now);
     }

@@ -18,7 +18,7 @@ use unisono_core::{
 };
 
 use super::{
-    Action, ConnectionId, Group, GroupId, House, Media, Playback, Refused, RenditionPlan, RoomId,
+    Action, At, ConnectionId, EntryId, Group, GroupId, House, Media, Playback, Refused, RenditionPlan, RoomId,
     departures::{self, Departure},
     ladder::Ladder,
     stream::{Rendition, Stream},
@@ -37,7 +37,8 @@ const JOIN_TIME: Nanos = Nanos::from_millis(40);
 const JOIN_WARM_UP: Nanos = Nanos::from_millis(120);
 
 impl House {
-    /// Plays something in a group, from a frame of it on. What played before ends with a fade.
+    /// Plays something in a group, from a frame of it on, and puts it in the place of all that was in its queue. What
+    /// played before ends with a fade.
     ///
     /// # Errors
     /// When there is no such group, it has no rooms, or the frame lies beyond the end.
@@ -54,13 +55,32 @@ impl House {
             return Err(Refused::NoRooms(group.name.clone()));
         }
         check_within(&media, source_frame, rate)?;
-        group.media = Some(media);
-        group.warning = None;
-        if group.playback == Playback::Stopped {
-            let rooms = group.rooms.clone();
-            rooms.into_iter().for_each(|room| self.start_softly(room));
+        group.queue.clear();
+        let added = group.queue.add([media], At::End);
+        self.begin_entry(now, id, added[0], source_frame);
+        Ok(())
+    }
+
+    /// Plays an entry of a group's queue, from a frame of it on. What played before ends with a fade.
+    ///
+    /// # Errors
+    /// When there is no such group or entry, it has no rooms, or the frame lies beyond the end.
+    pub fn play_entry(
+        &mut self,
+        now: Timestamp<HubClock>,
+        id: GroupId,
+        entry: EntryId,
+        source_frame: u64,
+    ) -> Result<(), Refused> {
+        let rate = self.settings.rate;
+        let group = self.group_mut(id)?;
+        if group.rooms.is_empty() {
+            return Err(Refused::NoRooms(group.name.clone()));
         }
-        self.begin(now, id, source_frame);
+        let unknown = || Refused::UnknownEntry(entry.to_string(), group.name.clone());
+        check_within(&group.queue.entry(entry).ok_or_else(unknown)?.media, source_frame, rate)?;
+        group.queue.set_broken(entry, false);
+        self.begin_entry(now, id, entry, source_frame);
         Ok(())
     }
 
@@ -78,9 +98,13 @@ impl House {
         }
         let at = now + self.announce_time(id);
         let Some(stream) = self.streams.get_mut(&id) else { return Err(Refused::NothingPlays(name)) };
-        let (anchor, source_frame) = stream.cut(at);
+        let (anchor, stands) = stream.cut(at);
+        stream.reading_mut().stop();
         self.announce(id, &[anchor]);
-        self.set_playback(id, Playback::Paused(source_frame.unwrap_or(0)));
+        if let Some((entry, _)) = stands {
+            self.turn_if_other(id, entry);
+        }
+        self.set_playback(id, Playback::Paused(stands.map_or(0, |(_, source_frame)| source_frame)));
         Ok(())
     }
 
@@ -94,7 +118,8 @@ impl House {
             Playback::Playing => Ok(()),
             Playback::Paused(_) if group.rooms.is_empty() => Err(Refused::NoRooms(group.name.clone())),
             Playback::Paused(source_frame) => {
-                self.begin(now, id, source_frame);
+                let entry = group.queue.current().map(|entry| entry.id).unwrap_or_default();
+                self.begin(now, id, entry, source_frame);
                 Ok(())
             }
             Playback::Stopped => Err(Refused::NothingPlays(group.name.clone())),
@@ -111,7 +136,8 @@ impl House {
         match (group.playback, group.media.clone()) {
             (Playback::Playing, Some(media)) => {
                 check_within(&media, source_frame, rate)?;
-                self.begin(now, id, source_frame);
+                let entry = group.queue.current().map(|entry| entry.id).unwrap_or_default();
+                self.begin(now, id, entry, source_frame);
                 Ok(())
             }
             (Playback::Paused(_), Some(media)) => {
@@ -129,12 +155,7 @@ impl House {
     /// When there is no such group.
     pub fn stop(&mut self, now: Timestamp<HubClock>, id: GroupId) -> Result<(), Refused> {
         self.group_mut(id)?;
-        let at = now + self.announce_time(id);
-        if let Some(stream) = self.streams.get_mut(&id) {
-            let (anchor, _) = stream.cut(at);
-            stream.close_at(at);
-            self.announce(id, &[anchor]);
-        }
+        self.end_after(now, id, now);
         self.set_playback(id, Playback::Stopped);
         Ok(())
     }
@@ -144,7 +165,7 @@ impl House {
         match self.groups.get(&id)?.playback {
             Playback::Stopped => None,
             Playback::Paused(source_frame) => Some(source_frame),
-            Playback::Playing => self.streams.get(&id)?.source_frame_at(now),
+            Playback::Playing => self.streams.get(&id)?.source_frame_at(now).map(|(_, frame)| frame),
         }
     }
 
@@ -198,19 +219,13 @@ impl House {
         }
     }
 
-    /// The source of a run cannot be read any more. What has begun since plays on.
-    pub fn handle_failure(&mut self, now: Timestamp<HubClock>, id: GroupId, run: u32) {
-        if self.run_of(id) == Some(run) && self.stop(now, id).is_ok() {
-            self.actions.push_back(Action::Ended(id));
-        }
-    }
-
-    /// Something is wrong with the source of a run. It stays said until something else plays.
-    pub fn warn(&mut self, id: GroupId, run: u32, warning: String) {
+    /// Something is wrong with an entry that a run reads. It stays said until something else plays.
+    pub fn warn(&mut self, id: GroupId, run: u32, entry: EntryId, warning: String) {
         if self.run_of(id) == Some(run)
             && let Some(group) = self.groups.get_mut(&id)
         {
             group.warning = Some(warning);
+            group.warns_of_next = group.queue.current().is_some_and(|current| current.id != entry);
         }
     }
 
@@ -241,10 +256,18 @@ impl House {
         }
         for id in over {
             self.close_stream(id);
-            if self.groups.get(&id).is_some_and(|group| group.playback == Playback::Playing) {
-                self.set_playback(id, Playback::Stopped);
-                self.actions.push_back(Action::Ended(id));
+            let group = self.groups.get_mut(&id).filter(|group| group.playback == Playback::Playing);
+            let Some(group) = group else { continue };
+            // What was added when the end was settled already.
+            let late = group.queue.ahead(1).filter(|_| group.queue.current().is_some());
+            if let Some(late) = late {
+                self.actions.push_back(Action::Start(id, late));
             }
+            if let Some(group) = self.groups.get_mut(&id) {
+                group.queue.rewind();
+            }
+            self.set_playback(id, Playback::Stopped);
+            self.actions.push_back(Action::Ended(id));
         }
     }
 
@@ -327,10 +350,31 @@ impl House {
         self.actions.push_back(Action::CloseStream(id));
     }
 
+    /// Begins an entry, and says that it is what plays.
+    fn begin_entry(&mut self, now: Timestamp<HubClock>, id: GroupId, entry: EntryId, source_frame: u64) {
+        let stopped = self.groups.get(&id).filter(|group| group.playback == Playback::Stopped);
+        let rooms = stopped.map(|group| group.rooms.clone()).unwrap_or_default();
+        rooms.into_iter().for_each(|room| self.start_softly(room));
+        self.turn_to(id, entry);
+        self.begin(now, id, entry, source_frame);
+    }
+
     /// Starts a run for a group, with a stream when it has none yet.
-    fn begin(&mut self, now: Timestamp<HubClock>, id: GroupId, source_frame: u64) {
+    fn begin(&mut self, now: Timestamp<HubClock>, id: GroupId, entry: EntryId, source_frame: u64) {
+        self.begin_after(now, id, entry, source_frame, now);
+    }
+
+    /// As [`Self::begin`], but what plays until an instant is heard to the end.
+    pub(super) fn begin_after(
+        &mut self,
+        now: Timestamp<HubClock>,
+        id: GroupId,
+        entry: EntryId,
+        source_frame: u64,
+        after: Timestamp<HubClock>,
+    ) {
         let lead = self.lead_of(id);
-        let cut_at = now + self.announce_time(id);
+        let cut_at = after.max(now + self.announce_time(id));
         let fresh = !self.streams.contains_key(&id);
         let rate = self.settings.rate;
         let stream = self.streams.entry(id).or_insert_with(|| Stream::new(rate));
@@ -343,9 +387,9 @@ impl House {
             anchors.push(stream.cut(cut_at).0);
             at = at.max(cut_at + Nanos::from_millis(20));
         }
-        let (run, position, anchor) = stream.begin(at, lead, source_frame);
+        let (run, position, anchor) = stream.begin(at, lead, entry, source_frame);
         anchors.push(anchor);
-        self.actions.push_back(Action::Cue { group: id, run, position, source_frame });
+        self.actions.push_back(Action::Cue { group: id, run, position, entry, source_frame });
         if fresh {
             // Even with nobody there the music goes on, so that whoever comes back is in time.
             self.rendition_in(now, id, self.settings.ladder(&[self.settings.codec])[0]);
@@ -359,6 +403,26 @@ impl House {
             self.budgets(id);
         }
         self.set_playback(id, Playback::Playing);
+        self.plan_to_ask(now, id);
+    }
+
+    /// What plays ends at an instant, or as soon after it as rooms can be told, and all is over.
+    pub(super) fn end_after(&mut self, now: Timestamp<HubClock>, id: GroupId, at: Timestamp<HubClock>) {
+        let at = at.max(now + self.announce_time(id));
+        if let Some(stream) = self.streams.get_mut(&id) {
+            let (anchor, _) = stream.cut(at);
+            stream.reading_mut().stop();
+            stream.close_at(at);
+            self.announce(id, &[anchor]);
+        }
+    }
+
+    /// Another entry has its turn, when it is another.
+    fn turn_if_other(&mut self, id: GroupId, entry: EntryId) {
+        let current = self.groups.get(&id).and_then(|group| group.queue.current());
+        if current.is_some_and(|current| current.id != entry) {
+            self.turn_to(id, entry);
+        }
     }
 
     /// Tells every room of a group what its stream's positions mean, and how early its packets are sent.
@@ -445,14 +509,14 @@ impl House {
         slowest.min(LEADS.give_up + MAX_OUTPUT_LATENCY)
     }
 
-    fn set_playback(&mut self, id: GroupId, playback: Playback) {
+    pub(super) fn set_playback(&mut self, id: GroupId, playback: Playback) {
         if let Some(group) = self.groups.get_mut(&id) {
             group.playback = playback;
             self.actions.push_back(Action::Changed);
         }
     }
 
-    fn group_mut(&mut self, id: GroupId) -> Result<&mut Group, Refused> {
+    pub(super) fn group_mut(&mut self, id: GroupId) -> Result<&mut Group, Refused> {
         self.groups.get_mut(&id).ok_or_else(|| Refused::UnknownGroup(id.to_string()))
     }
 }

@@ -7,15 +7,28 @@ use unisono_core::{
     units::Volume,
 };
 
-use super::{GroupId, House, Media, Playback, RoomId};
+use super::{At, EntryId, GroupId, House, Media, Playback, Queue, RoomId, SavedQueue};
 
-/// All of it.
+/// All of it. What came later than the first version is kept beside it, so that every version can read it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Every room.
     pub rooms: Vec<SavedRoom>,
     /// Every group.
     pub groups: Vec<SavedGroup>,
+    /// Where in its queue every group is that has one.
+    #[serde(skip)]
+    pub places: Vec<SavedPlace>,
+    /// The queues. Long, and seldom changed.
+    #[serde(skip)]
+    pub queues: Vec<(GroupId, SavedQueue)>,
+}
+
+/// Where in its queue a group is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedPlace {
+    group: GroupId,
+    entry: EntryId,
 }
 
 /// A room.
@@ -47,6 +60,11 @@ impl SavedGroup {
         self.id
     }
 
+    /// Whether it was playing.
+    pub fn plays(&self) -> bool {
+        self.position.is_some_and(|(_, playing)| playing)
+    }
+
     /// Where what it played is, when it was playing.
     pub fn playing(&self) -> Option<&str> {
         self.position.filter(|(_, playing)| *playing)?;
@@ -71,15 +89,40 @@ impl House {
             media: group.media.as_ref().map(|media| (media.title.clone(), media.location.clone(), media.frames)),
             position: self.position(now, *id).map(|frame| (frame, group.playback == Playback::Playing)),
         });
-        Snapshot { rooms: rooms.collect(), groups: groups.collect() }
+        let place = |(id, group): (&GroupId, &super::Group)| {
+            group.queue.current().map(|entry| SavedPlace { group: *id, entry: entry.id })
+        };
+        Snapshot {
+            rooms: rooms.collect(),
+            groups: groups.collect(),
+            places: self.groups.iter().filter_map(place).collect(),
+            queues: self.groups.iter().map(|(id, group)| (*id, group.queue.saved())).collect(),
+        }
     }
 
     /// Takes up what was kept of the rooms and groups that are configured. What played stands paused at its frame;
     /// [`House::resume`] goes on.
     pub fn restore(&mut self, snapshot: Snapshot) {
+        for (id, saved) in snapshot.queues {
+            let Some(group) = self.groups.get_mut(&id) else { continue };
+            let place = snapshot.places.iter().find(|place| place.group == id);
+            group.queue = Queue::restored(saved, place.map(|place| place.entry));
+        }
         for saved in snapshot.groups {
             let Some(group) = self.groups.get_mut(&saved.id) else { continue };
-            group.media = saved.media.map(|(title, location, frames)| Media { title, location, frames });
+            let known = group.queue.current().map(|entry| entry.media.clone());
+            group.media = saved.media.map(|(title, location, frames)| match known {
+                Some(known) if known.location == location => known,
+                // It was kept by a version without queues, or the queue was lost.
+                _ => {
+                    let media = Media { title, location, frames, ..Media::default() };
+                    if saved.position.is_some() {
+                        let added = group.queue.add([media.clone()], At::Next);
+                        group.queue.turn_to(added[0]);
+                    }
+                    media
+                }
+            });
             group.playback = match saved.position {
                 Some((frame, _)) if group.media.is_some() => Playback::Paused(frame),
                 _ => Playback::Stopped,

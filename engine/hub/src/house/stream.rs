@@ -16,7 +16,7 @@ use unisono_core::{
     },
 };
 
-use super::{ConnectionId, RoomId, departures::spread, lead::Lead};
+use super::{ConnectionId, EntryId, RoomId, departures::spread, lead::Lead, reading::Reading};
 
 /// Runs begin at multiples of 20 ms at 48 kHz, so that renditions with packets of 10 and 20 ms share them.
 pub(super) const GRID: u64 = 960;
@@ -153,13 +153,6 @@ struct Switch {
     over_at: Timestamp<HubClock>,
 }
 
-/// Where a run of the stream came from.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Origin {
-    position: FramePosition,
-    source_frame: u64,
-}
-
 /// What one group plays.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -167,7 +160,9 @@ pub(super) struct Stream {
     lead: Lead,
     sequence: u32,
     run: u32,
-    origin: Origin,
+    /// Where the run began.
+    origin: FramePosition,
+    reading: Reading,
     renditions: Vec<Rendition>,
     switches: Vec<Switch>,
     /// Where the source ends, once that is known.
@@ -183,7 +178,8 @@ impl Stream {
             lead: Lead::new(Nanos::ZERO),
             sequence: 0,
             run: 0,
-            origin: Origin { position: FramePosition(0), source_frame: 0 },
+            origin: FramePosition(0),
+            reading: Reading::new(FramePosition(0), EntryId::default(), 0),
             renditions: Vec::new(),
             switches: Vec::new(),
             end: None,
@@ -198,6 +194,35 @@ impl Stream {
     /// Which run of anchors plays, or played last.
     pub(super) const fn run(&self) -> u32 {
         self.run
+    }
+
+    /// What of the queue has been read, and where in the stream that is.
+    pub(super) const fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    pub(super) const fn reading_mut(&mut self) -> &mut Reading {
+        &mut self.reading
+    }
+
+    /// Whether it is settled when all is over.
+    pub(super) const fn is_ending(&self) -> bool {
+        self.over_at.is_some()
+    }
+
+    /// Whether no packet has been asked for that holds anything from a position on, or will be within `time`.
+    pub(super) fn is_unsent(&self, now: Timestamp<HubClock>, position: FramePosition, time: Nanos) -> bool {
+        let from = FramePosition(position.0 / GRID * GRID);
+        let is_time = |rendition: &Rendition| {
+            let at = self.timeline.instant_of(from);
+            at.is_some_and(|at| self.lead.leaves(at - rendition.spread()) >= now + time)
+        };
+        self.renditions.iter().all(|rendition| rendition.next <= from && is_time(rendition))
+    }
+
+    /// When the entry that is heard next begins; `None` when it is not known yet.
+    pub(super) fn next_turn(&self) -> Option<Timestamp<HubClock>> {
+        self.timeline.instant_of(self.reading.next()?.position)
     }
 
     /// How long before it is heard a packet is sent, or is to be soon.
@@ -230,7 +255,7 @@ impl Stream {
 
     /// The position at which what plays or will play began.
     pub(super) const fn begins_at(&self) -> FramePosition {
-        self.origin.position
+        self.origin
     }
 
     /// Adds a rendition; its first packet is the first that is to be sent from an instant on.
@@ -238,10 +263,10 @@ impl Stream {
         let rate = self.timeline.rate();
         // The lead may grow by as much as an output can be slow.
         let reach = rate.frames_in(self.lead.wanted() + MAX_OUTPUT_LATENCY + Nanos::from_secs(1));
-        let heard = self.timeline.phase_at(from + self.lead.at(from)).map_or(self.origin.position, Phase::frame);
+        let heard = self.timeline.phase_at(from + self.lead.at(from)).map_or(self.origin, Phase::frame);
         let mut rendition =
             Rendition { plan, ring: RepairRing::new(reach), next: FramePosition(0), subscribers: BTreeSet::new() };
-        rendition.next = rendition.align(heard.max(self.origin.position));
+        rendition.next = rendition.align(heard.max(self.origin));
         self.renditions.push(rendition);
     }
 
@@ -333,19 +358,21 @@ impl Stream {
         self.lead.settle(now)
     }
 
-    /// Begins a run: what is heard from `at` on is the source from `source_frame` on. What was planned for later is
+    /// Begins a run: what is heard from `at` on is an entry from `source_frame` on. What was planned for later is
     /// void. Gives the position of its first frame.
     pub(super) fn begin(
         &mut self,
         at: Timestamp<HubClock>,
         lead: Nanos,
+        entry: EntryId,
         source_frame: u64,
     ) -> (u32, FramePosition, Anchor) {
         let sent = self.renditions.iter().map(|rendition| rendition.next.0).max().unwrap_or(0);
-        let position = FramePosition((sent.max(self.origin.position.0 + 1)).div_ceil(GRID) * GRID);
+        let position = FramePosition((sent.max(self.origin.0 + 1)).div_ceil(GRID) * GRID);
         self.lead = Lead::new(lead);
         self.run += 1;
-        self.origin = Origin { position, source_frame };
+        self.origin = position;
+        self.reading = Reading::new(position, entry, source_frame);
         self.end = None;
         self.over_at = None;
         for rendition in &mut self.renditions {
@@ -360,10 +387,10 @@ impl Stream {
         self.over_at = Some(at);
     }
 
-    /// Ends what plays at an instant. Gives the anchor, and the frame of the source that would have been heard then:
-    /// its last when it is over by then.
-    pub(super) fn cut(&mut self, at: Timestamp<HubClock>) -> (Anchor, Option<u64>) {
-        let source_frame = self.source_frame_at(at).or_else(|| self.source_frame_of(self.end?));
+    /// Ends what plays at an instant. Gives the anchor, and the entry and its frame that would have been heard then: the
+    /// last when it is over by then.
+    pub(super) fn cut(&mut self, at: Timestamp<HubClock>) -> (Anchor, Option<(EntryId, u64)>) {
+        let source_frame = self.source_frame_at(at).or_else(|| self.reading.source_frame_of(self.end?));
         self.end = None;
         self.over_at = None;
         (self.anchor(at, None), source_frame)
@@ -385,12 +412,12 @@ impl Stream {
         self.over_at.is_some_and(|at| at <= now)
     }
 
-    /// The frame of the source that is heard at an instant; `None` when none is.
-    pub(super) fn source_frame_at(&self, at: Timestamp<HubClock>) -> Option<u64> {
-        let heard = self.timeline.phase_at(at).and_then(|phase| self.source_frame_of(phase.frame()));
+    /// The entry and its frame that are heard at an instant; `None` when none is.
+    pub(super) fn source_frame_at(&self, at: Timestamp<HubClock>) -> Option<(EntryId, u64)> {
+        let heard = self.timeline.phase_at(at).and_then(|phase| self.reading.source_frame_of(phase.frame()));
         // Not begun yet, while what played before may still be heard: it will be heard from its start.
         let begins = || self.timeline.iter().any(|anchor| anchor.at > at && anchor.play.is_some());
-        heard.or_else(|| begins().then_some(self.origin.source_frame))
+        heard.or_else(|| begins().then(|| self.reading.first()))
     }
 
     /// The packets whose time to leave has come.
@@ -428,7 +455,8 @@ impl Stream {
     pub(super) fn poll_timeout(&self) -> Option<Timestamp<HubClock>> {
         let packets = self.renditions.iter().filter_map(|rendition| self.leaves_at(rendition));
         let switches = self.switches.iter().map(|switch| switch.over_at);
-        packets.chain(self.over_at).chain(self.lead.grown_at()).chain(switches).min()
+        let turns = self.next_turn().into_iter().chain(self.reading.ask_at());
+        packets.chain(self.over_at).chain(self.lead.grown_at()).chain(switches).chain(turns).min()
     }
 
     /// When a rendition's next packet is to leave; `None` when nothing is to be sent.
@@ -442,12 +470,6 @@ impl Stream {
         let at = self.timeline.instant_within(&last.anchor, rendition.next);
         let cut = self.end.is_none() && last.next.is_some_and(|next| at >= next.at);
         (!cut).then_some(self.lead.leaves(at - rendition.spread()))
-    }
-
-    /// The frame of the source that a position of the run holds; `None` for what was before the run.
-    fn source_frame_of(&self, position: FramePosition) -> Option<u64> {
-        let frames = position.0.checked_sub(self.origin.position.0)?;
-        Some(self.origin.source_frame + frames)
     }
 
     fn anchor(&mut self, at: Timestamp<HubClock>, play: Option<Play>) -> Anchor {

@@ -4,6 +4,7 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -25,7 +26,7 @@ use unisono_core::{
 use unisono_household::{node_store::NodeStore, token::JoinToken};
 use unisono_hub::{
     api,
-    engine::{Engine, EngineSettings},
+    engine::{Catalogue, Engine, EngineSettings, Error, Nothing},
     house::StreamSettings,
 };
 use unisono_transport::{Endpoint, Expect, Identity, Options};
@@ -40,6 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Hub {
     pub(crate) folder: TempDir,
     pub(crate) api: SocketAddr,
+    streams: StreamSettings,
+    catalogue: Arc<dyn Catalogue>,
     runtime: Option<Runtime>,
     _tasks: JoinSet<()>,
     agent: Agent,
@@ -50,7 +53,12 @@ pub(crate) type Answer = (u16, Value);
 
 impl Hub {
     pub(crate) fn start() -> Self {
-        Self::start_in(TempDir::new().unwrap())
+        Self::start_with(StreamSettings::default(), Arc::new(Nothing))
+    }
+
+    /// A hub that streams as told and can play more than files.
+    pub(crate) fn start_with(streams: StreamSettings, catalogue: Arc<dyn Catalogue>) -> Self {
+        Self::start_in(TempDir::new().unwrap(), streams, catalogue)
     }
 
     /// The same hub after its program has ended and was started again.
@@ -60,11 +68,11 @@ impl Hub {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(PATIENCE);
         }
-        Self::start_in(folder)
+        Self::start_in(folder, self.streams.clone(), Arc::clone(&self.catalogue))
     }
 
     /// In a folder; with a library when there is `music` in it.
-    pub(crate) fn start_in(folder: TempDir) -> Self {
+    pub(crate) fn start_in(folder: TempDir, streams: StreamSettings, catalogue: Arc<dyn Catalogue>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let settings = EngineSettings {
@@ -72,21 +80,21 @@ impl Hub {
             listen: loopback,
             state: folder.path().join("state"),
             runtime: folder.path().join("runtime"),
-            streams: StreamSettings::default(),
+            streams: streams.clone(),
             library: Some(folder.path().join("music")).filter(|music| music.is_dir()).into_iter().collect(),
         };
         let mut tasks = JoinSet::new();
         let api = runtime.block_on(async {
             let listener = TcpListener::bind(loopback).await.unwrap();
             let api = listener.local_addr().unwrap();
-            let engine = Engine::start(&settings).unwrap();
+            let engine = start(&settings).with_catalogue(Arc::clone(&catalogue));
             let serve = api::serve(listener, engine.handle());
             tasks.spawn(async move { serve.await.unwrap() });
             tasks.spawn(engine.run(std::future::pending()));
             api
         });
         let config = Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).build();
-        Self { folder, api, runtime: Some(runtime), _tasks: tasks, agent: config.into() }
+        Self { folder, api, streams, catalogue, runtime: Some(runtime), _tasks: tasks, agent: config.into() }
     }
 
     /// A hub, a room called kitchen that is online, and a group of it that is called all.
@@ -100,8 +108,7 @@ impl Hub {
 
     /// A node joins with a token, and its rooms are there. It goes when the task is aborted.
     pub(crate) fn join(&self, name: &str, rooms: &[&str]) -> JoinHandle<()> {
-        let (_, token) = self.post("/tokens", &json!({}));
-        let token: JoinToken = token["token"].as_str().unwrap().parse().unwrap();
+        let token = self.token();
         let store = NodeStore::open(&self.folder.path().join(name)).unwrap();
         let room = |(index, name): (u8, &&str)| Room {
             index: RoomIndex(index),
@@ -122,6 +129,17 @@ impl Hub {
         let node = self.runtime.as_ref().unwrap().spawn(listen(store, token, hello));
         self.wait(|hub| rooms.iter().all(|room| hub.room(room)["online"] == true));
         node
+    }
+
+    /// A token for one node.
+    pub(crate) fn token(&self) -> JoinToken {
+        let (_, token) = self.post("/tokens", &json!({}));
+        token["token"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Runs something beside the hub for as long as that runs.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.runtime.as_ref().unwrap().spawn(task)
     }
 
     /// Waits until something is so.
@@ -149,6 +167,14 @@ impl Hub {
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
         self.ask("POST", path, Some(&body.to_string()), &[])
+    }
+
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Answer {
+        self.ask("PUT", path, Some(&body.to_string()), &[])
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        self.ask("DELETE", path, None, &[])
     }
 
     pub(crate) fn patch(&self, path: &str, body: &Value) -> Answer {
@@ -225,6 +251,19 @@ impl Drop for Hub {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
+        }
+    }
+}
+
+/// Threads of a hub that has just ended may hold its state for a moment.
+fn start(settings: &EngineSettings) -> Engine {
+    let begun = Instant::now();
+    loop {
+        match Engine::start(settings) {
+            Err(Error::State(unisono_household::Error::Locked { .. })) if begun.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            started => return started.unwrap(),
         }
     }
 }

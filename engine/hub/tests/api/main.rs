@@ -2,11 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod access;
+mod ear;
+mod gapless;
 mod groups;
 mod hub;
 mod library;
 mod malformed;
 mod metrics;
 mod playing;
+mod queue;
+mod saved;
+mod shelf;
 mod sound;
 mod status;

@@ -120,7 +120,7 @@ fn a_method_that_a_route_does_not_know_is_refused_by_name() {
 #[test]
 fn a_path_that_leads_nowhere_is_refused() {
     let (hub, _node) = Hub::with_a_group();
-    for path in ["", "/", "/group", "/groups/", "/groups/all/rooms", "/groups/all/play/now", "/rooms/a/b", "/../hub"] {
+    for path in ["", "/", "/group", "/groups/", "/groups/all/room", "/groups/all/play/now", "/rooms/a/b", "/../hub"] {
         hub.refused(404, "the API is at /api/v1", "GET", path, None);
     }
 }

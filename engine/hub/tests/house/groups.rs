@@ -1,6 +1,6 @@
 //! Groups and who is in them.
 
-use unisono_core::wire::control::Message;
+use unisono_core::{units::FramePosition, wire::control::Message};
 use unisono_household::config::Command;
 use unisono_hub::house::{GroupId, Playback, Refused, RoomId};
 
@@ -138,6 +138,6 @@ fn deleting_a_group_ends_what_it_plays_and_frees_its_rooms() {
     assert_eq!(home.sent_to(node), sent, "it is sent nothing more");
     assert_eq!(home.house.groups()[&kept].playback, Playback::Playing);
     // Late answers of its source find nothing.
-    home.tell(|house, now| house.handle_failure(now, group, 1));
+    home.tell(|house, now| house.handle_dry(now, group, 1, FramePosition(0)));
     assert_eq!(home.count(&Done::Ended(group)), 0);
 }

@@ -18,7 +18,7 @@ use unisono_household::{
     config::{Command, Config},
     members::Role,
 };
-use unisono_hub::house::{Action, ConnectionId, GroupId, House, Media, Refused, RoomId, StreamSettings};
+use unisono_hub::house::{Action, ConnectionId, EntryId, GroupId, House, Media, Refused, RoomId, StreamSettings};
 
 /// Frames in a second of every stream.
 pub(crate) const SECOND: u64 = 48_000;
@@ -28,6 +28,8 @@ pub(crate) const SECOND: u64 = 48_000;
 pub(crate) enum Done {
     /// A source was to be ready at this frame, as this run.
     Cue(GroupId, u32, u64),
+    /// An entry was to be opened and played.
+    Start(GroupId, EntryId),
     CloseStream(GroupId),
     Ended(GroupId),
     Changed,
@@ -47,7 +49,14 @@ pub(crate) struct Home {
     told: Vec<(ConnectionId, Message)>,
     /// How many frames the source has.
     source_frames: u64,
-    run: (u32, FramePosition, u64),
+    /// Who reads what the groups play.
+    readers: BTreeMap<GroupId, Reader>,
+    /// Which entries were gone over to, and where in the stream.
+    pub(crate) turns: Vec<(EntryId, u64)>,
+    /// Whether entries are opened as soon as that is asked for.
+    pub(crate) opens: bool,
+    /// What was asked for and is not open yet.
+    pub(crate) asked: Vec<(GroupId, u32, EntryId, Media)>,
     next_connection: u64,
 }
 
@@ -66,7 +75,10 @@ impl Home {
             budgets: BTreeMap::new(),
             told: Vec::new(),
             source_frames,
-            run: (0, FramePosition(0), 0),
+            readers: BTreeMap::new(),
+            turns: Vec::new(),
+            opens: true,
+            asked: Vec::new(),
             next_connection: 1,
         }
     }
@@ -152,7 +164,12 @@ impl Home {
     }
 
     pub(crate) fn media(&self) -> Media {
-        Media { title: "a song".into(), location: "/a song.flac".into(), frames: Some(self.source_frames) }
+        Media {
+            title: "a song".into(),
+            location: "/a song.flac".into(),
+            frames: Some(self.source_frames),
+            ..Media::default()
+        }
     }
 
     pub(crate) fn position(&self, group: GroupId) -> Option<u64> {
@@ -201,10 +218,25 @@ impl Home {
                     self.know(peer, &rooms);
                     self.house.meet(self.now, peer, rooms);
                 }
-                Action::Cue { group, run, position, source_frame } => {
-                    self.run = (run, position, source_frame);
+                Action::Cue { group, run, position, entry, source_frame } => {
+                    let end = position.0 + self.frames_of(group, entry).saturating_sub(source_frame);
+                    self.readers.insert(group, Reader { run, end, next: None, state: Reads::On });
                     self.done.push(Done::Cue(group, run, source_frame));
                 }
+                Action::Open { group, run, entry, media } => {
+                    self.asked.push((group, run, entry, media));
+                    if self.opens {
+                        self.open();
+                    }
+                }
+                Action::Follow { group, run, entry, instead_from } => self.follow(group, run, entry, instead_from),
+                Action::Unfollow(group, _) => self.reader(group).next = None,
+                Action::Finish { group, end_at, .. } => {
+                    let reader = self.reader(group);
+                    reader.end = end_at.map_or(reader.end, |at| at.0);
+                    reader.state = Reads::NoMore;
+                }
+                Action::Start(group, entry) => self.done.push(Done::Start(group, entry)),
                 Action::Packet { group, stream, position } => self.packet(group, stream, position),
                 Action::CloseStream(group) => self.done.push(Done::CloseStream(group)),
                 Action::Ended(group) => self.done.push(Done::Ended(group)),
@@ -224,15 +256,86 @@ impl Home {
         self.configure(&Command::MeetRooms { node, rooms });
     }
 
-    /// The source knows its end half a second ahead.
+    /// Half a second is read ahead.
     fn packet(&mut self, group: GroupId, stream: StreamId, position: FramePosition) {
         self.house.handle_packet(group, stream, position, Bytes::from_static(&[0; 100]));
-        let (run, begin, source_frame) = self.run;
-        let end = begin.0 + self.source_frames.saturating_sub(source_frame);
-        if position.0 + SECOND / 2 >= end {
-            self.house.handle_end(group, run, FramePosition(end));
+        loop {
+            let Some(reader) = self.readers.get_mut(&group) else { return };
+            if reader.state != Reads::On || position.0 + SECOND / 2 < reader.end {
+                return;
+            }
+            let (run, end) = (reader.run, FramePosition(reader.end));
+            match reader.next.take() {
+                Some(entry) => self.turn(group, run, entry, end),
+                None => {
+                    reader.state = Reads::Dry;
+                    self.house.handle_dry(self.now, group, run, end);
+                }
+            }
         }
     }
+
+    /// Opens what was asked for.
+    pub(crate) fn open(&mut self) {
+        for (group, run, entry, media) in std::mem::take(&mut self.asked) {
+            if media.location == BROKEN {
+                self.house.handle_unopened(self.now, group, entry, "it is no sound");
+            } else {
+                self.house.handle_opened(self.now, group, run, entry, media);
+            }
+        }
+    }
+
+    fn follow(&mut self, group: GroupId, run: u32, entry: EntryId, instead_from: Option<FramePosition>) {
+        let reader = self.reader(group);
+        assert_eq!(reader.run, run);
+        if let Some(from) = instead_from {
+            (reader.end, reader.state) = (from.0, Reads::Dry);
+        }
+        let end = FramePosition(reader.end);
+        if reader.state == Reads::Dry {
+            self.turn(group, run, entry, end);
+        } else {
+            reader.next = Some(entry);
+        }
+    }
+
+    fn turn(&mut self, group: GroupId, run: u32, entry: EntryId, at: FramePosition) {
+        let frames = self.frames_of(group, entry);
+        let reader = self.reader(group);
+        (reader.end, reader.state) = (at.0 + frames, Reads::On);
+        self.turns.push((entry, at.0));
+        self.house.handle_turn(self.now, group, run, entry, at);
+    }
+
+    fn reader(&mut self, group: GroupId) -> &mut Reader {
+        self.readers.get_mut(&group).unwrap()
+    }
+
+    fn frames_of(&self, group: GroupId, entry: EntryId) -> u64 {
+        let entry = self.house.groups().get(&group).and_then(|group| group.queue.entry(entry));
+        entry.and_then(|entry| entry.media.frames).unwrap_or(self.source_frames)
+    }
+}
+
+/// Where something is that cannot be opened.
+pub(crate) const BROKEN: &str = "/broken.flac";
+
+/// Reads what one group plays.
+struct Reader {
+    run: u32,
+    /// Where in the stream what it reads ends.
+    end: u64,
+    next: Option<EntryId>,
+    state: Reads,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reads {
+    On,
+    /// Not before it is said what follows.
+    Dry,
+    NoMore,
 }
 
 const HUB: PeerId = PeerId([0xff; 32]);

@@ -10,6 +10,7 @@ mod loudness;
 mod members;
 mod playing;
 mod positions;
+mod queue;
 mod restart;
 mod slow;
 mod sound;

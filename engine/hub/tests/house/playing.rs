@@ -1,7 +1,7 @@
 //! Play, pause, resume, stop, and the end of what plays.
 
-use unisono_core::{time::Nanos, wire::control::Message};
-use unisono_hub::house::{GroupId, Media, Playback, Refused};
+use unisono_core::{time::Nanos, units::FramePosition, wire::control::Message};
+use unisono_hub::house::{EntryId, GroupId, Media, Playback, Refused};
 
 use crate::home::{Done, Home, SECOND, room, timeline_of};
 
@@ -126,7 +126,8 @@ fn playing_something_else_ends_what_plays_and_only_that() {
     let media = home.media();
     home.tell(|house, now| house.play(now, group, media, 0)).unwrap();
     home.run_for(3_000);
-    let other = Media { title: "another".into(), location: "/b.flac".into(), frames: Some(9 * SECOND) };
+    let other =
+        Media { title: "another".into(), location: "/b.flac".into(), frames: Some(9 * SECOND), ..Media::default() };
     home.tell(|house, now| house.play(now, group, other.clone(), 2 * SECOND)).unwrap();
     assert_eq!(home.house.groups()[&group].media, Some(other));
     assert_eq!(home.position(group), Some(2 * SECOND), "where it will be, at once");
@@ -135,9 +136,12 @@ fn playing_something_else_ends_what_plays_and_only_that() {
     let starts = home.told(node).into_iter().filter(|message| matches!(message, Message::StreamStart(_)));
     assert_eq!(starts.count(), 1, "the stream goes on");
     // The first source has met its end, or failed, after it was replaced.
-    home.tell(|house, now| house.handle_failure(now, group, 1));
-    assert_eq!(playback(&home, group), Playback::Playing);
-    home.tell(|house, now| house.handle_failure(now, group, 2));
+    home.tell(|house, now| house.handle_broken(now, group, 1, (EntryId(1), FramePosition(0)), "the disk is gone"));
+    assert_eq!((playback(&home, group), &home.house.groups()[&group].warning), (Playback::Playing, &None));
+    let soon = FramePosition(6 * SECOND);
+    home.tell(|house, now| house.handle_broken(now, group, 2, (EntryId(2), soon), "the disk is gone"));
+    assert_eq!(home.house.groups()[&group].warning.as_deref(), Some("\"another\" is left out: the disk is gone"));
+    home.run_for(9_000);
     assert_eq!((playback(&home, group), home.count(&Done::Ended(group))), (Playback::Stopped, 1));
 }
 
@@ -182,7 +186,7 @@ fn what_is_wrong_with_a_source_stays_said_until_something_else_plays() {
     home.arrive(1, &["kitchen"]);
     let group = home.playing("all", &[room(1)]);
     let warning = |home: &Home| home.house.groups()[&group].warning.clone();
-    home.tell(|house, _| house.warn(group, 1, "it is damaged".into()));
+    home.tell(|house, _| house.warn(group, 1, EntryId(1), "it is damaged".into()));
     home.tell(|house, now| house.seek(now, group, SECOND)).unwrap();
     home.tell(|house, now| house.stop(now, group)).unwrap();
     home.run_for(2_000);
@@ -193,6 +197,6 @@ fn what_is_wrong_with_a_source_stays_said_until_something_else_plays() {
         assert_eq!(warning(&home), None);
     }
     // What is said late of the run before is not about this one.
-    home.tell(|house, _| house.warn(group, 1, "it is damaged".into()));
+    home.tell(|house, _| house.warn(group, 1, EntryId(1), "it is damaged".into()));
     assert_eq!(warning(&home), None);
 }

@@ -13,7 +13,7 @@ use std::{fs::File, path::Path};
 use unisono_core::{units::SampleRate, wire::control::sentence};
 
 use self::{decode::Decoder, open::Layout};
-use crate::{Damage, Description, Error, Source, convert::Converter, downmix::Downmix};
+use crate::{Damage, Description, Error, Joint, Source, convert::Converter, downmix::Downmix};
 
 /// A file in WAV, FLAC, AIFF, MP3, M4A (AAC or ALAC), Ogg Vorbis or Ogg Opus, played gapless at any rate and in one
 /// channel or two.
@@ -23,8 +23,11 @@ use crate::{Damage, Description, Error, Source, convert::Converter, downmix::Dow
 pub struct FileSource {
     decoder: Decoder,
     downmix: Downmix,
-    /// `None` when the rates are equal.
+    /// From and to; `None` when they are equal.
+    rates: Option<(u32, u32)>,
+    /// `None` when the rates are equal, and once it was handed over.
     converter: Option<Converter>,
+    holds_end: bool,
     description: Description,
     channels: usize,
     /// Frames as they are in the file.
@@ -80,7 +83,8 @@ impl FileSource {
         let decoder = Decoder::open(file, path)?;
         let layout = decoder.layout();
         let channels = usize::from(channels);
-        let converter = (layout.rate != rate.hertz()).then(|| Converter::new(layout.rate, rate.hertz(), channels));
+        let rates = (layout.rate != rate.hertz()).then(|| (layout.rate, rate.hertz()));
+        let converter = rates.map(|(from, to)| Converter::new(from, to, channels));
         let frames = layout.frames.map(|frames| match &converter {
             Some(converter) => converter.output_frames(frames),
             None => frames,
@@ -98,7 +102,9 @@ impl FileSource {
         let mut source = Self {
             decoder,
             downmix,
+            rates,
             converter,
+            holds_end: false,
             description,
             channels,
             decoded: Vec::new(),
@@ -135,6 +141,9 @@ impl FileSource {
             self.given = self.mixed.len();
             return converter.read(out);
         }
+        if self.rates.is_some() {
+            return 0;
+        }
         let waiting = &self.mixed[self.given..];
         let count = waiting.len().min(out.len() / self.channels * self.channels);
         out[..count].copy_from_slice(&waiting[..count]);
@@ -159,7 +168,7 @@ impl Source for FileSource {
                 Ok(true) => {}
                 Ok(false) => {
                     self.has_ended = true;
-                    if let Some(converter) = &mut self.converter {
+                    if let Some(converter) = self.converter.as_mut().filter(|_| !self.holds_end) {
                         converter.finish();
                     }
                 }
@@ -175,6 +184,9 @@ impl Source for FileSource {
         self.mixed.clear();
         self.given = 0;
         self.has_ended = false;
+        if let (None, Some((from, to))) = (&self.converter, self.rates) {
+            self.converter = Some(Converter::new(from, to, self.channels));
+        }
         let from = self.converter.as_mut().map_or(frame, |converter| converter.restart(frame));
         self.decoder.seek(from)
     }
@@ -189,5 +201,22 @@ impl Source for FileSource {
 
     fn damage(&self) -> Option<Damage> {
         self.decoder.damage()
+    }
+
+    fn hold_end(&mut self) {
+        self.holds_end = true;
+    }
+
+    fn hand_over(&mut self) -> Option<Joint> {
+        let converter = self.converter.take_if(|_| self.has_ended && self.holds_end)?;
+        Some(Joint::new(converter, self.rates?, self.channels))
+    }
+
+    fn take_over(&mut self, joint: Joint) -> Result<(), Joint> {
+        if self.rates != Some(joint.rates()) || self.channels != joint.channels() {
+            return Err(joint);
+        }
+        self.converter = Some(joint.into_converter());
+        Ok(())
     }
 }

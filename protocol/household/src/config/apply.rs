@@ -60,6 +60,12 @@ impl Config {
             }
             Command::SetRoomSound { room, sound } => self.set_room_sound(*room, sound),
             Command::SetRoomStartVolume { room, volume } => self.set_room_start_volume(*room, *volume),
+            Command::SetGroupRooms { group, rooms } => self.set_group_rooms(*group, rooms),
+            Command::SaveScene { id, scene } => self.save_scene(*id, scene),
+            Command::DeleteScene { id } => self.delete_scene(*id),
+            Command::RecallScene { id, made } => self.recall_scene(*id, made),
+            Command::AddStation { id, name, url } => self.add_station(*id, name, url),
+            Command::RemoveStation { id } => self.remove_station(*id),
         }
     }
 
@@ -174,6 +180,7 @@ impl Config {
         for group in self.groups.values_mut() {
             group.rooms.retain(&stays);
         }
+        self.retain_saved_rooms(stays);
     }
 
     fn room(&mut self, room: RoomId) -> Result<&mut RoomSettings, Rejected> {
@@ -198,7 +205,7 @@ impl Config {
         Ok(())
     }
 
-    fn set_room_group(&mut self, room: RoomId, to: Option<GroupId>) -> Result<(), Rejected> {
+    pub(super) fn set_room_group(&mut self, room: RoomId, to: Option<GroupId>) -> Result<(), Rejected> {
         self.room(room)?;
         for group in self.groups.values_mut() {
             group.rooms.remove(&room);
@@ -234,29 +241,29 @@ impl Config {
 }
 
 /// A name that a person has given.
-fn given(name: &str) -> Result<String, Rejected> {
+pub(super) fn given(name: &str) -> Result<String, Rejected> {
     if name.chars().all(|letter| letter.is_whitespace() || letter.is_control()) {
         return Err(Rejected::NameEmpty);
     }
     Ok(presentable(name))
 }
 
-fn refuse_taken<'a>(name: &str, mut others: impl Iterator<Item = &'a str>) -> Result<(), Rejected> {
+pub(super) fn refuse_taken<'a>(name: &str, mut others: impl Iterator<Item = &'a str>) -> Result<(), Rejected> {
     if others.any(|other| same_name(other, name)) { Err(Rejected::NameTaken(name.into())) } else { Ok(()) }
 }
 
 /// Only ASCII letters are compared without their case: Unicode's tables change, and hubs of two builds must agree.
-fn same_name(one: &str, other: &str) -> bool {
+pub(super) fn same_name(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
-fn bound(what: &'static str, have: usize, limit: usize) -> Result<(), Rejected> {
+pub(super) fn bound(what: &'static str, have: usize, limit: usize) -> Result<(), Rejected> {
     if have < limit { Ok(()) } else { Err(Rejected::TooMany { what, limit }) }
 }
 
 /// Four for each member: a bound for the snapshot, not for people.
 const MAX_ROOMS: usize = 4 * MAX_MEMBERS;
-const MAX_GROUPS: usize = 500;
+pub(super) const MAX_GROUPS: usize = 500;
 const MAX_TOKENS: usize = 100;
 /// A week: so long somebody who finds an old token is told that it has expired, not that it never was.
 const TOKEN_MEMORY_SECS: u64 = 7 * 24 * 3600;

@@ -7,7 +7,7 @@ use unisono_core::{
     wire::ids::{PeerId, RoomIndex},
 };
 
-use super::{GroupId, RoomId};
+use super::{GroupId, RoomId, Scene, SceneId, StationId};
 use crate::{members::Role, token::TokenHash};
 
 /// A change of the configuration. On disk and between hubs it is postcard: variants are only appended.
@@ -136,6 +136,46 @@ pub enum Command {
         /// The volume; `None` for whatever it was at.
         volume: Option<Volume>,
     },
+    /// A group has just these rooms. Those that come leave the groups that they were in.
+    SetGroupRooms {
+        /// The group.
+        group: GroupId,
+        /// Its rooms.
+        rooms: Vec<RoomId>,
+    },
+    /// A scene is saved.
+    SaveScene {
+        /// The new scene.
+        id: SceneId,
+        /// What it is.
+        scene: Scene,
+    },
+    /// A scene is forgotten.
+    DeleteScene {
+        /// The scene.
+        id: SceneId,
+    },
+    /// Rooms go where a scene has them.
+    RecallScene {
+        /// The scene.
+        id: SceneId,
+        /// What groups are to be called that have to be made again; as many as the scene has are enough.
+        made: Vec<GroupId>,
+    },
+    /// A station is kept.
+    AddStation {
+        /// The new station.
+        id: StationId,
+        /// What people call it.
+        name: String,
+        /// Where it is.
+        url: String,
+    },
+    /// A station is forgotten.
+    RemoveStation {
+        /// The station.
+        id: StationId,
+    },
 }
 
 /// What became of a command that was taken.
@@ -175,6 +215,21 @@ pub enum Rejected {
     /// A group with this identifier has been created before.
     #[error("this group exists already; change it instead")]
     GroupExists,
+    /// There is no such scene.
+    #[error("there is no such scene; `unisono scene list` shows them")]
+    UnknownScene,
+    /// A scene with this identifier has been saved before.
+    #[error("this scene exists already; forget it first")]
+    SceneExists,
+    /// There is no such station.
+    #[error("there is no such station; `unisono station list` shows them")]
+    UnknownStation,
+    /// A station with this identifier has been added before.
+    #[error("this station exists already; remove it first")]
+    StationExists,
+    /// No station can be there.
+    #[error("the URL cannot be a station's: {0}")]
+    BadUrl(&'static str),
     /// Something of the same kind has this name.
     #[error("the name \"{0}\" is taken; choose another")]
     NameTaken(String),

@@ -5,6 +5,7 @@
 
 mod apply;
 mod command;
+mod saved;
 mod store;
 
 use std::{
@@ -24,6 +25,7 @@ use unisono_core::{
 };
 
 pub use command::{Command, Outcome, Rejected};
+pub use saved::{Scene, SceneGroup, SceneId, Station, StationId};
 pub(crate) use store::ConfigStore;
 
 use crate::{
@@ -134,10 +136,14 @@ pub struct Config {
     pub groups: BTreeMap<GroupId, Group>,
     /// Join tokens that have been issued and not forgotten yet.
     pub tokens: BTreeMap<TokenHash, IssuedToken>,
-    /// How rooms shape their sound; those that are not in it leave it as it is.
+    /// How rooms shape their sound; those that are not in it leave it as it is. Since format 2, as all that follows.
     pub sounds: BTreeMap<RoomId, RoomSound>,
     /// The volumes that rooms do not begin to play above.
     pub start_volumes: BTreeMap<RoomId, Volume>,
+    /// Scenes.
+    pub scenes: BTreeMap<SceneId, Scene>,
+    /// Stations.
+    pub stations: BTreeMap<StationId, Station>,
 }
 
 impl Config {
@@ -157,6 +163,8 @@ impl Config {
             tokens: BTreeMap::new(),
             sounds: BTreeMap::new(),
             start_volumes: BTreeMap::new(),
+            scenes: BTreeMap::new(),
+            stations: BTreeMap::new(),
         }
     }
 
@@ -196,4 +204,4 @@ impl Config {
 const FORMAT: u64 = 2;
 
 /// So many empty values stand at the end of a snapshot that were not there in format 1: no sounds, no start volumes.
-const SINCE_FORMAT_1: usize = 2;
+const SINCE_FORMAT_1: usize = 4;

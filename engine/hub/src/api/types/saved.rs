@@ -1,0 +1,65 @@
+//! Scenes and stations.
+
+use serde::{Deserialize, Serialize};
+
+/// Which rooms were together and how loud.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SceneView {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// The groups.
+    pub groups: Vec<SceneGroupView>,
+    /// Rooms in no group.
+    pub apart: Vec<SceneRoomView>,
+}
+
+/// A group of a scene.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SceneGroupView {
+    /// What it was called.
+    pub name: String,
+    /// 0 to 100; a factor on every room's volume.
+    pub volume: u8,
+    /// Its rooms.
+    pub rooms: Vec<SceneRoomView>,
+}
+
+/// A room of a scene.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SceneRoomView {
+    /// Its id.
+    pub id: String,
+    /// 0 to 100.
+    pub volume: u8,
+}
+
+/// A scene to be saved as things are now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewScene {
+    /// What it is to be called.
+    pub name: String,
+}
+
+/// A station.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StationView {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+}
+
+/// A station to be kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewStation {
+    /// What people are to call it.
+    pub name: String,
+    /// Where it is: http or https.
+    pub url: String,
+}
