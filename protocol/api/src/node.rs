@@ -3,9 +3,10 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::ToSchema;
 
 /// A node.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NodeView {
     /// Its name.
     pub name: String,
@@ -24,7 +25,7 @@ pub struct NodeView {
 }
 
 /// A node's hub.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HubLinkView {
     /// Whether one has let it in.
     pub connected: bool,
@@ -43,7 +44,7 @@ pub struct HubLinkView {
 }
 
 /// A room of the node.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RoomView {
     /// Which.
     pub index: u8,
@@ -72,7 +73,7 @@ pub struct RoomView {
 }
 
 /// Which of its outputs a room uses, and why.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OutputView {
     /// `first`, `fallback` (one further down its list), or `none` (none works).
     pub choice: String,
@@ -87,7 +88,7 @@ pub struct OutputView {
 }
 
 /// A change to a room of a node that stands alone; what is left out stays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoomChange {
     /// 0 to 100.
@@ -97,7 +98,7 @@ pub struct RoomChange {
 }
 
 /// What to play: one of the four, or nothing to go on with what is paused or to begin with what the settings name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Play {
     /// A folder of the node; all of it, over and over.
@@ -121,7 +122,7 @@ pub struct Play {
 }
 
 /// How a node stands alone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StandaloneView {
     /// What was commanded: `auto` (while there is no hub), `on`, `off`, or `always` by its settings.
     pub mode: String,
@@ -144,10 +145,11 @@ pub struct StandaloneView {
 }
 
 /// When a node is to stand alone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StandaloneChange {
     /// `true`: now, hub or no hub; `false`: never; `"auto"`: while there is no hub.
+    #[schema(value_type = Value)]
     pub on: On,
 }
 

@@ -11,7 +11,10 @@ use unisono_core::{
     },
 };
 use unisono_household::{
-    config::{Command, Config, GroupId, Outcome, RoomId},
+    config::{
+        Command, Config, GroupId, Outcome, RoomId,
+        access::{Grant, GrantHash, Scope, SecretHash},
+    },
     keys::SecretKey,
     members::{Role, SignedMembers},
     node_store::NodeStore,
@@ -81,6 +84,14 @@ fn command() -> impl Strategy<Value = Command> {
         }),
         1 => hash().prop_map(|hash| Command::RevokeToken { hash }),
         1 => name().prop_map(|name| Command::RenameHousehold { name }),
+        1 => any::<[u8; 16]>().prop_map(|salt| Command::SetSecret {
+            secret: SecretHash { salt, iterations: 1, hash: [0; 32] },
+        }),
+        2 => (0..4u8, name(), now(), prop::option::of(now())).prop_map(|(number, name, created_unix, until)| {
+            let grant = Grant { name, scope: Scope::Control, created_unix, session_until_unix: until };
+            Command::Grant { hash: GrantHash([number; 32]), grant }
+        }),
+        1 => (0..4u8).prop_map(|number| Command::RevokeGrant { hash: GrantHash([number; 32]) }),
     ]
 }
 

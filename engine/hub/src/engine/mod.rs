@@ -13,14 +13,14 @@ mod probes;
 use std::{
     collections::{BTreeMap, HashMap},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot, watch},
     time::{Instant, sleep_until},
 };
 use tracing::{debug, info, warn};
@@ -39,7 +39,7 @@ use unisono_transport::{
     discovery::{Announcement, Record},
 };
 
-pub(crate) use self::playing::frames_of;
+pub(crate) use self::{admission::addresses_at, playing::frames_of};
 pub use self::{asks::Answers, playing::PlayError};
 use self::{
     doubles::Doubles,
@@ -113,6 +113,8 @@ type Call = Box<dyn FnOnce(&mut Engine, Timestamp<HubClock>) + Send>;
 /// What comes to the engine.
 enum Event {
     Call(Call),
+    /// Something that only looks.
+    Look(Call),
     /// The configuration has changed; with the signed member list when that has too.
     Configured(Box<Config>, Option<Vec<u8>>),
     Connected(Connection),
@@ -126,7 +128,12 @@ enum Event {
 pub struct EngineHandle {
     events: mpsc::Sender<Event>,
     household: Arc<Mutex<HubHousehold>>,
+    /// The configuration as it is, for whoever must not wait for a disk.
+    config: Arc<watch::Sender<Arc<Config>>>,
+    /// Told whenever something may look otherwise than before.
+    stirred: Arc<Notify>,
     listens_at: SocketAddr,
+    runtime: Arc<Path>,
 }
 
 /// The hub.
@@ -192,7 +199,14 @@ impl Engine {
         house.configure(clock::now(), household.config());
         let resume = kept.map_or_else(Vec::new, |kept| playing::restore(&mut house, kept));
         let (events, received) = mpsc::channel(QUEUE);
-        let handle = EngineHandle { events, household: Arc::new(Mutex::new(household)), listens_at };
+        let handle = EngineHandle {
+            events,
+            config: Arc::new(watch::Sender::new(Arc::new(household.config().clone()))),
+            household: Arc::new(Mutex::new(household)),
+            stirred: Arc::default(),
+            listens_at,
+            runtime: settings.runtime.as_path().into(),
+        };
         info!("hub \"{}\" ({}) listens at UDP port {port}", settings.name, identity.peer_id());
         let engine = Self {
             house,
@@ -225,6 +239,11 @@ impl Engine {
     /// The house, to be read or commanded.
     pub const fn house(&mut self) -> &mut House {
         &mut self.house
+    }
+
+    /// Whether volumes and what plays would be there after a restart.
+    pub fn is_durable(&self) -> bool {
+        !self.keeper.has_failed()
     }
 
     /// Whether a connection of a node is there.
@@ -274,8 +293,11 @@ impl Engine {
 
     fn take(&mut self, event: Event) {
         let now = clock::now();
+        if !matches!(event, Event::Look(_) | Event::Datagram(..)) {
+            self.handle.stirred.notify_one();
+        }
         match event {
-            Event::Call(call) => call(self, now),
+            Event::Call(call) | Event::Look(call) => call(self, now),
             Event::Configured(config, members) => {
                 self.house.configure(now, &config);
                 if let Some(members) = members {
@@ -350,8 +372,14 @@ impl Engine {
                 Action::Unanswered(id) => {
                     self.asks.remove(&id);
                 }
-                Action::Ended(group) => info!("group {group} has played to the end"),
-                Action::Changed => self.changed = true,
+                Action::Ended(group) => {
+                    info!("group {group} has played to the end");
+                    self.handle.stirred.notify_one();
+                }
+                Action::Changed => {
+                    self.changed = true;
+                    self.handle.stirred.notify_one();
+                }
             }
         }
     }
@@ -372,13 +400,24 @@ impl EngineHandle {
         &self,
         call: impl FnOnce(&mut Engine, Timestamp<HubClock>) -> T + Send + 'static,
     ) -> Option<T> {
-        let (answer, answered) = oneshot::channel();
-        let call: Call = Box::new(move |engine, now| {
-            // Whoever asked may have gone.
-            let _ = answer.send(call(engine, now));
-        });
+        let (call, answered) = answered(call);
         self.events.send(Event::Call(call)).await.ok()?;
         answered.await.ok()
+    }
+
+    /// As [`Self::call`], for what only looks: nobody is told that something may have changed.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&mut Engine, Timestamp<HubClock>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (call, answered) = answered(look);
+        self.events.send(Event::Look(call)).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// Waits until something may look otherwise than before. For one who waits.
+    pub(crate) async fn stirred(&self) {
+        self.stirred.notified().await;
     }
 
     /// As [`Self::call`], from a thread of its own, without waiting for what comes of it.
@@ -399,12 +438,14 @@ impl EngineHandle {
         call: impl FnOnce(&mut HubHousehold) -> T + Send + 'static,
     ) -> Option<T> {
         let (household, events) = (Arc::clone(&self.household), self.events.clone());
+        let published = Arc::clone(&self.config);
         let call = move || {
             let mut household = household.lock().unwrap_or_else(PoisonError::into_inner);
             let (changes, members_version) = (household.changes(), household.config().members_version);
             let answer = call(&mut household);
             if household.changes() != changes {
                 let config = household.config().clone();
+                published.send_replace(Arc::new(config.clone()));
                 let members = (config.members_version != members_version).then(|| household.members().to_bytes());
                 // While nobody else can change it again, so that the engine sees changes in their order. It may have
                 // ended.
@@ -420,13 +461,35 @@ impl EngineHandle {
         self.household(move |household| household.apply(&command).map(|_| ())).await
     }
 
+    /// The configuration as it is, now and whenever it changes.
+    pub fn config(&self) -> watch::Receiver<Arc<Config>> {
+        self.config.subscribe()
+    }
+
     /// The UDP port at which nodes connect.
     pub const fn port(&self) -> u16 {
         self.listens_at.port()
     }
+
+    /// Where programs on this machine find what is left for them.
+    pub(crate) fn runtime(&self) -> &Path {
+        &self.runtime
+    }
+}
+
+/// A call, and where its answer comes.
+fn answered<T: Send + 'static>(
+    call: impl FnOnce(&mut Engine, Timestamp<HubClock>) -> T + Send + 'static,
+) -> (Call, oneshot::Receiver<T>) {
+    let (answer, answered) = oneshot::channel();
+    let call: Call = Box::new(move |engine, now| {
+        // Whoever asked may have gone.
+        let _ = answer.send(call(engine, now));
+    });
+    (call, answered)
 }
 
 /// Seconds since 1970 on the wall clock: for tokens and for judging how long the hub was away, never for sound.
-fn unix_now() -> u64 {
+pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

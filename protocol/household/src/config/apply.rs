@@ -57,6 +57,12 @@ impl Config {
                 self.name = given(name)?;
                 Ok(())
             }
+            Command::SetSecret { secret } => {
+                self.set_secret(secret);
+                Ok(())
+            }
+            Command::Grant { hash, grant } => self.add_grant(*hash, grant),
+            Command::RevokeGrant { hash } => self.revoke_grant(*hash),
         }
     }
 
@@ -209,14 +215,14 @@ impl Config {
 }
 
 /// A name that a person has given.
-fn given(name: &str) -> Result<String, Rejected> {
+pub(super) fn given(name: &str) -> Result<String, Rejected> {
     if name.chars().all(|letter| letter.is_whitespace() || letter.is_control()) {
         return Err(Rejected::NameEmpty);
     }
     Ok(presentable(name))
 }
 
-fn refuse_taken<'a>(name: &str, mut others: impl Iterator<Item = &'a str>) -> Result<(), Rejected> {
+pub(super) fn refuse_taken<'a>(name: &str, mut others: impl Iterator<Item = &'a str>) -> Result<(), Rejected> {
     if others.any(|other| same_name(other, name)) { Err(Rejected::NameTaken(name.into())) } else { Ok(()) }
 }
 
@@ -225,7 +231,7 @@ fn same_name(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
-fn bound(what: &'static str, have: usize, limit: usize) -> Result<(), Rejected> {
+pub(super) fn bound(what: &'static str, have: usize, limit: usize) -> Result<(), Rejected> {
     if have < limit { Ok(()) } else { Err(Rejected::TooMany { what, limit }) }
 }
 

@@ -3,6 +3,7 @@
 //! [`Config`] is the state, [`Command`] what changes it, [`Config::apply`] how. Nothing in here reads a clock or draws
 //! a number: times and identifiers come in the command. A hub keeps it in a database; see [`crate::household`].
 
+pub mod access;
 mod apply;
 mod command;
 mod store;
@@ -133,6 +134,8 @@ pub struct Config {
     pub groups: BTreeMap<GroupId, Group>,
     /// Join tokens that have been issued and not forgotten yet.
     pub tokens: BTreeMap<TokenHash, IssuedToken>,
+    /// Who may use the control API.
+    pub access: access::Access,
 }
 
 impl Config {
@@ -150,6 +153,7 @@ impl Config {
             rooms: BTreeMap::new(),
             groups: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            access: access::Access::default(),
         }
     }
 
@@ -173,8 +177,20 @@ impl Config {
         postcard::to_allocvec(self).expect("a configuration has no failing serializer")
     }
 
-    /// The state of a snapshot; `None` when it is not one.
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        postcard::from_bytes(bytes).ok()
+    /// The state of a snapshot in a format up to this build's; `None` when it is not one.
+    ///
+    /// What was added since format 1 stands at the end and begins empty, which postcard writes as zeros.
+    fn from_bytes(bytes: &[u8], format: u64) -> Option<Self> {
+        match format {
+            1 => postcard::from_bytes(&[bytes, &[0; SINCE_FORMAT_1]].concat()).ok(),
+            FORMAT => postcard::from_bytes(bytes).ok(),
+            _ => None,
+        }
     }
 }
+
+/// The format of the snapshot that this build writes.
+const FORMAT: u64 = 2;
+
+/// So many empty values stand at the end of a snapshot that were not there in format 1: no secret, no grants.
+const SINCE_FORMAT_1: usize = 2;

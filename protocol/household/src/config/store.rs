@@ -16,7 +16,7 @@ use std::{
 
 use redb::{Builder, Database, ReadableDatabase, TableDefinition};
 
-use super::{Command, Config, Outcome};
+use super::{Command, Config, FORMAT, Outcome};
 use crate::{Error, files};
 
 /// The configuration of a household, and its database.
@@ -55,7 +55,7 @@ impl ConfigStore {
             return Err(Error::NewerState { path: path.to_owned(), found, known: FORMAT });
         }
         let applied = meta(&database, META_APPLIED).map_err(understood(path))?;
-        let config = snapshot(&database).map_err(understood(path))?.filter(|_| found == FORMAT);
+        let config = snapshot(&database, found).map_err(understood(path))?;
         let config = config.ok_or_else(|| Error::StateDamaged { path: path.to_owned() })?;
         Ok(Self { path: path.to_owned(), open_database, database: Some(database), config, applied })
     }
@@ -125,7 +125,10 @@ fn write(database: &Database, index: u64, command: &Command, config: &Config) ->
         log.insert(index, command.as_slice())?;
         log.retain_in(..=index.saturating_sub(LOG_LEN), |_, _| false)?;
         transaction.open_table(STATE)?.insert(STATE_CONFIG, config.to_bytes().as_slice())?;
-        transaction.open_table(META)?.insert(META_APPLIED, index)?;
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(META_APPLIED, index)?;
+        // What was read may have been in an older format.
+        meta.insert(META_FORMAT, FORMAT)?;
     }
     Ok(transaction.commit()?)
 }
@@ -135,9 +138,9 @@ fn meta(database: &Database, key: &str) -> Result<u64, redb::Error> {
     Ok(table.get(key)?.map_or(0, |number| number.value()))
 }
 
-fn snapshot(database: &Database) -> Result<Option<Config>, redb::Error> {
+fn snapshot(database: &Database, format: u64) -> Result<Option<Config>, redb::Error> {
     let table = database.begin_read()?.open_table(STATE)?;
-    Ok(table.get(STATE_CONFIG)?.and_then(|config| Config::from_bytes(config.value())))
+    Ok(table.get(STATE_CONFIG)?.and_then(|config| Config::from_bytes(config.value(), format)))
 }
 
 /// Turns what the database says into what a person can act on.
@@ -166,8 +169,6 @@ const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
 const STATE_CONFIG: &str = "config";
 const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
 
-/// The format that this build writes, and the only one that it reads.
-const FORMAT: u64 = 1;
 /// Commands that are kept: enough for a hub that was away for an evening to catch up without a snapshot.
 const LOG_LEN: u64 = 1024;
 /// The whole database of a large household is smaller, in bytes.

@@ -159,7 +159,29 @@ fn another_process_and_a_newer_format_are_told_from_damage() {
     transaction.commit().unwrap();
     drop(store);
     let refused = ConfigStore::open(&path).map(|_| ()).unwrap_err();
-    assert!(matches!(refused, Error::NewerState { found: 2, known: 1, .. }), "{refused}");
+    assert!(matches!(refused, Error::NewerState { found: 3, known: 2, .. }), "{refused}");
+}
+
+#[test]
+fn what_format_1_kept_is_read_and_written_on_as_the_newest() {
+    let (_dir, path) = founded();
+    let mut store = ConfigStore::open(&path).unwrap();
+    store.apply(&join(2)).unwrap();
+    let before = store.config().clone();
+    // Format 1 ended before what says who may use the API.
+    let snapshot = before.to_bytes();
+    let transaction = store.database.as_ref().unwrap().begin_write().unwrap();
+    transaction.open_table(META).unwrap().insert(META_FORMAT, 1).unwrap();
+    transaction.open_table(STATE).unwrap().insert(STATE_CONFIG, &snapshot[..snapshot.len() - 2]).unwrap();
+    transaction.commit().unwrap();
+    drop(store);
+    let mut store = ConfigStore::open(&path).unwrap();
+    assert_eq!(store.config(), &before);
+    store.apply(&rename(1)).unwrap();
+    let after = store.config().clone();
+    assert_eq!(meta(store.database.as_ref().unwrap(), META_FORMAT).unwrap(), FORMAT);
+    drop(store);
+    assert_eq!(ConfigStore::open(&path).unwrap().config(), &after);
 }
 
 #[test]
