@@ -1,10 +1,12 @@
 //! `unisono setup` and `unisono access`: who may use the hub's API.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::{
+    io::{self, BufRead, IsTerminal},
+    process::Command,
+};
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use unisono_hub::api::types::{AccessView, NewAccess, NewAccessView, Setup};
 
 use crate::{client::Client, out::Out};
@@ -78,15 +80,17 @@ fn secret() -> anyhow::Result<String> {
 }
 
 fn unseen() -> anyhow::Result<String> {
-    let stdin = io::stdin();
-    let before = tcgetattr(&stdin).context("the terminal")?;
-    let mut silent = before.clone();
-    silent.local_flags.remove(LocalFlags::ECHO);
-    tcsetattr(&stdin, SetArg::TCSAFLUSH, &silent).context("the terminal")?;
+    echo("-echo")?;
     let line = line();
-    tcsetattr(&stdin, SetArg::TCSAFLUSH, &before).context("the terminal")?;
+    echo("echo")?;
     eprintln!();
     line
+}
+
+/// Has the terminal show what is typed, or not.
+fn echo(setting: &str) -> anyhow::Result<()> {
+    let status = Command::new("stty").arg(setting).status().context("stty")?;
+    if status.success() { Ok(()) } else { bail!("the terminal shows what is typed; give the secret on standard input") }
 }
 
 fn line() -> anyhow::Result<String> {

@@ -44,7 +44,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     if recover {
         let mut code = String::new();
-        std::io::stdin().read_line(&mut code).context("the recovery code cannot be read")?;
+        io::stdin().read_line(&mut code).context("the recovery code cannot be read")?;
         engine::recover(&settings.engine, &code)?;
     }
     // One thread: what is done between two packets is short, and to hand a packet to another thread takes longer. Disks,
@@ -96,7 +96,7 @@ fn serve(
 }
 
 /// Completes when the program is asked to end.
-fn stopped(with_parent: bool) -> std::io::Result<watch::Receiver<bool>> {
+fn stopped(with_parent: bool) -> io::Result<watch::Receiver<bool>> {
     let mut hangup = unisono_settings::hangup_ends().then(|| signal(SignalKind::hangup())).transpose()?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let (stop, stopped) = watch::channel(false);

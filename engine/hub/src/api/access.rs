@@ -163,7 +163,7 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(view)))
 }
 
-/// Ends a token, or logs a browser out: at once, its WebSockets too.
+/// Ends a token, or logs a browser out: at once, and what it has open with it.
 #[utoipa::path(delete, path = "/access/{id}", tag = "access", params(("id" = String, Path)), responses(
     (status = NO_CONTENT, description = "it is good no more"),
     (status = NOT_FOUND, description = "there is none"),

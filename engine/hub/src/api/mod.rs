@@ -125,7 +125,9 @@ pub async fn serve_until(
     let known = local.as_ref().map(|_| GrantHash::of(&token));
     let access = Arc::new(Access::new(engine.config(), hosts, known, at.port(), code.clone()));
     if is_reachable && access.setup_needed() {
-        unisono_settings::print(invitation(at, &addresses_at(at), &code))?;
+        // Where nobody reads it, somebody on this machine can still set the hub up.
+        let printed = unisono_settings::print(invitation(at, &addresses_at(at), &code));
+        printed.unwrap_or_else(|error| warn!("the setup code cannot be shown: {error}"));
     }
     let watch = Arc::new(Watch::new(engine.clone(), Arc::clone(&access), is_reachable));
     let looking = tokio::spawn(Arc::clone(&watch).run(stop.clone()));

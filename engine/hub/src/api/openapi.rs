@@ -37,7 +37,7 @@ impl Description {
     }
 }
 
-/// This description, as OpenAPI has it.
+/// This description.
 #[utoipa::path(get, path = "/openapi.json", tag = "hub", responses(
     (status = OK, description = "OpenAPI", body = serde_json::Value),
 ))]

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::{Router, middleware};
-use unisono_api::PREFIX;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Shared, access, bluetooth, events, events::Events, groups, guard, health, nodes, openapi, rooms};
@@ -21,7 +20,7 @@ pub(super) fn router(engine: EngineHandle, access: Arc<Access>, events: Events) 
         .layer(middleware::map_response(guard::strict))
 }
 
-/// The routes below [`PREFIX`], and their description.
+/// The routes, and their description.
 pub(super) fn described() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(super::hub))

@@ -258,7 +258,7 @@ impl HttpBody for Answered {
 /// Waits until `stop` says so; where nobody is left to say it, for ever.
 pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
