@@ -6,8 +6,8 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 use unisono_hub::{
     api::types::{
-        GroupChange, GroupView, HealthView, HubView, NewGroup, NewToken, NodeChange, NodeView, Play, RoomChange, RoomView, Seek,
-        TokenView,
+        GroupChange, GroupView, HealthView, HubView, NewGroup, NewToken, NodeChange, NodeView, Play, RoomChange,
+        RoomView, Seek, TokenView,
     },
     location,
 };

@@ -286,12 +286,8 @@ fn grant(number: u8, name: &str, created_unix: u64) -> Command {
 }
 
 fn session(number: u8, created_unix: u64, until_unix: u64) -> Command {
-    let grant = Grant {
-        name: "a browser".into(),
-        scope: Scope::Admin,
-        created_unix,
-        session_until_unix: Some(until_unix),
-    };
+    let grant =
+        Grant { name: "a browser".into(), scope: Scope::Admin, created_unix, session_until_unix: Some(until_unix) };
     Command::Grant { hash: GrantHash([number; 32]), grant }
 }
 

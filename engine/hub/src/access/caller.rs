@@ -91,20 +91,12 @@ mod tests {
 
     use super::*;
 
-    const HERE: Shown<'static> = Shown {
-        from: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
-        forwarded: false,
-        token: None,
-        session: None,
-    };
+    const HERE: Shown<'static> =
+        Shown { from: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), forwarded: false, token: None, session: None };
 
     fn kept(with_secret: bool) -> Kept {
-        let grant = |session_until_unix| Grant {
-            name: "a".into(),
-            scope: Scope::Read,
-            created_unix: 0,
-            session_until_unix,
-        };
+        let grant =
+            |session_until_unix| Grant { name: "a".into(), scope: Scope::Read, created_unix: 0, session_until_unix };
         let grants = [(GrantHash::of("token"), grant(None)), (GrantHash::of("session"), grant(Some(10)))];
         let secret = with_secret.then(|| SecretHash { salt: [0; 16], iterations: 1, hash: [0; 32] });
         Kept { secret, grants: grants.into() }
@@ -122,7 +114,8 @@ mod tests {
         let lan = Shown { from: "192.168.1.2".parse().unwrap(), ..HERE };
         let mapped = Shown { from: "::ffff:127.0.0.1".parse().unwrap(), ..HERE };
         let proxied = Shown { forwarded: true, ..HERE };
-        for (shown, before) in [(HERE, Some(Scope::Admin)), (mapped, Some(Scope::Admin)), (lan, None), (proxied, None)] {
+        for (shown, before) in [(HERE, Some(Scope::Admin)), (mapped, Some(Scope::Admin)), (lan, None), (proxied, None)]
+        {
             assert_eq!(scope(&who(&kept(false), None, shown, 0)), before, "{shown:?}");
             assert_eq!(scope(&who(&kept(true), None, shown, 0)), None, "{shown:?}");
         }

@@ -150,8 +150,8 @@ pub(super) async fn create(
     Json(wanted): Json<NewAccess>,
 ) -> Result<(StatusCode, Json<NewAccessView>), ApiError> {
     let problem = || format!("scope: \"{}\" is none of read, control, admin", wanted.scope);
-    let scope = Scope::named(&wanted.scope)
-        .ok_or_else(|| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem()))?;
+    let scope =
+        Scope::named(&wanted.scope).ok_or_else(|| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem()))?;
     let token = draw_token()?;
     let hash = GrantHash::of(&token);
     let grant = Grant { name: wanted.name, scope, created_unix: unix_now(), session_until_unix: None };
@@ -168,10 +168,7 @@ pub(super) async fn create(
     (status = NO_CONTENT, description = "it is good no more"),
     (status = NOT_FOUND, description = "there is none"),
 ))]
-pub(super) async fn revoke(
-    State(engine): State<EngineHandle>,
-    Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
+pub(super) async fn revoke(State(engine): State<EngineHandle>, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     let found = engine.config().borrow().access.grants.keys().find(|hash| hash.to_string() == id).copied();
     let unknown = || {
         let problem = format!("there is no token \"{id}\"; `unisono access list` lists them");

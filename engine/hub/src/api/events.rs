@@ -20,7 +20,12 @@ use tokio::{
     time::{Instant, interval, timeout},
 };
 
-use super::{error::ApiError, guard::Asker, server::{is_here, stopped}, watch::Watch};
+use super::{
+    error::ApiError,
+    guard::Asker,
+    server::{is_here, stopped},
+    watch::Watch,
+};
 use crate::{access::Access, engine::unix_now};
 
 /// Sockets in all.

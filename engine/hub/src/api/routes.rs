@@ -11,7 +11,8 @@ use crate::{access::Access, engine::EngineHandle};
 /// Every route, for whoever may ask.
 pub(super) fn router(engine: EngineHandle, access: Arc<Access>, events: Events) -> Router {
     let (api, described) = described().split_for_parts();
-    let shared = Shared { engine, access: Arc::clone(&access), events, description: openapi::Description::of(described) };
+    let shared =
+        Shared { engine, access: Arc::clone(&access), events, description: openapi::Description::of(described) };
     unisono_api::routed(api)
         .with_state(shared)
         .layer(middleware::from_fn(guard::want_json))

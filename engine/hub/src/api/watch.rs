@@ -212,3 +212,6 @@ impl Drop for Watcher<'_> {
 fn seconds(moment: Timestamp<HubClock>) -> f64 {
     moment.as_nanos() as f64 * 1e-9
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,9 +65,9 @@ fn whoever_follows_every_change_has_what_a_snapshot_has() {
     let mut followed: BTreeMap<String, Value> = BTreeMap::new();
     let mut seq = feed.snapshot(0.0, false)["seq"].as_u64().unwrap();
     for step in 1..2_000 {
-        let there = (0..6).filter(|_| random.bool()).map(|number| {
-            room(&number.to_string(), random.u32(0..3), f64::from(random.u32(0..3)))
-        });
+        let there = (0..6)
+            .filter(|_| random.bool())
+            .map(|number| room(&number.to_string(), random.u32(0..3), f64::from(random.u32(0..3))));
         let there: Vec<Value> = there.collect();
         let Some(change) = feed.update(f64::from(step) * 0.05, rooms(&there)) else { continue };
         seq += 1;

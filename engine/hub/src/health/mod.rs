@@ -159,7 +159,13 @@ fn group_complaints(group: &GroupView, rooms: &[RoomView]) -> Vec<Complaint> {
         complaints.push(of_group("nobody", Severity::Problem, what.into(), remedy, 2.0));
     }
     if let Some(warning) = &group.warning {
-        complaints.push(of_group("source", Severity::Warning, warning.clone(), "play something else, or mend the file", 0.0));
+        complaints.push(of_group(
+            "source",
+            Severity::Warning,
+            warning.clone(),
+            "play something else, or mend the file",
+            0.0,
+        ));
     }
     complaints
 }

@@ -30,7 +30,11 @@ pub(super) struct Heard {
 impl Heard {
     pub(super) fn note(&mut self, at_s: f64, room: &RoomView) {
         let Some(sync) = &room.sync else { return self.counts.clear() };
-        if self.counts.back().is_some_and(|(_, concealed, runs)| sync.concealed_s < *concealed || sync.underruns < *runs) {
+        if self
+            .counts
+            .back()
+            .is_some_and(|(_, concealed, runs)| sync.concealed_s < *concealed || sync.underruns < *runs)
+        {
             // The node was started anew.
             self.counts.clear();
         }
@@ -79,7 +83,13 @@ pub(super) fn complaints(seen: &Seen, room: &RoomView, heard: &Heard) -> Vec<Com
     match &room.state[..] {
         "no output" => {
             let what = why.clone().unwrap_or_else(|| room.output.clone());
-            complaints.push(of_room("output", audible, format!("no output: {what}"), back.clone().unwrap_or(doctor.clone()), 1.0));
+            complaints.push(of_room(
+                "output",
+                audible,
+                format!("no output: {what}"),
+                back.clone().unwrap_or(doctor.clone()),
+                1.0,
+            ));
         }
         "no clock" => {
             let what = "its node does not know the hub's clock yet: too few packets get through";
@@ -106,7 +116,13 @@ pub(super) fn complaints(seen: &Seen, room: &RoomView, heard: &Heard) -> Vec<Com
             if error > FAR_OUT_S { Severity::Problem } else { Severity::Warning },
         );
         let what = format!("it is {:.1} ms {ahead} its group, ±{:.1} ms", error * 1e3, sync.uncertainty_s * 1e3);
-        complaints.push(of_room("time", severity, what, format!("it corrects itself; when it does not, {doctor}"), 3.0));
+        complaints.push(of_room(
+            "time",
+            severity,
+            what,
+            format!("it corrects itself; when it does not, {doctor}"),
+            3.0,
+        ));
     }
     let (concealed, runs) = heard.lately();
     if concealed > CONCEALED_WARNING * WINDOW_S {

@@ -104,7 +104,8 @@ fn an_output_that_fails_or_falls_back_says_why_and_what_would_bring_it_back() {
 fn a_room_without_a_clock_or_out_of_time_is_said_once_that_lasts() {
     let lost = RoomView { state: "no clock".into(), sync: None, ..room() };
     one(&said(lost, group()), "problem", &["clock", "UDP"]);
-    let late = |error_s, uncertainty_s| RoomView { sync: Some(SyncView { error_s, uncertainty_s, ..sync() }), ..room() };
+    let late =
+        |error_s, uncertainty_s| RoomView { sync: Some(SyncView { error_s, uncertainty_s, ..sync() }), ..room() };
     one(&said(late(-5e-3, 1e-3), group()), "warning", &["5.0 ms behind", "±1.0"]);
     one(&said(late(50e-3, 1e-3), group()), "problem", &["50.0 ms ahead"]);
     assert_eq!(said(late(5e-3, 6e-3), group()), [], "it may as well be in time");

@@ -115,7 +115,10 @@ fn every_answer_tells_browsers_to_do_nothing_else_with_it() {
         let (answer, _) = hub.answer(method, path, body, headers);
         let said = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap()).unwrap_or_default();
         let policy = said("content-security-policy");
-        assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert!(
+            policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{path}: {policy}"
+        );
         assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"), "{policy}");
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
@@ -133,7 +136,8 @@ fn every_answer_tells_browsers_to_do_nothing_else_with_it() {
 fn names_with_markup_in_them_come_back_as_data() {
     let (hub, _node) = Hub::with_a_group();
     let name = "<img src=x onerror=alert(1)>";
-    let (answer, made) = hub.answer("PATCH", "/rooms/kitchen", Some(&serde_json::json!({"name": name}).to_string()), &[]);
+    let (answer, made) =
+        hub.answer("PATCH", "/rooms/kitchen", Some(&serde_json::json!({"name": name}).to_string()), &[]);
     assert_eq!((answer.status().as_u16(), made["name"].as_str()), (200, Some(name)));
     assert_eq!(answer.headers()["content-type"], "application/json");
 }

@@ -66,7 +66,7 @@ fn every_route_takes_its_scope_and_no_less() {
     let table = ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()));
     assert_eq!(described.collect::<BTreeSet<_>>(), table.collect(), "the table has every route");
     for (method, route, scope) in ROUTES {
-        let path = route.replace('{', "").replace('}', "");
+        let path = route.replace(['{', '}'], "");
         let body = (*method != "GET" && *method != "DELETE").then(|| json!({}));
         let ask = |token: Option<&str>| match token {
             Some(token) => hub.with_token(token, method, &path, body.as_ref()).0,

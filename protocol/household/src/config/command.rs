@@ -6,7 +6,10 @@ use unisono_core::{
     wire::ids::{PeerId, RoomIndex},
 };
 
-use super::{GroupId, RoomId, access::{Grant, GrantHash, SecretHash}};
+use super::{
+    GroupId, RoomId,
+    access::{Grant, GrantHash, SecretHash},
+};
 use crate::{members::Role, token::TokenHash};
 
 /// A change of the configuration. On disk and between hubs it is postcard: variants are only appended.

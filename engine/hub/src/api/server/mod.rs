@@ -52,12 +52,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connections: 512,
-            per_address: 64,
-            head: Duration::from_secs(15),
-            stall: Duration::from_secs(30),
-        }
+        Self { connections: 512, per_address: 64, head: Duration::from_secs(15), stall: Duration::from_secs(30) }
     }
 }
 
