@@ -3,13 +3,14 @@
 # make proof              check it for real: processes, files, converters, clocks that run apart
 # make lab [ARGS=…]       measure it beside Snapcast, on bad networks and crystals; as root, ten minutes
 # make test-bluetooth     prove it with a Bluetooth speaker on real BlueZ, in a virtual machine; as root
+# make contract [ARGS=…]  have the API asked whatever its description allows, and more; takes some minutes
 # make bench              how long the parts take that run often
 # make instructions       what a packet costs in instructions, which repeat
 # make scale              how many rooms a hub on one core serves; takes two cores for some minutes
 # make dashboards         draw the dashboards from a household that runs for five minutes; as root
 # make install [PREFIX=]  put the programs into PREFIX/bin (/usr/local/bin), with man pages and what shells complete
 
-.PHONY: play test proof lab test-bluetooth bench instructions scale dashboards install packages
+.PHONY: play test contract proof lab test-bluetooth bench instructions scale dashboards install packages
 
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
@@ -31,6 +32,11 @@ test: packages
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --workspace --locked
+
+contract: packages
+	@.ci/packages python3-venv
+	cargo build --release --locked
+	.ci/contract $(ARGS)
 
 proof: packages
 	@.ci/packages lame

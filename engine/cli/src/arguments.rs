@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bluetooth, demo, equaliser,
+    access, bluetooth, demo, equaliser,
     library::LibraryCommand,
     queue::{Again, QueueCommand, Switch},
     saved::{SceneCommand, StationCommand},
@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// Where the hub's control API answers
     #[arg(long, global = true, value_name = "ADDRESS:PORT", default_value_t = default_api())]
     pub(crate) api: String,
+    /// A token for the hub's API; on the hub's machine none is needed
+    #[arg(long, global = true, env = "UNISONO_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
     /// Print JSON, as the API gives it; an error as {"error": "one line"} on standard error
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -144,6 +147,17 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         uses: u32,
     },
+    /// Give the hub an administrator's secret, or another one
+    Setup {
+        /// The code that the hub has printed; on the hub's machine none is needed
+        #[arg(long, value_name = "CODE")]
+        code: Option<String>,
+    },
+    /// Say which programs and browsers may use the hub
+    #[command(subcommand)]
+    Access(access::AccessCommand),
+    /// Say what is not as it should be in the house, and what to do about it
+    Health,
     /// Start a hub and three rooms on this machine and play in them until Ctrl-C
     Demo(demo::Options),
     /// Print what a shell needs to complete commands

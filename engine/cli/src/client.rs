@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
@@ -29,12 +29,25 @@ pub(crate) struct Client {
     api: String,
     /// `hub` or `node`.
     kind: &'static str,
+    /// What to show to be let in.
+    token: Option<String>,
 }
 
 impl Client {
     /// For a hub's API at `address:port`.
     pub(crate) fn hub(api: &str) -> Self {
         Self::new(api, "hub", API_PORT)
+    }
+
+    /// With a token, or the one that a hub on this machine has left for programs of its user.
+    pub(crate) fn with_token(self, token: Option<String>) -> Self {
+        // Only a hub that is here is shown what it has left here; where there is nothing, none may be needed.
+        let api = self.api.replace("localhost", "127.0.0.1");
+        let here = api.parse().ok().filter(|api: &SocketAddr| api.ip().is_loopback());
+        let left = here.and_then(|api| {
+            unisono_hub::access::local_token(&unisono_settings::runtime_folder(), api.port()).ok().flatten()
+        });
+        Self { token: token.or(left), ..self }
     }
 
     /// For a node's.
@@ -49,7 +62,7 @@ impl Client {
         // A name, such as localhost:8480, is taken as it is.
         let address = unisono_settings::address(api, Ipv4Addr::LOCALHOST.into(), port);
         let api = address.map_or_else(|_| api.into(), |address| address.to_string());
-        Self { agent: agent.into(), slow: slow.into(), api, kind }
+        Self { agent: agent.into(), slow: slow.into(), api, kind, token: None }
     }
 
     /// Has something done that takes its time, and hands over each line of the answer as it comes, and every second that
@@ -62,7 +75,7 @@ impl Client {
         mut take: impl FnMut(&str, Option<T>) -> anyhow::Result<bool>,
     ) -> anyhow::Result<()> {
         let uri = self.uri_with(path, query)?;
-        let response = self.check(self.slow.post(uri).send_json(body))?;
+        let response = self.check(self.shown(self.slow.post(uri)).send_json(body))?;
         for line in BufReader::new(response.into_body().into_reader()).lines() {
             let line = line.context("the answer broke off")?;
             if line.is_empty() {
@@ -84,7 +97,7 @@ impl Client {
 
     /// As [`Self::post_to`], for what takes longer than an answer may.
     pub(crate) fn post_slowly<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> anyhow::Result<T> {
-        self.answer(self.slow.post(self.uri(path)?).send_json(body))
+        self.answer(self.shown(self.slow.post(self.uri(path)?)).send_json(body))
     }
 
     pub(crate) fn get<T: DeserializeOwned>(&self, what: &str) -> anyhow::Result<T> {
@@ -136,7 +149,7 @@ impl Client {
     }
 
     fn plain<T: DeserializeOwned>(&self, request: RequestBuilder<WithoutBody>) -> anyhow::Result<T> {
-        self.answer(request.call())
+        self.answer(self.shown(request).call())
     }
 
     fn with_body<T: DeserializeOwned>(
@@ -144,7 +157,14 @@ impl Client {
         request: RequestBuilder<WithBody>,
         body: &impl Serialize,
     ) -> anyhow::Result<T> {
-        self.answer(request.send_json(body))
+        self.answer(self.shown(request).send_json(body))
+    }
+
+    fn shown<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        }
     }
 
     fn answer<T: DeserializeOwned>(&self, answer: Result<Response<Body>, ureq::Error>) -> anyhow::Result<T> {

@@ -6,13 +6,14 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 use unisono_hub::{
     api::types::{
-        GroupChange, GroupView, HubView, NewGroup, NewToken, NodeChange, NodeView, Play, RoomChange, RoomView, Seek,
-        TokenView,
+        GroupChange, GroupView, HealthView, HubView, NewGroup, NewToken, NodeChange, NodeView, Play, RoomChange,
+        RoomView, Seek, TokenView,
     },
     location,
 };
 
 use crate::{
+    access,
     arguments::{Command, GroupCommand, In, NodeCommand, RoomCommand},
     bluetooth::Speakers,
     client::Client,
@@ -28,8 +29,8 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    pub(crate) fn new(api: &str, out: Out) -> Self {
-        Self { client: Client::hub(api), out }
+    pub(crate) fn new(api: &str, token: Option<String>, out: Out) -> Self {
+        Self { client: Client::hub(api).with_token(token), out }
     }
 
     /// Does what was said.
@@ -70,6 +71,9 @@ impl Cli {
                 let room = self.pick_room(room)?;
                 doctor::print(&self.client, self.out, &["rooms", &room, "doctor"])
             }
+            Command::Setup { code } => access::setup(&self.client, self.out, code),
+            Command::Access(command) => access::run(&self.client, self.out, command),
+            Command::Health => self.print(&self.client.get::<Vec<HealthView>>("health")?, |found| show::health(found)),
             Command::Demo(options) => demo::run(&options),
             Command::Completions { shell } => shell::completions(shell),
             Command::Man { folder } => shell::man(folder),

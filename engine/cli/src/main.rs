@@ -1,5 +1,6 @@
 //! `unisono`: commands a hub, or a node, from a shell.
 
+mod access;
 mod arguments;
 mod bluetooth;
 mod client;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         }),
         None => with(Arguments::try_parse_from(&words), |arguments: Arguments| {
             let out = Out { json: arguments.json };
-            (out.json, Cli::new(&arguments.api, out).run(arguments.command))
+            (out.json, Cli::new(&arguments.api, arguments.token, out).run(arguments.command))
         }),
     }
 }

@@ -1,6 +1,6 @@
 //! What the hub says, for a person.
 
-use unisono_hub::api::types::{GroupView, HubView, NodeView, TokenView};
+use unisono_hub::api::types::{GroupView, HealthView, HubView, NodeView, TokenView};
 
 /// The hub in a line.
 pub(crate) fn hub(hub: &HubView) -> String {
@@ -46,6 +46,17 @@ pub(crate) fn nodes(nodes: &[NodeView]) -> String {
         format!("{:<4}  {}  {:<24} {address}{online}\n", node.role, node.id, node.name)
     };
     nodes.iter().map(line).collect()
+}
+
+/// What is not as it should be, each with what to do.
+pub(crate) fn health(found: &[HealthView]) -> String {
+    if found.is_empty() {
+        return String::from("all is well");
+    }
+    let line = |found: &HealthView| {
+        format!("{:<7}  {}: {}\n         {}\n", found.severity, found.place, found.what, found.remedy)
+    };
+    found.iter().map(line).collect()
 }
 
 /// A token, and what to do with it.

@@ -1,14 +1,14 @@
 //! The hub's settings: a file, and the command line over it.
 
 use std::{
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
 };
 
 use clap::Parser;
 use serde::Deserialize;
 use unisono_core::{time::Nanos, wire::control::Codec};
-use unisono_settings::{API_PORT, Error, HUB_PORT, Program, address, api_address, runtime_folder, state_folder};
+use unisono_settings::{API_PORT, Error, HUB_PORT, Program, address, runtime_folder, state_folder};
 
 use crate::{engine::EngineSettings, house::StreamSettings};
 
@@ -25,9 +25,12 @@ pub struct Arguments {
     /// Where nodes connect (UDP) [default: [::]:8470]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen)]
     pub listen: Option<SocketAddr>,
-    /// Where the control API answers (TCP, on this machine only) [default: 127.0.0.1:8480]
+    /// Where the control API answers (TCP); 0.0.0.0 for everybody in the house [default: 127.0.0.1:8480]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = api)]
     pub api: Option<SocketAddr>,
+    /// A name by which browsers call this hub, beside its addresses, its machine's name and those that end in .local
+    #[arg(long = "api-host", value_name = "NAME")]
+    pub api_hosts: Vec<String>,
     /// What is kept across restarts
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
@@ -69,6 +72,7 @@ struct File {
     listen: Option<SocketAddr>,
     #[serde(deserialize_with = "in_file::api")]
     api: Option<SocketAddr>,
+    api_hosts: Vec<String>,
     state: Option<PathBuf>,
     #[serde(deserialize_with = "in_file::margin")]
     margin_ms: Option<Nanos>,
@@ -120,6 +124,8 @@ pub struct HubSettings {
     pub engine: EngineSettings,
     /// Where its control API answers.
     pub api: SocketAddr,
+    /// Names by which browsers call it.
+    pub api_hosts: Vec<String>,
 }
 
 /// Where the settings are unless it is said otherwise.
@@ -153,7 +159,8 @@ impl Arguments {
             library: each_once(library),
         };
         let here = SocketAddr::new(IpAddr::from([127, 0, 0, 1]), API_PORT);
-        Ok(HubSettings { engine, api: self.api.or(file.api).unwrap_or(here) })
+        let api_hosts = if self.api_hosts.is_empty() { file.api_hosts } else { self.api_hosts };
+        Ok(HubSettings { engine, api: self.api.or(file.api).unwrap_or(here), api_hosts })
     }
 }
 
@@ -162,7 +169,7 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn api(text: &str) -> Result<SocketAddr, String> {
-    api_address(text, API_PORT)
+    address(text, Ipv4Addr::LOCALHOST.into(), API_PORT)
 }
 
 fn margin(milliseconds: u32) -> Result<Nanos, String> {

@@ -6,13 +6,18 @@
 //! | [`engine`] | the task that owns the house, the connections, and the threads that encode |
 //! | [`api`] | the control API |
 //! | `metrics` | what Prometheus reads |
+//! | [`access`] | who may use that |
+//! | `feed`, `health` | what has changed, and what is wrong, from what the house is like |
 //! | [`location`] | how files are named |
 //! | [`config`] | settings |
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod api;
 pub mod config;
 pub mod engine;
+mod feed;
+mod health;
 pub mod house;
 pub mod location;
 mod metrics;

@@ -1,18 +1,22 @@
 //! `unisono-hub`: sends music to nodes, all on one clock.
 
-use std::process::ExitCode;
+use std::{
+    io,
+    process::ExitCode,
+    thread::{self, JoinHandle},
+};
 
 use anyhow::{Context, anyhow};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{oneshot, watch},
 };
 use tracing::info;
 use unisono_hub::{
-    api,
+    api::{self, ApiSettings},
     config::Arguments,
-    engine::{self, Engine},
+    engine::{self, Engine, EngineHandle},
 };
 
 fn main() -> ExitCode {
@@ -40,11 +44,11 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     if recover {
         let mut code = String::new();
-        std::io::stdin().read_line(&mut code).context("the recovery code cannot be read")?;
+        io::stdin().read_line(&mut code).context("the recovery code cannot be read")?;
         engine::recover(&settings.engine, &code)?;
     }
-    // One thread: what is done between two packets is short, and to hand a packet to another thread takes longer. Disks
-    // and encoders have threads of their own.
+    // One thread: what is done between two packets is short, and to hand a packet to another thread takes longer. Disks,
+    // encoders and the control API have threads of their own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("no event loop")?.block_on(async {
         let stop = stopped(with_parent).context("signals cannot be caught")?;
@@ -53,17 +57,46 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         })?;
         let engine = Engine::start(&settings.engine)?;
         info!("control API at http://{}", listener.local_addr().unwrap_or(settings.api));
-        // Tasks: to wake what the runtime blocks on takes a system call each time.
-        let serve = tokio::spawn(api::serve(listener, engine.handle()));
-        tokio::select! {
+        let api_settings = ApiSettings { hosts: settings.api_hosts, ..ApiSettings::default() };
+        let (api, served) = serve(listener, engine.handle(), api_settings, stop.clone())?;
+        let ended = tokio::select! {
+            // A task: to wake what the runtime blocks on takes a system call each time.
             ended = tokio::spawn(engine.run(ended(stop))) => Ok(ended?),
-            served = serve => served?.context("the control API has stopped"),
-        }
+            Ok(failed) = served => Err(failed).context("the control API has stopped"),
+        };
+        // What is being answered is finished; a thread that panicked has said so already.
+        let _ = tokio::task::spawn_blocking(|| api.join()).await;
+        ended
     })
 }
 
+/// Serves the control API on a thread of its own, so that whoever asks much delays no sound. What it gives besides the
+/// thread comes when that has failed.
+fn serve(
+    listener: TcpListener,
+    engine: EngineHandle,
+    settings: ApiSettings,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<(JoinHandle<()>, oneshot::Receiver<io::Error>)> {
+    let (failed, failure) = oneshot::channel();
+    let listener = listener.into_std().context("the control API's socket")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event loop")?;
+    let serve = move || {
+        let served = runtime.block_on(async {
+            let listener = TcpListener::from_std(listener)?;
+            api::serve_until(listener, engine, settings, stop).await
+        });
+        if let Err(error) = served {
+            // Nobody may wait for it any more.
+            let _ = failed.send(error);
+        }
+    };
+    let thread = thread::Builder::new().name("api".into()).spawn(serve).context("no thread for the control API")?;
+    Ok((thread, failure))
+}
+
 /// Completes when the program is asked to end.
-fn stopped(with_parent: bool) -> std::io::Result<watch::Receiver<bool>> {
+fn stopped(with_parent: bool) -> io::Result<watch::Receiver<bool>> {
     let mut hangup = unisono_settings::hangup_ends().then(|| signal(SignalKind::hangup())).transpose()?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let (stop, stopped) = watch::channel(false);

@@ -3,6 +3,7 @@
 
 use std::{
     fs::{File, OpenOptions},
+    io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -47,4 +48,36 @@ fn an_answer_that_cannot_be_written_is_one_line_of_error() {
     let said = String::from_utf8(ended.stderr).unwrap();
     assert_eq!((ended.status.code(), said.lines().count()), (Some(1), 1), "{said}");
     assert!(said.starts_with("unisono-hub: standard output: "), "{said}");
+}
+
+#[test]
+fn the_code_that_a_hub_prints_sets_it_up_from_elsewhere_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unisono-hub"));
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    command.args(["--listen", "127.0.0.1:0", "--api", &format!("0.0.0.0:{port}"), "--state"]);
+    command.arg(folder.path().join("state")).arg("--runtime").arg(folder.path().join("run"));
+    let mut hub = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut printed = BufReader::new(hub.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let code = printed.find_map(|line| line.split_once("good once: ").map(|(_, code)| code.to_owned())).unwrap();
+    assert!(printed.take(14).any(|line| line.contains('\u{2588}')), "and a picture of it");
+
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let post = |path: &str, body: serde_json::Value| {
+        let url = format!("http://127.0.0.1:{port}/api/v1{path}");
+        let request = agent.post(url).header("x-forwarded-for", "192.168.1.9").content_type("application/json");
+        let answer = request.send(body.to_string()).unwrap();
+        let cookie = answer.headers().get("set-cookie").map(|cookie| cookie.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), cookie)
+    };
+    let secret = "correct horse";
+    assert_eq!(post("/setup", serde_json::json!({"code": "aaaa-aaaa", "secret": secret})).0, 403);
+    let (status, cookie) = post("/setup", serde_json::json!({"code": code.to_uppercase(), "secret": secret}));
+    assert_eq!(status, 204);
+    let rooms = agent.get(format!("http://127.0.0.1:{port}/api/v1/rooms")).header("cookie", cookie.unwrap()).call();
+    assert_eq!(rooms.unwrap().status(), 200);
+    assert_eq!(post("/setup", serde_json::json!({"code": code, "secret": "another one"})).0, 409);
+    assert_eq!(post("/login", serde_json::json!({"secret": secret})).0, 204);
+    hub.kill().unwrap();
+    hub.wait().unwrap();
 }

@@ -2,9 +2,10 @@
 //! object with an `event`.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Why something did not work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FailureView {
     /// Its name, which never changes.
     pub name: String,
@@ -15,7 +16,7 @@ pub struct FailureView {
 }
 
 /// A line of a scan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ScanLine {
     /// A device, or something new about one.
@@ -28,7 +29,7 @@ pub enum ScanLine {
 }
 
 /// A device that a scan has found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FoundView {
     /// Its address.
     pub address: String,
@@ -45,7 +46,7 @@ pub struct FoundView {
 }
 
 /// A line of a pairing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum PairLine {
     /// It has come to this step.
@@ -68,7 +69,7 @@ pub enum PairLine {
 }
 
 /// Which speaker to pair.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pair {
     /// Its address, as in `AA:BB:CC:DD:EE:FF`.
@@ -79,7 +80,7 @@ pub struct Pair {
 }
 
 /// A change to a remembered speaker; what is left out stays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpeakerChange {
     /// What it is called.
@@ -100,7 +101,7 @@ pub struct SpeakerChange {
 }
 
 /// What a person wants to know of a remembered speaker; the API says more.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, ToSchema)]
 pub struct SpeakerSummary {
     /// Its address.
     pub address: String,
@@ -123,7 +124,7 @@ pub struct SpeakerSummary {
 }
 
 /// Something that the doctor has found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FindingView {
     /// `fine`, `note`, `warning` or `problem`.
     pub level: String,

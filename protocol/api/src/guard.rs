@@ -13,12 +13,8 @@ use axum::{
 
 use crate::{MAX_BODY, PREFIX, Refusal, refusal::say_in_one_line};
 
-/// Routes under [`PREFIX`], for whoever has been let in already; refusals in one line.
-pub fn routed<S: Clone + Send + Sync + 'static>(api: Router<S>) -> Router<S> {
-    assembled(api, Router::new())
-}
-
-fn assembled<S: Clone + Send + Sync + 'static>(api: Router<S>, beside: Router<S>) -> Router<S> {
+/// Routes under [`PREFIX`] and beside those, for whoever has been let in already; refusals in one line.
+pub fn routed<S: Clone + Send + Sync + 'static>(api: Router<S>, beside: Router<S>) -> Router<S> {
     let api = api.method_not_allowed_fallback(async |method: Method| {
         let problem = format!("{method} cannot be done here; the header \"Allow\" says what can");
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, problem)
@@ -30,7 +26,7 @@ fn assembled<S: Clone + Send + Sync + 'static>(api: Router<S>, beside: Router<S>
 
 /// As [`routed`], for programs on this machine alone, and with routes beside those of the API.
 pub fn guarded<S: Clone + Send + Sync + 'static>(api: Router<S>, beside: Router<S>) -> Router<S> {
-    assembled(api, beside).layer(middleware::from_fn(only_this_machine)).layer(middleware::from_fn(read_whole))
+    routed(api, beside).layer(middleware::from_fn(only_this_machine)).layer(middleware::from_fn(read_whole))
 }
 
 /// Reads a request to its end before it is answered: of a connection with something unread in it no second request is

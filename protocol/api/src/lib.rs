@@ -1,9 +1,9 @@
-//! What the control APIs of hub and node share: JSON over HTTP, for this machine only as long as there is no access
-//! control.
+//! What the control APIs of hub and node share: JSON over HTTP. A node's is for its own machine only; who may use a hub's
+//! is the hub's matter.
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | `guard` | who may ask: programs on this machine, and no web page of somebody else's |
+//! | `guard` | who may ask a node: programs on this machine, and no web page of somebody else's |
 //! | `refusal` | every refusal is `{"error": "one line"}` |
 //! | [`metrics`] | what both tell Prometheus |
 //! | [`bluetooth`] | what that gives and takes about speakers |

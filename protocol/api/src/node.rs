@@ -3,11 +3,12 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::ToSchema;
 
 use crate::sound::{EqualiserView, LatencyPartView};
 
 /// A node.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NodeView {
     /// Its name.
     pub name: String,
@@ -26,7 +27,7 @@ pub struct NodeView {
 }
 
 /// A node's hub.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HubLinkView {
     /// Whether one has let it in.
     pub connected: bool,
@@ -45,7 +46,7 @@ pub struct HubLinkView {
 }
 
 /// A room of the node.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RoomView {
     /// Which.
     pub index: u8,
@@ -80,7 +81,7 @@ pub struct RoomView {
 }
 
 /// Which of its outputs a room uses, and why.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OutputView {
     /// `first`, `fallback` (one further down its list), or `none` (none works).
     pub choice: String,
@@ -95,7 +96,7 @@ pub struct OutputView {
 }
 
 /// A change to a room of a node that stands alone; what is left out stays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoomChange {
     /// 0 to 100.
@@ -105,7 +106,7 @@ pub struct RoomChange {
 }
 
 /// What to play: one of the four, or nothing to go on with what is paused or to begin with what the settings name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Play {
     /// A folder of the node; all of it, over and over.
@@ -129,7 +130,7 @@ pub struct Play {
 }
 
 /// How a node stands alone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StandaloneView {
     /// What was commanded: `auto` (while there is no hub), `on`, `off`, or `always` by its settings.
     pub mode: String,
@@ -152,10 +153,11 @@ pub struct StandaloneView {
 }
 
 /// When a node is to stand alone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StandaloneChange {
     /// `true`: now, hub or no hub; `false`: never; `"auto"`: while there is no hub.
+    #[schema(value_type = Value)]
     pub on: On,
 }
 

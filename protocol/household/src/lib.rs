@@ -7,6 +7,7 @@
 //! | [`keys`] | the Ed25519 key of a hub, a node or a household, and the file that it lives in |
 //! | [`members`] | the signed member list, and the pin by which a node judges it |
 //! | [`token`], [`local_join`], [`recovery`] | ways in: a printed token, a file on the same machine, a code on paper |
+//! | [`local_access`] | how programs on a hub's machine come to its control API |
 //! | [`config`] | names, rooms, groups and tokens as a deterministic state machine, and its database |
 //! | [`household`] | all of it together, as a hub holds it |
 //! | [`node_store`] | what a node keeps |
@@ -24,6 +25,8 @@ pub mod files;
 mod generations;
 pub mod household;
 pub mod keys;
+#[cfg(unix)]
+pub mod local_access;
 #[cfg(unix)]
 pub mod local_join;
 pub mod members;

@@ -6,7 +6,10 @@ use unisono_core::{
     wire::ids::{HouseholdId, PeerId, RoomIndex},
 };
 use unisono_household::{
-    config::{Command, Config, GroupId, Outcome, Rejected, RoomId, Scene, SceneGroup, SceneId, StationId},
+    config::{
+        Command, Config, GroupId, Outcome, Rejected, RoomId, Scene, SceneGroup, SceneId, StationId,
+        access::{Grant, GrantHash, Scope, SecretHash},
+    },
     members::Role,
     token::TokenHash,
 };
@@ -289,6 +292,9 @@ fn commands_on_disk_keep_their_numbers() {
         Command::RenameHousehold { name },
         Command::SetRoomSound { room, sound: RoomSound::default() },
         Command::SetRoomStartVolume { room, volume: None },
+        Command::SetSecret { secret: secret(1) },
+        grant(1, "metrics", 0),
+        Command::RevokeGrant { hash: GrantHash([1; 32]) },
     ]
     .map(|command| number(&command));
     assert_eq!(numbers, std::array::from_fn(|place| u8::try_from(place).unwrap()));
@@ -356,4 +362,58 @@ fn stations_have_names_and_urls_that_can_be_one() {
     assert_eq!(config.apply(&add(2, " ", "http://b.example/")), Err(Rejected::NameEmpty));
     config.apply(&Command::RemoveStation { id: StationId(1) }).unwrap();
     assert_eq!(config.apply(&Command::RemoveStation { id: StationId(1) }), Err(Rejected::UnknownStation));
+}
+
+fn secret(salt: u8) -> SecretHash {
+    SecretHash { salt: [salt; 16], iterations: 1, hash: [0; 32] }
+}
+
+fn grant(number: u8, name: &str, created_unix: u64) -> Command {
+    let grant = Grant { name: name.into(), scope: Scope::Read, created_unix, session_until_unix: None };
+    Command::Grant { hash: GrantHash([number; 32]), grant }
+}
+
+fn session(number: u8, created_unix: u64, until_unix: u64) -> Command {
+    let grant =
+        Grant { name: "a browser".into(), scope: Scope::Admin, created_unix, session_until_unix: Some(until_unix) };
+    Command::Grant { hash: GrantHash([number; 32]), grant }
+}
+
+#[test]
+fn a_token_of_the_api_has_a_name_of_its_own_and_is_good_until_it_is_revoked() {
+    let mut config = house();
+    config.apply(&grant(1, "metrics", NOW)).unwrap();
+    assert_eq!(config.apply(&grant(2, "Metrics", NOW)), Err(Rejected::NameTaken("Metrics".into())));
+    assert_eq!(config.apply(&grant(1, "other", NOW)), Err(Rejected::TokenExists));
+    assert_eq!(config.apply(&grant(2, " \n", NOW)), Err(Rejected::NameEmpty));
+    let hash = GrantHash([1; 32]);
+    assert_eq!(config.access.grant(hash, u64::MAX).unwrap().name, "metrics");
+    assert_eq!(config.apply(&Command::RevokeGrant { hash }), Ok(Outcome::Changed));
+    assert_eq!(config.access.grant(hash, NOW), None);
+    assert_eq!(config.apply(&Command::RevokeGrant { hash }), Err(Rejected::UnknownGrant));
+    for number in 0..64 {
+        config.apply(&grant(number, &format!("{number}"), NOW)).unwrap();
+    }
+    assert!(matches!(config.apply(&grant(64, "one more", NOW)), Err(Rejected::TooMany { limit: 64, .. })));
+    // Browsers are counted apart.
+    config.apply(&session(65, NOW, NOW)).unwrap();
+}
+
+#[test]
+fn a_session_ends_with_its_time_with_a_new_secret_and_when_too_many_came_after_it() {
+    let mut config = house();
+    config.apply(&grant(200, "metrics", NOW)).unwrap();
+    config.apply(&session(1, NOW, NOW + 10)).unwrap();
+    let is_good = |config: &Config, number, now| config.access.grant(GrantHash([number; 32]), now).is_some();
+    assert!(is_good(&config, 1, NOW + 10) && !is_good(&config, 1, NOW + 11));
+    // One that is over is forgotten with the next.
+    config.apply(&session(2, NOW + 11, NOW + 1_000)).unwrap();
+    assert_eq!(config.access.grants.len(), 2);
+    for number in 3..=66 {
+        config.apply(&session(number, NOW + 12, NOW + 1_000)).unwrap();
+    }
+    assert!(!is_good(&config, 2, NOW + 12) && is_good(&config, 3, NOW + 12) && is_good(&config, 66, NOW + 12));
+    config.apply(&Command::SetSecret { secret: secret(2) }).unwrap();
+    assert_eq!(config.access.grants.len(), 1, "the token stays");
+    assert!(is_good(&config, 200, NOW));
 }

@@ -15,7 +15,10 @@ use unisono_core::{
     },
 };
 use unisono_household::{
-    config::{Command, Config, GroupId, Outcome, RoomId, Scene, SceneGroup, SceneId, StationId},
+    config::{
+        Command, Config, GroupId, Outcome, RoomId, Scene, SceneGroup, SceneId, StationId,
+        access::{Grant, GrantHash, Scope, SecretHash},
+    },
     keys::SecretKey,
     members::{Role, SignedMembers},
     node_store::NodeStore,
@@ -112,6 +115,14 @@ fn command() -> impl Strategy<Value = Command> {
             Command::AddStation { id: StationId(id), name, url }
         }),
         1 => (0..3u64).prop_map(|id| Command::RemoveStation { id: StationId(id) }),
+        1 => any::<[u8; 16]>().prop_map(|salt| Command::SetSecret {
+            secret: SecretHash { salt, iterations: 1, hash: [0; 32] },
+        }),
+        2 => (0..4u8, name(), now(), prop::option::of(now())).prop_map(|(number, name, created_unix, until)| {
+            let grant = Grant { name, scope: Scope::Control, created_unix, session_until_unix: until };
+            Command::Grant { hash: GrantHash([number; 32]), grant }
+        }),
+        1 => (0..4u8).prop_map(|number| Command::RevokeGrant { hash: GrantHash([number; 32]) }),
     ]
 }
 

@@ -22,7 +22,7 @@ pub fn api_address(text: &str, port: u16) -> Result<SocketAddr, String> {
     if address.ip().is_loopback() {
         return Ok(address);
     }
-    Err(format!("{address} can be reached by others, and the control API has no access control yet; use 127.0.0.1"))
+    Err(format!("{address} can be reached by others, and the API of a node has no access control; use 127.0.0.1"))
 }
 
 #[cfg(test)]

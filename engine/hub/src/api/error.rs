@@ -1,17 +1,21 @@
 //! What the API says when something cannot be done.
 
 use axum::{
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use unisono_api::Refusal;
 use unisono_household::{Error, config::Rejected};
 
-use crate::{engine::PlayError, house::Refused};
+use crate::{access::TooMany, engine::PlayError, house::Refused};
 
 /// A refusal, from whatever the hub's parts say.
 #[derive(Debug)]
-pub(super) struct ApiError(Refusal);
+pub(super) struct ApiError {
+    refusal: Refusal,
+    /// For so many seconds asking again is of no use.
+    wait_s: Option<u64>,
+}
 
 /// The hub is on its way out.
 pub(super) struct Stopping;
@@ -21,7 +25,7 @@ impl ApiError {
     pub(super) const STOPPING: Stopping = Stopping;
 
     pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self(Refusal::new(status, text))
+        Self { refusal: Refusal::new(status, text), wait_s: None }
     }
 }
 
@@ -45,12 +49,29 @@ impl From<Refused> for ApiError {
     }
 }
 
+/// Somebody guesses.
+impl From<TooMany> for ApiError {
+    fn from(too_many: TooMany) -> Self {
+        let wait_s = too_many.wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX);
+        let problem = format!("too many attempts; wait {wait_s} s");
+        Self { refusal: Refusal::new(StatusCode::TOO_MANY_REQUESTS, problem), wait_s: Some(wait_s) }
+    }
+}
+
+/// The system cannot give what it always gives.
+impl From<std::io::Error> for ApiError {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
 impl From<Rejected> for ApiError {
     fn from(rejected: Rejected) -> Self {
         let status = match rejected {
             Rejected::UnknownMember(_)
             | Rejected::UnknownRoom(_)
             | Rejected::UnknownGroup
+            | Rejected::UnknownGrant
             | Rejected::UnknownScene
             | Rejected::UnknownStation => StatusCode::NOT_FOUND,
             Rejected::NameEmpty | Rejected::BadUrl(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -81,6 +102,10 @@ impl From<PlayError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        self.0.into_response()
+        let mut response = self.refusal.into_response();
+        if let Some(wait_s) = self.wait_s {
+            response.headers_mut().insert(header::RETRY_AFTER, wait_s.into());
+        }
+        response
     }
 }

@@ -11,6 +11,7 @@ use unisono_household::config::Command;
 use super::{
     configure,
     error::ApiError,
+    guard::Asker,
     queue::{summary, track_view},
     rooms::checked_volume,
     types::{GroupChange, GroupView, NewGroup, Play, Seek},
@@ -24,18 +25,29 @@ use crate::{
 /// What every command gives: the group as it is afterwards.
 pub(super) type Answer = Result<Json<GroupView>, ApiError>;
 
+/// Lists the groups.
+#[utoipa::path(get, path = "/groups", tag = "groups", responses((status = OK, body = Vec<GroupView>)))]
 pub(super) async fn list(State(engine): State<EngineHandle>) -> Result<Json<Vec<GroupView>>, ApiError> {
-    let groups = engine.call(|engine, now| {
-        let house: &House = engine.house();
-        house.groups().keys().filter_map(|id| view(house, now, *id)).collect()
-    });
+    let groups = engine.look(|engine, now| views(engine.house(), now));
     Ok(Json(groups.await.ok_or(ApiError::STOPPING)?))
 }
 
+/// Every group.
+pub(super) fn views(house: &House, now: Timestamp<HubClock>) -> Vec<GroupView> {
+    house.groups().keys().filter_map(|id| view(house, now, *id)).collect()
+}
+
+/// Shows a group.
+#[utoipa::path(get, path = "/groups/{group}", tag = "groups",
+    params(("group" = String, Path, description = "Its id or its name")),
+    responses((status = OK, body = GroupView)))]
 pub(super) async fn show(State(engine): State<EngineHandle>, Path(group): Path<String>) -> Answer {
     command(&engine, group, |_, _, _| Ok(())).await
 }
 
+/// Makes a group; its rooms leave the groups that they were in.
+#[utoipa::path(post, path = "/groups", tag = "groups", request_body = NewGroup,
+    responses((status = CREATED, body = GroupView), (status = NOT_FOUND, description = "a room is not there"), (status = CONFLICT, description = "the name is taken")))]
 pub(super) async fn create(
     State(engine): State<EngineHandle>,
     Json(wanted): Json<NewGroup>,
@@ -50,6 +62,10 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, command(&engine, id.to_string(), |_, _, _| Ok(())).await?))
 }
 
+/// Changes a group.
+#[utoipa::path(patch, path = "/groups/{group}", tag = "groups", request_body = GroupChange,
+    params(("group" = String, Path, description = "Its id or its name")),
+    responses((status = OK, body = GroupView), (status = CONFLICT, description = "the name is taken")))]
 pub(super) async fn change(
     State(engine): State<EngineHandle>,
     Path(group): Path<String>,
@@ -68,6 +84,10 @@ pub(super) async fn change(
     .await
 }
 
+/// Dissolves a group.
+#[utoipa::path(delete, path = "/groups/{group}", tag = "groups",
+    params(("group" = String, Path, description = "Its id or its name")),
+    responses((status = NO_CONTENT, description = "it is dissolved")))]
 pub(super) async fn remove(
     State(engine): State<EngineHandle>,
     Path(group): Path<String>,
@@ -77,6 +97,10 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Adds a room; it leaves the group that it was in.
+#[utoipa::path(put, path = "/groups/{group}/rooms/{room}", tag = "groups",
+    params(("group" = String, Path, description = "Its id or its name"), ("room" = String, Path, description = "Its id or its name")),
+    responses((status = OK, body = GroupView), (status = CONFLICT, description = "several rooms have the name")))]
 pub(super) async fn add_room(
     State(engine): State<EngineHandle>,
     Path((group, room)): Path<(String, String)>,
@@ -90,6 +114,10 @@ pub(super) async fn add_room(
     show(State(engine), Path(id.to_string())).await
 }
 
+/// Takes a room out.
+#[utoipa::path(delete, path = "/groups/{group}/rooms/{room}", tag = "groups",
+    params(("group" = String, Path, description = "Its id or its name"), ("room" = String, Path, description = "Its id or its name")),
+    responses((status = OK, body = GroupView), (status = CONFLICT, description = "several rooms have the name")))]
 pub(super) async fn remove_room(
     State(engine): State<EngineHandle>,
     Path((group, room)): Path<(String, String)>,
@@ -104,11 +132,20 @@ pub(super) async fn remove_room(
     show(State(engine), Path(id.to_string())).await
 }
 
+/// Plays a file of the hub's, or goes on after a pause. Files are named by programs on the hub's machine alone.
+#[utoipa::path(post, path = "/groups/{group}/play", tag = "groups", request_body = Play,
+    params(("group" = String, Path, description = "Its id or its name")),
+    responses((status = OK, body = GroupView), (status = CONFLICT, description = "nobody would hear it, or nothing was paused")))]
 pub(super) async fn play(
     State(engine): State<EngineHandle>,
+    asker: Asker,
     Path(group): Path<String>,
     Json(play): Json<Play>,
 ) -> Answer {
+    if play.file.is_some() && !asker.here {
+        let problem = "file: only programs on the hub's machine may name a file; play something of its library";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, problem));
+    }
     let seconds = checked_seconds(play.position_s)?;
     let id = find_heard(&engine, group.clone()).await?;
     match play.file {
@@ -129,14 +166,26 @@ pub(super) async fn play(
     show(State(engine), Path(group)).await
 }
 
+/// Pauses.
+#[utoipa::path(post, path = "/groups/{group}/pause", tag = "groups",
+    params(("group" = String, Path, description = "Its id or its name")),
+    responses((status = OK, body = GroupView), (status = CONFLICT, description = "nothing plays")))]
 pub(super) async fn pause(State(engine): State<EngineHandle>, Path(group): Path<String>) -> Answer {
     command(&engine, group, House::pause).await
 }
 
+/// Stops.
+#[utoipa::path(post, path = "/groups/{group}/stop", tag = "groups",
+    params(("group" = String, Path, description = "Its id or its name")),
+    responses((status = OK, body = GroupView)))]
 pub(super) async fn stop(State(engine): State<EngineHandle>, Path(group): Path<String>) -> Answer {
     command(&engine, group, House::stop).await
 }
 
+/// Goes to a position.
+#[utoipa::path(post, path = "/groups/{group}/seek", tag = "groups", request_body = Seek,
+    params(("group" = String, Path, description = "Its id or its name")),
+    responses((status = OK, body = GroupView), (status = CONFLICT, description = "nothing plays")))]
 pub(super) async fn seek(
     State(engine): State<EngineHandle>,
     Path(group): Path<String>,

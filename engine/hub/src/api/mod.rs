@@ -1,111 +1,172 @@
-//! The control API: JSON over HTTP, for this machine only as long as there is no access control.
+//! The control API: JSON over HTTP, and a WebSocket of what changes.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | `server` | the sockets below: few connections, short heads, nobody who is held up by others |
+//! | `guard` | what every request goes through: who asks, whether a page elsewhere has brought it about |
+//! | `routes` | every route, and their description |
+//! | `watch`, `events` | everything as it is, looked at once for all who watch |
 
+mod access;
+mod bluetooth;
 mod error;
+mod events;
 mod groups;
+mod guard;
+mod health;
 mod library;
 mod metrics;
 mod nodes;
+mod openapi;
 mod queue;
 mod relay;
 mod rooms;
+mod routes;
 mod scenes;
+mod server;
 mod stations;
 pub mod types;
+mod watch;
 
-use std::io;
+use std::{io, sync::Arc};
 
 use axum::{
-    Json, Router,
-    extract::State,
+    Json,
+    extract::{FromRef, State},
     http::StatusCode,
-    middleware,
-    routing::{delete, get, patch, post, put},
 };
-use tokio::net::TcpListener;
-use unisono_api::metrics::count_requests;
+use tokio::{
+    net::TcpListener,
+    sync::watch::{Receiver, Sender},
+};
+use tracing::warn;
 use unisono_core::wire::VERSION;
-use unisono_household::config::Command;
+use unisono_household::{
+    config::{Command, Config, access::GrantHash},
+    local_access::LocalAccess,
+};
 
+pub use self::server::Limits;
 use self::{
     error::ApiError,
+    events::{Events, Sockets},
     types::{HubView, NewToken, TokenView},
+    watch::Watch,
 };
-use crate::{engine::EngineHandle, house::House};
+use crate::{
+    access::{Access, Hosts, SetupCode, draw_token, invitation},
+    engine::{EngineHandle, addresses_at},
+    house::House,
+};
 
-/// Serves until the program ends.
+/// How the API is served.
+#[derive(Clone, Debug, Default)]
+pub struct ApiSettings {
+    /// Names by which the hub may be called beside its addresses, `localhost` and those of mDNS.
+    pub hosts: Vec<String>,
+    /// What connections may do.
+    pub limits: Limits,
+}
+
+/// What routes are served with.
+#[derive(Clone)]
+struct Shared {
+    engine: EngineHandle,
+    access: Arc<Access>,
+    events: Events,
+    description: openapi::Description,
+}
+
+impl FromRef<Shared> for EngineHandle {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.engine.clone()
+    }
+}
+
+impl FromRef<Shared> for Arc<Access> {
+    fn from_ref(shared: &Shared) -> Self {
+        Arc::clone(&shared.access)
+    }
+}
+
+impl FromRef<Shared> for Events {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.events.clone()
+    }
+}
+
+impl FromRef<Shared> for openapi::Description {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.description.clone()
+    }
+}
+
+/// Serves with the usual settings until the program ends.
 ///
 /// # Errors
-/// When the listener fails.
+/// When the listener cannot be used.
 pub async fn serve(listener: TcpListener, engine: EngineHandle) -> io::Result<()> {
-    axum::serve(listener, router(engine)).await
+    serve_until(listener, engine, ApiSettings::default(), Sender::new(false).subscribe()).await
 }
 
-/// Every route.
-pub fn router(engine: EngineHandle) -> Router {
-    let api = Router::new()
-        .route("/hub", get(hub))
-        .route("/nodes", get(nodes::list))
-        .route("/nodes/{node}", patch(nodes::rename).delete(nodes::remove))
-        .route("/tokens", post(issue_token))
-        .route("/rooms", get(rooms::list))
-        .route("/rooms/{room}", patch(rooms::change).delete(rooms::forget))
-        .route("/rooms/{room}/beep", post(rooms::beep))
-        .route("/rooms/{room}/doctor", get(relay::ask))
-        .route("/rooms/{room}/standalone", get(relay::ask).post(relay::ask))
-        .route("/rooms/{room}/bluetooth", get(relay::ask))
-        .route("/rooms/{room}/bluetooth/scan", post(relay::ask))
-        .route("/rooms/{room}/bluetooth/pair", post(relay::ask))
-        .route("/rooms/{room}/bluetooth/{address}", patch(relay::ask))
-        .route("/rooms/{room}/bluetooth/{address}/{verb}", post(relay::ask))
-        .route("/groups", get(groups::list).post(groups::create))
-        .route("/groups/{group}", get(groups::show).patch(groups::change).delete(groups::remove))
-        .route("/groups/{group}/rooms/{room}", put(groups::add_room))
-        .route("/groups/{group}/rooms/{room}", delete(groups::remove_room))
-        .route("/groups/{group}/play", post(groups::play))
-        .route("/groups/{group}/pause", post(groups::pause))
-        .route("/groups/{group}/seek", post(groups::seek))
-        .route("/groups/{group}/stop", post(groups::stop))
-        .route("/library", get(library::show))
-        .route("/library/scan", post(library::scan))
-        .route("/library/tracks", get(library::tracks))
-        .route("/library/albums", get(library::albums))
-        .route("/library/albums/{album}", get(library::album))
-        .route("/library/artists", get(library::artists))
-        .route("/library/covers/{cover}", get(library::cover))
-        .route("/groups/{group}/rooms", put(queue::set_rooms))
-        .route("/groups/{group}/next", post(queue::next))
-        .route("/groups/{group}/previous", post(queue::previous))
-        .route("/groups/{group}/queue", get(queue::list).post(queue::add).delete(queue::clear))
-        .route("/groups/{group}/queue/{entry}", delete(queue::remove))
-        .route("/groups/{group}/queue/{entry}/move", post(queue::move_to))
-        .route("/groups/{group}/queue/{entry}/play", post(queue::play))
-        .route("/scenes", get(scenes::list).post(scenes::save))
-        .route("/scenes/{scene}", delete(scenes::forget))
-        .route("/scenes/{scene}/recall", post(scenes::recall))
-        .route("/stations", get(stations::list).post(stations::add))
-        .route("/stations/{station}", delete(stations::remove));
-    let beside =
-        Router::new().route("/metrics", get(metrics::page)).route("/prometheus/targets", get(metrics::targets));
-    let counting = middleware::from_fn_with_state(engine.metrics().http(), count_requests);
-    unisono_api::guarded(api, beside).with_state(engine).layer(counting)
+/// Serves until `stop` is true, then lets what is being answered be finished.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub async fn serve_until(
+    listener: TcpListener,
+    engine: EngineHandle,
+    settings: ApiSettings,
+    stop: Receiver<bool>,
+) -> io::Result<()> {
+    let at = listener.local_addr()?;
+    let is_reachable = !at.ip().is_loopback();
+    let token = draw_token()?;
+    // Gone with this function.
+    let local = LocalAccess::write(engine.runtime(), at.port(), &token);
+    let local = local.inspect_err(|error| warn!("once the hub is set up, `unisono` needs a token: {error}")).ok();
+    let hosts = Hosts::new(settings.hosts.iter().map(String::as_str).chain([machine_name().as_str()]));
+    let code = if is_reachable { SetupCode::draw()? } else { SetupCode::none() };
+    let known = local.as_ref().map(|_| GrantHash::of(&token));
+    let access = Arc::new(Access::new(engine.config(), hosts, known, at.port(), code.clone()));
+    if is_reachable && access.setup_needed() {
+        // Where nobody reads it, somebody on this machine can still set the hub up.
+        let printed = unisono_settings::print(invitation(at, &addresses_at(at), &code));
+        printed.unwrap_or_else(|error| warn!("the setup code cannot be shown: {error}"));
+    }
+    let watch = Arc::new(Watch::new(engine.clone(), Arc::clone(&access), is_reachable));
+    let looking = tokio::spawn(Arc::clone(&watch).run(stop.clone()));
+    let events =
+        Events { watch, access: Arc::clone(&access), sockets: Arc::new(Sockets::default()), stop: stop.clone() };
+    let router = routes::router(engine, access, events);
+    server::serve(listener, router, settings.limits, stop).await;
+    looking.abort();
+    Ok(())
 }
 
+/// What the machine is called.
+fn machine_name() -> String {
+    std::fs::read_to_string("/etc/hostname").map(|name| name.trim().to_owned()).unwrap_or_default()
+}
+
+/// What the hub is.
+#[utoipa::path(get, path = "/hub", tag = "hub", responses((status = OK, body = HubView)))]
 async fn hub(State(engine): State<EngineHandle>) -> Result<Json<HubView>, ApiError> {
-    let household = engine.household(|household| household.household_id()).await.ok_or(ApiError::STOPPING)?;
-    let port = engine.port();
-    let view = engine.call(move |engine, _| {
-        let house: &House = engine.house();
-        HubView {
-            name: house.name().into(),
-            household: household.to_string(),
-            port,
-            protocol: VERSION.to_string(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            codec: house.settings().codec.to_string(),
-            refused_datagrams: house.bad_datagrams(),
-        }
-    });
+    let (config, port) = (Arc::clone(&engine.config().borrow()), engine.port());
+    let view = engine.look(move |engine, _| hub_view(engine.house(), &config, port));
     Ok(Json(view.await.ok_or(ApiError::STOPPING)?))
+}
+
+fn hub_view(house: &House, config: &Config, port: u16) -> HubView {
+    HubView {
+        name: house.name().into(),
+        household: config.household.to_string(),
+        port,
+        protocol: VERSION.to_string(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        codec: house.settings().codec.to_string(),
+        refused_datagrams: house.bad_datagrams(),
+    }
 }
 
 /// Changes the household's configuration.
@@ -116,6 +177,11 @@ async fn configure(engine: &EngineHandle, command: Command) -> Result<(), ApiErr
 /// A token is as good as a key while it lasts.
 const MAX_TOKEN_LIFETIME_S: u64 = 365 * 86_400;
 
+/// Makes a token with which nodes join the household.
+#[utoipa::path(post, path = "/tokens", tag = "nodes", responses(
+    (status = OK, body = TokenView),
+    (status = CONFLICT, description = "there are too many"),
+))]
 async fn issue_token(
     State(engine): State<EngineHandle>,
     Json(wanted): Json<NewToken>,

@@ -1,5 +1,7 @@
 //! Machines of the household.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{Path, State},
@@ -13,23 +15,32 @@ use super::{
     error::ApiError,
     types::{NodeChange, NodeView},
 };
-use crate::engine::EngineHandle;
+use crate::engine::{Engine, EngineHandle};
 
+/// Lists the machines of the household.
+#[utoipa::path(get, path = "/nodes", tag = "nodes", responses((status = OK, body = Vec<NodeView>)))]
 pub(super) async fn list(State(engine): State<EngineHandle>) -> Result<Json<Vec<NodeView>>, ApiError> {
-    let members = engine.household(|household| household.config().members.clone()).await.ok_or(ApiError::STOPPING)?;
-    let view = engine.call(move |engine, _| {
-        let nodes = members.into_iter().map(|(peer, member)| NodeView {
-            id: peer.to_string(),
-            name: member.name,
-            role: format!("{:?}", member.role).to_lowercase(),
-            online: engine.house().is_online(peer),
-            address: engine.address_of(peer).map(|address| address.to_string()),
-        });
-        nodes.collect()
-    });
-    Ok(Json(view.await.ok_or(ApiError::STOPPING)?))
+    let config = Arc::clone(&engine.config().borrow());
+    let nodes = engine.look(move |engine, _| views(engine, &config));
+    Ok(Json(nodes.await.ok_or(ApiError::STOPPING)?))
 }
 
+/// Every machine.
+pub(super) fn views(engine: &mut Engine, config: &Config) -> Vec<NodeView> {
+    let nodes = config.members.iter().map(|(peer, member)| NodeView {
+        id: peer.to_string(),
+        name: member.name.clone(),
+        role: format!("{:?}", member.role).to_lowercase(),
+        online: engine.house().is_online(*peer),
+        address: engine.address_of(*peer).map(|address| address.to_string()),
+    });
+    nodes.collect()
+}
+
+/// Renames a machine.
+#[utoipa::path(patch, path = "/nodes/{node}", tag = "nodes", request_body = NodeChange,
+    params(("node" = String, Path, description = "Its id or its name")),
+    responses((status = OK, body = NodeView), (status = CONFLICT, description = "the name is taken")))]
 pub(super) async fn rename(
     State(engine): State<EngineHandle>,
     Path(node): Path<String>,
@@ -43,6 +54,12 @@ pub(super) async fn rename(
 }
 
 /// Sends a machine away, with its rooms: it plays for this household no more until it joins again.
+#[utoipa::path(delete, path = "/nodes/{node}", tag = "nodes",
+    params(("node" = String, Path, description = "Its id or its name")),
+    responses(
+        (status = NO_CONTENT, description = "it is no member any more"),
+        (status = CONFLICT, description = "it is the last hub"),
+    ))]
 pub(super) async fn remove(
     State(engine): State<EngineHandle>,
     Path(node): Path<String>,

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use axum::{
+    RequestExt,
     body::{Body, Bytes},
-    extract::{OriginalUri, Path, State},
+    extract::{FromRequest, OriginalUri, Path, Request},
     http::{self, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -19,23 +20,38 @@ use crate::engine::{Answers, EngineHandle};
 /// A node that has said nothing for so long says nothing any more. The longest scan may find nothing for as long.
 const LIMIT: Duration = Duration::from_secs(150);
 
-/// For requests that end with a room's id or name and what follows it.
-pub(super) async fn ask(
-    State(engine): State<EngineHandle>,
-    Path(parameters): Path<Vec<(String, String)>>,
-    OriginalUri(uri): OriginalUri,
-    method: http::Method,
+/// A request that names a room, and what follows it.
+pub(super) struct Asked {
+    room: String,
+    method: Method,
+    path: String,
     body: Bytes,
-) -> Result<Response, ApiError> {
-    let room = parameters.into_iter().find(|(name, _)| name == "room").map(|(_, room)| room).unwrap_or_default();
-    let path = path_of(&uri);
-    let method = match method {
-        http::Method::POST => Method::Post,
-        http::Method::PATCH => Method::Patch,
-        http::Method::DELETE => Method::Delete,
-        _ => Method::Get,
-    };
-    pass_on(&engine, room, method, path, body.into()).await
+}
+
+impl<S: Send + Sync> FromRequest<S> for Asked {
+    type Rejection = Response;
+
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Response> {
+        let parameters = request.extract_parts::<Path<Vec<(String, String)>>>().await;
+        let Path(parameters) = parameters.map_err(IntoResponse::into_response)?;
+        let room = parameters.into_iter().find(|(name, _)| name == "room").map(|(_, room)| room).unwrap_or_default();
+        let uri = request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().clone(), |uri| uri.0.clone());
+        let path = path_of(&uri);
+        let method = match *request.method() {
+            http::Method::POST => Method::Post,
+            http::Method::PATCH => Method::Patch,
+            http::Method::DELETE => Method::Delete,
+            _ => Method::Get,
+        };
+        let body = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
+        Ok(Self { room, method, path, body })
+    }
+}
+
+/// Passes it on.
+pub(super) async fn ask(engine: &EngineHandle, asked: Asked) -> Result<Response, ApiError> {
+    let Asked { room, method, path, body } = asked;
+    pass_on(engine, room, method, path, body.into()).await
 }
 
 /// Asks the node of a room for a path of its API, and answers what it answers.

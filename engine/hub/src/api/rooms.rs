@@ -17,6 +17,7 @@ use unisono_household::config::Command;
 use super::{
     configure,
     error::ApiError,
+    guard::Asker,
     relay,
     types::{LatencyPartView, OutputView, RoomChange, RoomView, SyncView},
 };
@@ -25,19 +26,32 @@ use crate::{
     house::{House, RoomId},
 };
 
+/// Lists the rooms, and how well they are in time.
+#[utoipa::path(get, path = "/rooms", tag = "rooms", responses((status = OK, body = Vec<RoomView>)))]
 pub(super) async fn list(State(engine): State<EngineHandle>) -> Result<Json<Vec<RoomView>>, ApiError> {
-    let rooms = engine.call(|engine, _| {
-        let house: &House = engine.house();
-        house.rooms().keys().filter_map(|id| view(house, *id)).collect()
-    });
+    let rooms = engine.look(|engine, _| views(engine.house()));
     Ok(Json(rooms.await.ok_or(ApiError::STOPPING)?))
 }
 
+/// Every room.
+pub(super) fn views(house: &House) -> Vec<RoomView> {
+    house.rooms().keys().filter_map(|id| view(house, *id)).collect()
+}
+
+/// Changes a room. Volume and mute take the scope control, all else admin.
+#[utoipa::path(patch, path = "/rooms/{room}", tag = "rooms", request_body = RoomChange,
+    params(("room" = String, Path, description = "Its id or its name")),
+    responses(
+        (status = OK, body = RoomView),
+        (status = CONFLICT, description = "the name is taken, or several rooms have it"),
+    ))]
 pub(super) async fn change(
     State(engine): State<EngineHandle>,
+    asker: Asker,
     Path(room): Path<String>,
     Json(change): Json<RoomChange>,
 ) -> Result<Json<RoomView>, ApiError> {
+    asker.check(change.wants())?;
     let volume = change.volume.map(checked_volume).transpose()?;
     let max_volume = change.max_volume.map(|percent| checked("max_volume", percent)).transpose()?;
     let start_volume =
@@ -107,6 +121,13 @@ pub(super) async fn beep(State(engine): State<EngineHandle>, Path(room): Path<St
     relay::pass_on(&engine, id.to_string(), Method::Post, path, Vec::new()).await
 }
 
+/// Forgets a room whose node is gone.
+#[utoipa::path(delete, path = "/rooms/{room}", tag = "rooms",
+    params(("room" = String, Path, description = "Its id or its name")),
+    responses(
+        (status = NO_CONTENT, description = "it is forgotten"),
+        (status = CONFLICT, description = "its node is there, or several rooms have the name"),
+    ))]
 pub(super) async fn forget(
     State(engine): State<EngineHandle>,
     Path(room): Path<String>,

@@ -10,6 +10,8 @@ pub use unisono_api::{
     node::OutputView,
     sound::{BandView, EqualiserView, LatencyPartView},
 };
+use unisono_household::config::access::Scope;
+use utoipa::ToSchema;
 
 pub use self::{
     queue::{EntryView, GroupRooms, Item, ItemsAt, MoveTo, NewEntries, QueueSummary, QueueView, RepeatMode},
@@ -17,7 +19,7 @@ pub use self::{
 };
 
 /// The hub.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HubView {
     /// Its name.
     pub name: String,
@@ -36,7 +38,7 @@ pub struct HubView {
 }
 
 /// A machine of the household.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NodeView {
     /// Its short id.
     pub id: String,
@@ -51,7 +53,7 @@ pub struct NodeView {
 }
 
 /// A room.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RoomView {
     /// Its id.
     pub id: String,
@@ -95,7 +97,7 @@ pub struct RoomView {
 }
 
 /// How well a room is in time, and what that rests on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SyncView {
     /// How far it is ahead of (positive) or behind its group.
     pub error_s: f64,
@@ -128,7 +130,7 @@ pub struct SyncView {
 }
 
 /// A group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GroupView {
     /// Its id.
     pub id: String,
@@ -165,7 +167,7 @@ pub struct GroupView {
 }
 
 /// A change to a room; what is left out stays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoomChange {
     /// What people call it; empty for what its node calls it.
@@ -193,7 +195,7 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
 }
 
 /// A change to a machine of the household.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NodeChange {
     /// What people call it.
@@ -201,7 +203,7 @@ pub struct NodeChange {
 }
 
 /// A new group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewGroup {
     /// What people call it.
@@ -212,7 +214,7 @@ pub struct NewGroup {
 }
 
 /// A change to a group; what is left out stays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GroupChange {
     /// What people call it.
@@ -228,7 +230,7 @@ pub struct GroupChange {
 }
 
 /// What to play; without a file, go on with what is paused.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Play {
     /// A file on the hub, as an absolute path or, where its name is no UTF-8, a `file://` URL.
@@ -238,7 +240,7 @@ pub struct Play {
 }
 
 /// Where to go.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seek {
     /// From the start.
@@ -246,7 +248,7 @@ pub struct Seek {
 }
 
 /// A token to be made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewToken {
     /// For how long it is good.
@@ -262,7 +264,7 @@ impl Default for NewToken {
 }
 
 /// A token that was made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TokenView {
     /// What to give to `unisono-node --join`. Secret until it is used.
     pub token: String,
@@ -270,4 +272,101 @@ pub struct TokenView {
     pub lifetime_s: u64,
     /// How many nodes can join with it.
     pub uses: u32,
+}
+
+impl RoomChange {
+    /// What it takes to make this change: volume and mute are for everybody who plays, all else is for whoever
+    /// administers the house.
+    pub fn wants(&self) -> Scope {
+        let everyday = Self { volume: self.volume, muted: self.muted, ..Self::default() };
+        if *self == everyday { Scope::Control } else { Scope::Admin }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionView {
+    /// Whether the hub has yet to be given an administrator's secret.
+    pub setup_needed: bool,
+    /// What whoever asks may do: `read`, `control` or `admin`; `None`: log in first.
+    pub scope: Option<String>,
+    /// What the token or the browser is called.
+    pub name: Option<String>,
+    /// Whether it is a program on the hub's machine.
+    pub loopback: bool,
+}
+
+/// The administrator's secret is to be set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Setup {
+    /// The code that the hub has printed at its start; administrators need none.
+    #[serde(default)]
+    pub code: String,
+    /// The secret, 8 to 256 bytes.
+    pub secret: String,
+}
+
+/// Somebody wants to be let in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The administrator's secret.
+    pub secret: String,
+}
+
+/// A token of this API, or a browser that is logged in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccessView {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// `read`, `control` or `admin`.
+    pub scope: String,
+    /// `token` or `session`.
+    pub kind: String,
+    /// When it was made, in Unix time.
+    pub created_unix: u64,
+    /// Until when it is good, in Unix time; a token lasts until it is revoked.
+    pub until_unix: Option<u64>,
+}
+
+/// A token of this API to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAccess {
+    /// What it is for; no two have one name.
+    pub name: String,
+    /// `read`, `control` or `admin`.
+    pub scope: String,
+}
+
+/// A token of this API that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewAccessView {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// `read`, `control` or `admin`.
+    pub scope: String,
+    /// What to send as `Authorization: Bearer`. It is shown this once.
+    pub token: String,
+}
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HealthView {
+    /// `problem`, `warning` or `note`.
+    pub severity: String,
+    /// What is wrong.
+    pub what: String,
+    /// Where: the hub, or a room or a group by its name.
+    #[serde(rename = "where")]
+    pub place: String,
+    /// What to do.
+    pub remedy: String,
+    /// Since when, in Unix time, as far as this hub has seen it.
+    pub since_unix: Option<u64>,
 }

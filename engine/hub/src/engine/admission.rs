@@ -93,6 +93,11 @@ impl EngineHandle {
     }
 }
 
+/// Addresses at which others can reach something that listens here.
+pub(crate) fn addresses_at(listens_at: SocketAddr) -> Vec<IpAddr> {
+    reachable_at(listens_at).into_iter().map(|address| address.ip()).collect()
+}
+
 /// Addresses at which nodes can reach a hub that listens here, at most as many as a token holds; IPv4 first, since every
 /// home has it. On a machine without a network its own.
 fn reachable_at(listens_at: SocketAddr) -> Vec<SocketAddr> {

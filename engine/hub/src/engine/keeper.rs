@@ -101,6 +101,11 @@ impl Keeper {
         Ok((Self { snapshots: Some(snapshots), thread, last: Snapshot::default(), failed }, kept))
     }
 
+    /// Whether the last could not be saved.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Relaxed)
+    }
+
     /// Keeps a snapshot if it differs from the last. One that a person has brought about outlasts a power cut; where
     /// the music stands outlasts a crash. While the disk is busy it is left for the next time.
     pub(super) fn keep(&mut self, snapshot: Snapshot, by_a_person: bool) {

@@ -15,14 +15,14 @@ mod probes;
 use std::{
     collections::{BTreeMap, HashMap},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot, watch},
     time::{Instant, sleep_until},
 };
 use tracing::{debug, info, warn};
@@ -45,7 +45,7 @@ use unisono_transport::{
     discovery::{Announcement, Record},
 };
 
-pub(crate) use self::playing::frames_of;
+pub(crate) use self::{admission::addresses_at, playing::frames_of};
 pub use self::{
     asks::Answers,
     catalogue::{Catalogue, Nothing},
@@ -131,6 +131,8 @@ type Call = Box<dyn FnOnce(&mut Engine, Timestamp<HubClock>) + Send>;
 /// What comes to the engine.
 enum Event {
     Call(Call),
+    /// Something that only looks.
+    Look(Call),
     /// The configuration has changed; with the signed member list when that has too.
     Configured(Box<Config>, Option<Vec<u8>>),
     Connected(Connection),
@@ -144,9 +146,14 @@ enum Event {
 pub struct EngineHandle {
     events: mpsc::Sender<Event>,
     household: Arc<Mutex<HubHousehold>>,
+    /// The configuration as it is, for whoever must not wait for a disk.
+    config: Arc<watch::Sender<Arc<Config>>>,
+    /// Told whenever something may look otherwise than before.
+    stirred: Arc<Notify>,
     listens_at: SocketAddr,
     library: Library,
     metrics: Arc<Metrics>,
+    runtime: Arc<Path>,
 }
 
 /// The hub.
@@ -220,8 +227,16 @@ impl Engine {
         let library = LibrarySettings { folders: settings.library.clone(), state: settings.state.clone() };
         let library = Library::open(library).map_err(Error::Library)?;
         let household_id = household.household_id();
-        let household = Arc::new(Mutex::new(household));
-        let handle = EngineHandle { events, household, listens_at, library, metrics };
+        let handle = EngineHandle {
+            events,
+            config: Arc::new(watch::Sender::new(Arc::new(household.config().clone()))),
+            household: Arc::new(Mutex::new(household)),
+            stirred: Arc::default(),
+            listens_at,
+            library,
+            metrics,
+            runtime: settings.runtime.as_path().into(),
+        };
         info!("hub \"{}\" ({}) listens at UDP port {port}", settings.name, identity.peer_id());
         let engine = Self {
             house,
@@ -276,6 +291,11 @@ impl Engine {
         self.household_id
     }
 
+    /// Whether volumes and what plays would be there after a restart.
+    pub fn is_durable(&self) -> bool {
+        !self.keeper.has_failed()
+    }
+
     /// Whether a connection of a node is there.
     pub fn address_of(&self, peer: PeerId) -> Option<SocketAddr> {
         self.links.values().find(|link| link.connection.peer() == peer).map(|link| link.connection.remote_address())
@@ -323,8 +343,11 @@ impl Engine {
 
     fn take(&mut self, event: Event) {
         let now = clock::now();
+        if !matches!(event, Event::Look(_) | Event::Datagram(..)) {
+            self.handle.stirred.notify_one();
+        }
         match event {
-            Event::Call(call) => call(self, now),
+            Event::Call(call) | Event::Look(call) => call(self, now),
             Event::Configured(config, members) => {
                 self.house.configure(now, &config);
                 if let Some(members) = members {
@@ -413,8 +436,14 @@ impl Engine {
                 Action::Unanswered(id) => {
                     self.asks.remove(&id);
                 }
-                Action::Ended(group) => info!("group {group} has played to the end"),
-                Action::Changed => self.changed = true,
+                Action::Ended(group) => {
+                    info!("group {group} has played to the end");
+                    self.handle.stirred.notify_one();
+                }
+                Action::Changed => {
+                    self.changed = true;
+                    self.handle.stirred.notify_one();
+                }
             }
         }
     }
@@ -440,13 +469,24 @@ impl EngineHandle {
         &self,
         call: impl FnOnce(&mut Engine, Timestamp<HubClock>) -> T + Send + 'static,
     ) -> Option<T> {
-        let (answer, answered) = oneshot::channel();
-        let call: Call = Box::new(move |engine, now| {
-            // Whoever asked may have gone.
-            let _ = answer.send(call(engine, now));
-        });
+        let (call, answered) = answered(call);
         self.events.send(Event::Call(call)).await.ok()?;
         answered.await.ok()
+    }
+
+    /// As [`Self::call`], for what only looks: nobody is told that something may have changed.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&mut Engine, Timestamp<HubClock>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (call, answered) = answered(look);
+        self.events.send(Event::Look(call)).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// Waits until something may look otherwise than before. For one who waits.
+    pub(crate) async fn stirred(&self) {
+        self.stirred.notified().await;
     }
 
     /// As [`Self::call`], from a thread of its own, without waiting for what comes of it.
@@ -468,6 +508,7 @@ impl EngineHandle {
     ) -> Option<T> {
         let (household, events) = (Arc::clone(&self.household), self.events.clone());
         let writes = self.metrics.configuration.clone();
+        let published = Arc::clone(&self.config);
         let call = move || {
             let mut household = household.lock().unwrap_or_else(PoisonError::into_inner);
             let (changes, members_version) = (household.changes(), household.config().members_version);
@@ -479,6 +520,7 @@ impl EngineHandle {
             if household.changes() != changes {
                 writes.written();
                 let config = household.config().clone();
+                published.send_replace(Arc::new(config.clone()));
                 let members = (config.members_version != members_version).then(|| household.members().to_bytes());
                 // While nobody else can change it again, so that the engine sees changes in their order. It may have
                 // ended.
@@ -499,13 +541,35 @@ impl EngineHandle {
         &self.metrics
     }
 
+    /// The configuration as it is, now and whenever it changes.
+    pub fn config(&self) -> watch::Receiver<Arc<Config>> {
+        self.config.subscribe()
+    }
+
     /// The UDP port at which nodes connect.
     pub const fn port(&self) -> u16 {
         self.listens_at.port()
     }
+
+    /// Where programs on this machine find what is left for them.
+    pub(crate) fn runtime(&self) -> &Path {
+        &self.runtime
+    }
+}
+
+/// A call, and where its answer comes.
+fn answered<T: Send + 'static>(
+    call: impl FnOnce(&mut Engine, Timestamp<HubClock>) -> T + Send + 'static,
+) -> (Call, oneshot::Receiver<T>) {
+    let (answer, answered) = oneshot::channel();
+    let call: Call = Box::new(move |engine, now| {
+        // Whoever asked may have gone.
+        let _ = answer.send(call(engine, now));
+    });
+    (call, answered)
 }
 
 /// Seconds since 1970 on the wall clock: for tokens and for judging how long the hub was away, never for sound.
-fn unix_now() -> u64 {
+pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -71,8 +71,18 @@ impl Hub {
         Self::start_in(folder, self.streams.clone(), Arc::clone(&self.catalogue))
     }
 
+    /// One that people on other machines can reach.
+    pub(crate) fn start_for_all() -> Self {
+        let catalogue = Arc::new(Nothing);
+        Self::start_at(TempDir::new().unwrap(), StreamSettings::default(), catalogue, Ipv4Addr::UNSPECIFIED)
+    }
+
+    fn start_in(folder: TempDir, streams: StreamSettings, catalogue: Arc<dyn Catalogue>) -> Self {
+        Self::start_at(folder, streams, catalogue, Ipv4Addr::LOCALHOST)
+    }
+
     /// In a folder; with a library when there is `music` in it.
-    pub(crate) fn start_in(folder: TempDir, streams: StreamSettings, catalogue: Arc<dyn Catalogue>) -> Self {
+    fn start_at(folder: TempDir, streams: StreamSettings, catalogue: Arc<dyn Catalogue>, api_at: Ipv4Addr) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let settings = EngineSettings {
@@ -85,8 +95,8 @@ impl Hub {
         };
         let mut tasks = JoinSet::new();
         let api = runtime.block_on(async {
-            let listener = TcpListener::bind(loopback).await.unwrap();
-            let api = listener.local_addr().unwrap();
+            let listener = TcpListener::bind(SocketAddr::from((api_at, 0))).await.unwrap();
+            let api = SocketAddr::from((Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port()));
             let engine = start(&settings).with_catalogue(Arc::clone(&catalogue));
             let serve = api::serve(listener, engine.handle());
             tasks.spawn(async move { serve.await.unwrap() });
@@ -183,6 +193,18 @@ impl Hub {
 
     /// A request as JSON unless the headers say otherwise.
     pub(crate) fn ask(&self, method: &str, path: &str, body: Option<&str>, headers: &[(&str, &str)]) -> Answer {
+        let (answer, value) = self.answer(method, path, body, headers);
+        (answer.status().as_u16(), value)
+    }
+
+    /// As [`Self::ask`], with all that comes.
+    pub(crate) fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> (Response<ureq::Body>, Value) {
         let uri = format!("http://{}/api/v1{path}", self.api);
         let mut request = Request::builder().method(method).uri(uri);
         if body.is_some() && !headers.iter().any(|(name, _)| *name == "content-type") {
@@ -198,7 +220,7 @@ impl Hub {
         let text = answer.body_mut().read_to_string().unwrap();
         let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(json!(text)) };
         check_form(&answer, &value);
-        (answer.status().as_u16(), value)
+        (answer, value)
     }
 
     /// What is there beside the API, as text.

@@ -3,15 +3,23 @@
 
 mod access;
 mod ear;
+mod events;
+mod flood;
 mod gapless;
 mod groups;
+mod guessing;
 mod hub;
 mod library;
 mod malformed;
 mod metrics;
+mod openapi;
+mod playing;
 mod playing;
 mod queue;
+mod raw;
 mod saved;
+mod scopes;
+mod setup;
 mod shelf;
 mod sound;
 mod status;

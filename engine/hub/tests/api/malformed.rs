@@ -132,7 +132,10 @@ fn a_connection_takes_a_second_request_after_one_whose_body_nobody_wanted() {
     stream.set_nodelay(true).unwrap();
     for (path, status) in [("groups/all/stop", 200), ("groups/all/pause", 409), ("nowhere", 404), ("hub", 405)] {
         // The body comes late.
-        let head = format!("POST /api/v1/{path} HTTP/1.1\r\nhost: {}\r\ncontent-length: 4\r\n\r\n", hub.api);
+        let head = format!(
+            "POST /api/v1/{path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: 4\r\n\r\n",
+            hub.api
+        );
         stream.write_all(head.as_bytes()).unwrap();
         hub.get("/hub");
         stream.write_all(b"null").unwrap();

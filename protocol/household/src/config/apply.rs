@@ -66,6 +66,12 @@ impl Config {
             Command::RecallScene { id, made } => self.recall_scene(*id, made),
             Command::AddStation { id, name, url } => self.add_station(*id, name, url),
             Command::RemoveStation { id } => self.remove_station(*id),
+            Command::SetSecret { secret } => {
+                self.set_secret(secret);
+                Ok(())
+            }
+            Command::Grant { hash, grant } => self.add_grant(*hash, grant),
+            Command::RevokeGrant { hash } => self.revoke_grant(*hash),
         }
     }
 

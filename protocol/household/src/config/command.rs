@@ -8,6 +8,11 @@ use unisono_core::{
 };
 
 use super::{GroupId, RoomId, Scene, SceneId, StationId};
+    },
+use super::{
+    GroupId, RoomId,
+    access::{Grant, GrantHash, SecretHash},
+};
 use crate::{members::Role, token::TokenHash};
 
 /// A change of the configuration. On disk and between hubs it is postcard: variants are only appended.
@@ -176,6 +181,23 @@ pub enum Command {
         /// The station.
         id: StationId,
     },
+    /// The administrator's secret is set, or is another one from now on; browsers that were logged in are so no more.
+    SetSecret {
+        /// Its hash.
+        secret: SecretHash,
+    },
+    /// A token of the control API is issued, or a browser logs in. Sessions that are over are forgotten.
+    Grant {
+        /// The hash of what is shown.
+        hash: GrantHash,
+        /// What it may do.
+        grant: Grant,
+    },
+    /// A token of the control API is good no more, or a browser logs out.
+    RevokeGrant {
+        /// The hash of what is shown.
+        hash: GrantHash,
+    },
 }
 
 /// What became of a command that was taken.
@@ -236,6 +258,9 @@ pub enum Rejected {
     /// A name of which nothing can be shown.
     #[error("a name needs a letter; choose another")]
     NameEmpty,
+    /// There is no such token of the control API.
+    #[error("there is no such token; `unisono access list` lists them")]
+    UnknownGrant,
     /// The member has another role.
     #[error("{0} is a member with another role; remove it first")]
     OtherRole(PeerId),

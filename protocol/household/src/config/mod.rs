@@ -3,6 +3,7 @@
 //! [`Config`] is the state, [`Command`] what changes it, [`Config::apply`] how. Nothing in here reads a clock or draws
 //! a number: times and identifiers come in the command. A hub keeps it in a database; see [`crate::household`].
 
+pub mod access;
 mod apply;
 mod command;
 mod saved;
@@ -144,6 +145,8 @@ pub struct Config {
     pub scenes: BTreeMap<SceneId, Scene>,
     /// Stations.
     pub stations: BTreeMap<StationId, Station>,
+    /// Who may use the control API.
+    pub access: access::Access,
 }
 
 impl Config {
@@ -165,6 +168,7 @@ impl Config {
             start_volumes: BTreeMap::new(),
             scenes: BTreeMap::new(),
             stations: BTreeMap::new(),
+            access: access::Access::default(),
         }
     }
 
@@ -203,5 +207,6 @@ impl Config {
 /// The format of the snapshot that this build writes.
 const FORMAT: u64 = 2;
 
-/// So many empty values stand at the end of a snapshot that were not there in format 1: no sounds, no start volumes.
-const SINCE_FORMAT_1: usize = 4;
+/// So many empty values stand at the end of a snapshot that were not there in format 1: no sounds, no start volumes, no
+/// scenes, no stations, no secret, no grants.
+const SINCE_FORMAT_1: usize = 6;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A library.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LibraryView {
     /// The folders that it has.
     pub folders: Vec<String>,
@@ -20,7 +20,7 @@ pub struct LibraryView {
 }
 
 /// How far a scan is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ScanView {
     /// Files that were looked at.
     pub done: usize,
@@ -29,7 +29,7 @@ pub struct ScanView {
 }
 
 /// A file, or a folder, that is of no use.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ProblemView {
     /// Which.
     pub file: String,
@@ -38,7 +38,7 @@ pub struct ProblemView {
 }
 
 /// A part of a list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PageView<T> {
     /// How many there are in all.
     pub total: usize,
@@ -47,7 +47,7 @@ pub struct PageView<T> {
 }
 
 /// A piece of music.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TrackView {
     /// Its id.
     pub id: String,
@@ -80,7 +80,7 @@ pub struct TrackView {
 }
 
 /// Tracks that belong together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AlbumView {
     /// Its id.
     pub id: String,
@@ -99,7 +99,7 @@ pub struct AlbumView {
 }
 
 /// An album, and what is on it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AlbumTracksView {
     /// Its id.
     pub id: String,
@@ -118,7 +118,7 @@ pub struct AlbumTracksView {
 }
 
 /// Somebody who plays.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ArtistView {
     /// The name.
     pub name: String,

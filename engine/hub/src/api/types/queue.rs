@@ -27,7 +27,7 @@ pub struct QueueSummary {
 }
 
 /// A queue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QueueView {
     /// Another number after every change.
     pub version: u64,
@@ -42,7 +42,7 @@ pub struct QueueView {
 }
 
 /// An entry of a queue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EntryView {
     /// Its id, in this queue alone.
     pub entry: String,
@@ -61,7 +61,7 @@ pub struct EntryView {
 }
 
 /// Something that can be put into a queue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Item {
     /// The id of a track.
@@ -88,7 +88,7 @@ pub enum ItemsAt {
 }
 
 /// What is to be put into a queue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEntries {
     /// What.
@@ -105,7 +105,7 @@ pub struct NewEntries {
 }
 
 /// Where an entry goes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MoveTo {
     /// The index that it has then; behind the last means at the end.
@@ -113,7 +113,7 @@ pub struct MoveTo {
 }
 
 /// The rooms that a group has then.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GroupRooms {
     /// Their ids or names.

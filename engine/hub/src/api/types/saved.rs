@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Which rooms were together and how loud.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SceneView {
     /// Its id.
     pub id: String,
@@ -16,7 +16,7 @@ pub struct SceneView {
 }
 
 /// A group of a scene.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SceneGroupView {
     /// What it was called.
     pub name: String,
@@ -27,7 +27,7 @@ pub struct SceneGroupView {
 }
 
 /// A room of a scene.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SceneRoomView {
     /// Its id.
     pub id: String,
@@ -36,7 +36,7 @@ pub struct SceneRoomView {
 }
 
 /// A scene to be saved as things are now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewScene {
     /// What it is to be called.
@@ -44,7 +44,7 @@ pub struct NewScene {
 }
 
 /// A station.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StationView {
     /// Its id.
     pub id: String,
@@ -55,7 +55,7 @@ pub struct StationView {
 }
 
 /// A station to be kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewStation {
     /// What people are to call it.
