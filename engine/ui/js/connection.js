@@ -18,6 +18,7 @@ const BRIEF = 3000;
 
 const ASKED = ['hub', 'rooms', 'groups', 'nodes', 'sources', 'stations', 'scenes', 'health', 'library'];
 
+let begun = false;
 let socket = null;
 let attempt = 0;
 let timer = null;
@@ -26,10 +27,12 @@ const absent = new Set();
 
 /** Begins, and goes on for as long as the page is open. */
 export function connect() {
+  if (begun) return open();
+  begun = true;
   addEventListener('online', now);
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && probe());
   setInterval(() => store.connection === 'live' && probe(), SILENCE);
-  open();
+  return open();
 }
 
 /** Tries now, whatever the wait. */
@@ -73,7 +76,7 @@ async function broken() {
       if (error.status === 0 || error.status >= 500) throw error;
       return store.session;
     });
-    if (!session?.scope) {
+    if (session && !session.scope) {
       store.set('session', session);
       return;
     }

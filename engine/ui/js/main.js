@@ -34,6 +34,7 @@ route('/health', 'screen-health', 'health');
 route('/settings', 'screen-settings', 'settings');
 route('/devices', 'screen-devices', 'settings');
 route('/first-room', 'screen-first-room', 'rooms');
+route('/setup', 'screen-setup', 'settings');
 
 /** Shows the door to whoever is not known, the house to whoever is. */
 async function enter() {
@@ -46,12 +47,13 @@ async function enter() {
     session = error.status === 401 ? { scope: null } : { scope: 'admin', loopback: true };
   }
   store.set('session', session);
-  if (session.scope && !session.setup_needed) {
+  document.querySelector('.door')?.remove();
+  // On the hub's own machine one is let in before there is a secret.
+  if (session.scope) {
     document.querySelector('screen-entrance')?.remove();
     shell.hidden = false;
-    if (shell.running) return connect();
+    if (!shell.running) start(document.querySelector('#main'), (tab, path) => shell.at(tab, path));
     shell.running = true;
-    start(document.querySelector('#main'), (tab, path) => shell.at(tab, path));
     return connect();
   }
   shell.hidden = true;

@@ -59,3 +59,15 @@ function field(label, attributes, hint) {
 }
 
 customElements.define('screen-entrance', Entrance);
+
+/** The same for somebody who is in already, on the hub's own machine. */
+class Setup extends Entrance {
+  fresh = true;
+
+  constructor() {
+    super();
+    this.addEventListener('entered', () => dispatchEvent(new Event('unisono-unknown')));
+  }
+}
+
+customElements.define('screen-setup', Setup);

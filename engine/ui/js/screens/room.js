@@ -56,11 +56,17 @@ class Room extends Live {
   limits() {
     const field = (key, label, hint) => {
       const input = h('input', { type: 'number', id: `room-${key}`, min: 0, max: 100, inputmode: 'numeric',
-        onchange: () => input.value !== '' && patch('rooms', this.room, { [key]: Math.min(100, Math.max(0, input.valueAsNumber)) }) });
+        onchange: () => this.limit(key, input.value === '' ? null : Math.min(100, Math.max(0, Math.round(input.valueAsNumber)))) });
       this[key] = input;
       return h('div', { class: 'field' }, h('label', { for: input.id }, label), input, h('span', { class: 'hint' }, hint));
     };
     return h('div', { class: 'fields' }, field('max_volume', 'At most', 'percent'), field('start_volume', 'Starts at', 'percent; empty: as it was'));
+  }
+
+  /** The loudest that a room may be is always something; where it starts need not be. */
+  limit(key, value) {
+    if (value !== null || key === 'start_volume') patch('rooms', this.room, { [key]: value });
+    else this.update();
   }
 
   channels() {

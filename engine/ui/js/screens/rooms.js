@@ -39,7 +39,7 @@ class Rooms extends Live {
     keyed(this.groups, groups, ({ id }) => id, groupCard);
     keyed(this.rest, single, ({ id }) => id, (room) => this.single(room), (item, room) => {
       item.lastChild.hidden = !room.online;
-      set(item.lastChild, 'aria-label', `Play in ${room.name}`);
+      set(item.lastChild, 'aria-label', `Play here: ${room.name}`);
     });
     const scenes = store.all('scenes');
     this.scenes.hidden = !rooms.length;

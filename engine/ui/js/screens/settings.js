@@ -25,7 +25,10 @@ class Settings extends Live {
     const looks = LOOKS.map(([value, label]) => h('label', { class: 'check inline', for: `look-${value}` },
       h('input', { type: 'radio', name: 'look', id: `look-${value}`, value, checked: value === look(), onchange: () => setLook(value) }), h('span', null, label)));
     this.leave = h('button', { type: 'button', class: 'button', onclick: () => leave() }, icon('leave'), 'Log out');
-    this.append(h('div', { class: 'head' }, h('h1', null, 'Settings')),
+    this.secret = h('section', { class: 'card', hidden: true }, h('h2', null, 'No secret yet'),
+      h('p', null, 'So far this page is for the hub’s own machine alone. With a secret it can be used from phones and other computers.'),
+      h('div', { class: 'row' }, h('a', { class: 'button primary', href: '#/setup' }, icon('key'), 'Set a secret')));
+    this.append(h('div', { class: 'head' }, h('h1', null, 'Settings')), this.secret,
       h('section', { class: 'card' }, h('h2', null, 'Household'), this.hub, h('ul', { class: 'rows' },
         link('#/devices', 'device', 'Devices', 'machines, and how another joins'),
         link('#/scenes', 'scene', 'Scenes', 'rooms and volumes under a name'),
@@ -47,6 +50,7 @@ class Settings extends Live {
     say(this.hub, hub ? dotted(`Hub ${hub.name}`, `household ${hub.household}`, `version ${hub.version}`, hub.codec) : '');
     const { scope, name, loopback } = store.session ?? {};
     say(this.me, dotted(name && `You are here as ${name}`, loopback && 'You are on the hub’s own machine', scope && `scope ${scope}`));
+    this.secret.hidden = !store.session?.setup_needed;
     this.leave.hidden = Boolean(store.session?.loopback);
     this.access.element.hidden = store.session?.scope !== 'admin';
     if (!library) return;
