@@ -3,6 +3,7 @@
 mod error;
 mod groups;
 mod nodes;
+mod page;
 mod relay;
 mod rooms;
 pub mod types;
@@ -57,7 +58,7 @@ pub fn router(engine: EngineHandle) -> Router {
         .route("/groups/{group}/pause", post(groups::pause))
         .route("/groups/{group}/seek", post(groups::seek))
         .route("/groups/{group}/stop", post(groups::stop));
-    unisono_api::guarded(api).with_state(engine)
+    unisono_api::guarded(api).merge(page::router()).with_state(engine)
 }
 
 async fn hub(State(engine): State<EngineHandle>) -> Result<Json<HubView>, ApiError> {
