@@ -14,8 +14,8 @@ PREFIX ?= /usr/local
 
 PACKAGES = build-essential cmake pkg-config libasound2-dev libdbus-1-dev libsbc-dev
 
-# What tests hold our SBC against.
-TEST_PACKAGES = dbus-daemon ffmpeg sbc-tools
+# What tests look at the page with, and hold our SBC against.
+TEST_PACKAGES = chromium chromium-driver dbus-daemon ffmpeg sbc-tools
 
 # As it was typed: make would expand a $ in it.
 override export FILE := $(value FILE)
