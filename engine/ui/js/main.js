@@ -5,6 +5,7 @@ import { connect } from './connection.js';
 import './elements/mini.js';
 import './elements/shell.js';
 import { h } from './lib/dom.js';
+import { tellNews } from './news.js';
 import { route, start } from './router.js';
 import './screens/album.js';
 import './screens/bluetooth.js';
@@ -68,4 +69,5 @@ async function enter() {
 
 addEventListener('unisono-unknown', () => store.session?.scope && enter());
 store.watch(['session'], () => store.session && !store.session.scope && enter());
+tellNews();
 enter();

@@ -102,7 +102,8 @@ impl Page {
             (VARY, "accept-encoding"),
             (CONTENT_SECURITY_POLICY, POLICY),
             (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (REFERRER_POLICY, "no-referrer"),
+            // With "no-referrer" some browsers no longer say from where a change comes, and the API asks for that.
+            (REFERRER_POLICY, "same-origin"),
         ];
         if says(IF_NONE_MATCH, &tag) {
             return (StatusCode::NOT_MODIFIED, about, Body::empty()).into_response();

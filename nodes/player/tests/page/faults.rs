@@ -21,6 +21,12 @@ async fn a_room_that_vanishes_is_shown_as_gone_and_the_others_stay() {
     assert_eq!(browser.eval("return document.querySelectorAll('u-room-row:not([offline])').length").await, 1);
     let row = browser.eval("return document.querySelector('u-room-row[offline]').innerText").await;
     assert!(row.as_str().unwrap().contains("Offline"), "{row}");
+    browser
+        .until(
+            "a screen reader to be told",
+            "document.querySelector('#whisper').innerText.includes('kitchen is offline')",
+        )
+        .await;
     let fader = "return document.querySelector('u-room-row[offline] u-volume').hidden";
     assert_eq!(browser.eval(fader).await, true, "nobody can turn up what is not there");
     browser.assert_content();

@@ -50,6 +50,7 @@ pub(super) const FILES: &[(&str, &[u8])] = files![
     "js/lib/words.js",
     "js/look.js",
     "js/main.js",
+    "js/news.js",
     "js/router.js",
     "js/screens/album.js",
     "js/screens/bluetooth.js",
