@@ -50,7 +50,7 @@ class Music extends Live {
   update() {
     const group = target();
     say(this.where, group ? group.name : 'Choose a room');
-    set(this.whereButton, 'aria-label', group ? `Plays in ${group.name}; choose other rooms` : 'Choose where to play');
+    set(this.whereButton, 'aria-label', group ? `Plays in ${group.name}; choose other rooms` : 'Choose a room to play in');
     this.radio?.update();
     const total = store.whole.library?.tracks;
     if (this.list && this.known !== undefined && total !== this.known && !store.whole.library.scan) this.find();
