@@ -18,6 +18,7 @@ mod library;
 mod metrics;
 mod nodes;
 mod openapi;
+mod page;
 mod queue;
 mod relay;
 mod rooms;

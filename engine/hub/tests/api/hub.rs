@@ -77,7 +77,7 @@ impl Hub {
         Self::start_at(TempDir::new().unwrap(), StreamSettings::default(), catalogue, Ipv4Addr::UNSPECIFIED)
     }
 
-    fn start_in(folder: TempDir, streams: StreamSettings, catalogue: Arc<dyn Catalogue>) -> Self {
+    pub(crate) fn start_in(folder: TempDir, streams: StreamSettings, catalogue: Arc<dyn Catalogue>) -> Self {
         Self::start_at(folder, streams, catalogue, Ipv4Addr::LOCALHOST)
     }
 

@@ -7,10 +7,8 @@ use unisono_core::{
     wire::ids::{PeerId, RoomIndex},
 };
 
-use super::{GroupId, RoomId, Scene, SceneId, StationId};
-    },
 use super::{
-    GroupId, RoomId,
+    GroupId, RoomId, Scene, SceneId, StationId,
     access::{Grant, GrantHash, SecretHash},
 };
 use crate::{members::Role, token::TokenHash};

@@ -1,0 +1,70 @@
+// Which screen is shown: what stands after # in the address.
+
+const routes = [];
+const places = new Map();
+let shown = null;
+let chosen = false;
+
+/** Adds a route: parts that begin with a colon are given to the screen by that name. */
+export function route(pattern, tag, tab) {
+  routes.push({ parts: pattern.split('/').filter(Boolean), tag, tab });
+}
+
+/** Shows screens in an element from now on. */
+export function start(main, changed) {
+  document.addEventListener('click', (event) => {
+    chosen = event.target.closest?.('a[href^="#/"]') !== null;
+  });
+  addEventListener('hashchange', () => show(main, changed));
+  show(main, changed);
+}
+
+/** Goes to a screen. */
+export function go(path) {
+  chosen = true;
+  location.hash = path;
+}
+
+/** Goes back, or to a place where nothing is before. */
+export function back(path) {
+  if (history.length > 1 && shown?.previous) history.back();
+  else go(path);
+}
+
+function show(main, changed) {
+  if (location.hash && !location.hash.startsWith('#/')) return;
+  const path = location.hash.slice(1) || '/';
+  const parts = path.split('?')[0].split('/').filter(Boolean).map(decoded);
+  const found = routes.find((route) => fits(route.parts, parts));
+  if (!found) {
+    location.replace('#/');
+    return;
+  }
+  if (shown) places.set(shown.path, scrollY);
+  const screen = document.createElement(found.tag);
+  found.parts.forEach((part, index) => part.startsWith(':') && (screen[part.slice(1)] = parts[index]));
+  const isFirst = shown === null;
+  main.replaceChildren(screen);
+  const heading = main.querySelector('h1');
+  shown = { path, previous: shown?.path };
+  document.title = heading ? `${heading.textContent} – Unisono` : 'Unisono';
+  changed(found.tab, path);
+  if (heading && !isFirst) {
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
+  scrollTo(0, chosen ? 0 : (places.get(path) ?? 0));
+  chosen = false;
+}
+
+function fits(pattern, parts) {
+  return pattern.length === parts.length && pattern.every((part, index) => part.startsWith(':') || part === parts[index]);
+}
+
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

@@ -1,0 +1,18 @@
+//! The hub's page in Chromium, with a hub and nodes as they are. Needs `chromium` and `chromedriver`.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | `house` | a hub that can be taken away, and nodes as programs |
+//! | `browser` | Chromium, and what a person with a keyboard does |
+//! | `everyday` | rooms, volumes, groups, what plays |
+//! | `faults` | a room that vanishes, a hub that restarts |
+//! | `access` | what axe-core finds, small windows, focus |
+//! | `later` | what rests on parts of the hub that are still to come |
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod access;
+mod browser;
+mod everyday;
+mod faults;
+mod house;
+mod later;
