@@ -9,8 +9,8 @@ use axum::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Shared, access, bluetooth, events, events::Events, groups, guard, health, library, metrics, nodes, openapi, page, queue,
-    rooms, scenes, stations,
+    Shared, access, bluetooth, events, events::Events, groups, guard, health, library, metrics, nodes, openapi, page,
+    queue, rooms, scenes, stations,
 };
 use crate::{access::Access, engine::EngineHandle};
 use unisono_api::metrics::count_requests;
@@ -20,8 +20,10 @@ pub(super) fn router(engine: EngineHandle, access: Arc<Access>, events: Events) 
     let (api, described) = described().split_for_parts();
     let shared =
         Shared { engine, access: Arc::clone(&access), events, description: openapi::Description::of(described) };
-    let beside =
-        Router::new().route("/metrics", get(metrics::page)).route("/prometheus/targets", get(metrics::targets)).merge(page::router());
+    let beside = Router::new()
+        .route("/metrics", get(metrics::page))
+        .route("/prometheus/targets", get(metrics::targets))
+        .merge(page::router());
     let counting = middleware::from_fn_with_state(shared.engine.metrics().http(), count_requests);
     unisono_api::routed(api, beside)
         .with_state(shared)

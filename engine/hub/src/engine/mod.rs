@@ -11,6 +11,7 @@ mod keeper;
 mod link;
 mod playing;
 mod probes;
+mod shelf;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -227,6 +228,7 @@ impl Engine {
         let library = LibrarySettings { folders: settings.library.clone(), state: settings.state.clone() };
         let library = Library::open(library).map_err(Error::Library)?;
         let household_id = household.household_id();
+        let catalogue = Arc::new(shelf::Shelf { library: library.clone() });
         let handle = EngineHandle {
             events,
             config: Arc::new(watch::Sender::new(Arc::new(household.config().clone()))),
@@ -247,7 +249,7 @@ impl Engine {
             count: ConnectionCount::default(),
             encoders: BTreeMap::new(),
             sources: HashMap::new(),
-            catalogue: Arc::new(Nothing),
+            catalogue,
             keeper,
             doubles: Doubles::default(),
             underruns: figures::Underruns::new(),
