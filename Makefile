@@ -14,8 +14,8 @@ PREFIX ?= /usr/local
 
 PACKAGES = build-essential cmake pkg-config libasound2-dev libdbus-1-dev libsbc-dev
 
-# What tests hold our SBC against.
-TEST_PACKAGES = dbus-daemon ffmpeg sbc-tools
+# What tests hold our SBC against, and what writes to our FIFO.
+TEST_PACKAGES = dbus-daemon ffmpeg mpd sbc-tools
 
 # As it was typed: make would expand a $ in it.
 override export FILE := $(value FILE)
