@@ -154,6 +154,8 @@ fn said_no(status: StatusCode) -> String {
     format!("{what} ({})", status.as_u16())
 }
 
+const TOO_MUCH: &str = "its answer begins with more than any station's; it is no station";
+
 /// What an error means for a person.
 pub(super) fn explain(error: &Error) -> String {
     match error {
@@ -161,7 +163,9 @@ pub(super) fn explain(error: &Error) -> String {
         Error::HostNotFound => "there is no such host; check the address".into(),
         Error::Timeout(_) => "the host does not answer in time; try again later".into(),
         Error::TooManyRedirects => format!("it leads from one address to the next, more than {MAX_REDIRECTS} times"),
-        Error::LargeResponseHeader(..) => "its answer begins with more than any station's; it is no station".into(),
+        Error::LargeResponseHeader(..) => TOO_MUCH.into(),
+        // The library does not let on what kind of error that is.
+        Error::Protocol(error) if error.to_string().contains("too many headers") => TOO_MUCH.into(),
         Error::BadUri(_) | Error::Http(_) => "it is no URL; check the address".into(),
         Error::Rustls(error) => format!("its certificate is not good ({error})"),
         Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {

@@ -190,7 +190,7 @@ impl Decode {
                     continue;
                 }
             };
-            match self.decode(&packet) {
+            match self.decode(&packet).or_else(|failure| self.decode_anew(&packet, failure)) {
                 Ok(Some((rate, channels))) => {
                     self.give(out);
                     self.finish_format(out);
@@ -246,6 +246,15 @@ impl Decode {
             sound.copy_to_vec_interleaved(&mut self.decoded);
             Ok(is_other.then(|| (spec.rate(), spec.channels().clone())))
         })
+    }
+
+    /// Decodes a packet with a decoder that knows nothing of those before it: where a station goes over to another rate
+    /// the old one takes no more of them.
+    fn decode_anew(&mut self, packet: &Packet, failure: Failure) -> Result<Option<(u32, Channels)>, Failure> {
+        let Failure::DecodeError(_) = failure else { return Err(failure) };
+        let Ok(chosen) = choose(self.reader.as_ref()) else { return Err(failure) };
+        self.decoder = chosen.decoder;
+        self.decode(packet)
     }
 
     /// Takes from what was decoded what is wanted of it.

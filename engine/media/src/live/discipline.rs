@@ -26,14 +26,15 @@ const AVERAGE: f64 = 30.0;
 /// After so many seconds of sound it is known how much is held when all is well.
 const SETTLE: f64 = 5.0;
 
-/// What is held is drawn back over so many seconds: a millisecond makes five millionths.
-const RETURN: f64 = 200.0;
+/// What is held is drawn back over so many seconds: a millisecond makes two or three millionths.
+const RETURN: f64 = 400.0;
 
 /// It is drawn back by this at most: a sixth of a cent.
 const MAX_TRIM: f64 = 100e-6;
 
-/// The rate follows what is wanted over so many seconds; a step would be heard.
-const SMOOTH: f64 = 5.0;
+/// The rate follows what is wanted over so many seconds, at first and once it is known: a step would be heard, and what
+/// an estimate does within its own window is noise.
+const SMOOTH: (f64, f64) = (4.0, 40.0);
 
 /// Over so long is looked at how little was held at the least.
 const WINDOW: f64 = 10.0;
@@ -45,7 +46,7 @@ const FAR_TOO_MUCH: Nanos = Nanos::from_millis(250);
 const FADE: Nanos = Nanos::from_millis(5);
 
 /// Who writes again so soon has not paused: it was late.
-const LATE: Nanos = Nanos::from_millis(1_000);
+const LATE: Nanos = Nanos::from_millis(500);
 
 /// What one listener has of a source.
 pub(super) struct Line {
@@ -243,7 +244,8 @@ impl Line {
             }
             _ => 0.0,
         };
-        self.excess += (wanted - self.excess) * (elapsed / SMOOTH).min(1.0);
+        let smooth = (hold.played / 4.0).clamp(SMOOTH.0, SMOOTH.1);
+        self.excess += (wanted - self.excess) * (elapsed / smooth).min(1.0);
         // A writer that waits for us plays to the bit, unless a fraction of a frame is left from before.
         if is_eager && self.excess.abs() < 1e-9 {
             self.excess = 0.0;

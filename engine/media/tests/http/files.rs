@@ -44,7 +44,7 @@ fn serve(file: Vec<u8>, breaks_after: usize, has_ranges: bool) -> Server {
             &mut stream,
             format!("HTTP/1.1 {status}\r\ncontent-type: audio/wav\r\n{accept}content-length: {left}\r\n\r\n"),
         );
-        send(&mut stream, &file[from..(from + breaks_after).min(length)]);
+        send(&mut stream, &file[from..from.saturating_add(breaks_after).min(length)]);
     })
 }
 

@@ -23,7 +23,8 @@ fn half_an_hour(ppm: f64, piece_ms: f64) {
     let piece = piece_ms * 1e-3 + 0.03;
     assert!(seen.least > 0.005 && seen.most < DELAY.as_secs_f64() + 2.0 * piece + 0.06, "{seen:?}");
     assert!((seen.mean - settled).abs() < 0.02 + piece, "{seen:?}, at first {settled}");
-    assert!(seen.wow_ppm < 1.0, "{seen:?}");
+    // A three-hundredth of a cent, and slowly.
+    assert!(seen.wow_ppm < 2.0, "{seen:?}");
 }
 
 #[test]
