@@ -60,5 +60,7 @@ replay! {
     recovery_code,
     session_state,
     settings,
+    station_playlist,
+    station_titles,
     stream_format,
 }
