@@ -6,6 +6,7 @@
 //! | [`engine`] | the task that owns the house, the connections, and the threads that encode |
 //! | [`api`] | the control API |
 //! | [`location`] | how files are named |
+//! | [`sources`] | live inputs and stations |
 //! | [`config`] | settings |
 #![forbid(unsafe_code)]
 
@@ -14,3 +15,4 @@ pub mod config;
 pub mod engine;
 pub mod house;
 pub mod location;
+pub mod sources;

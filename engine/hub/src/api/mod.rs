@@ -5,6 +5,7 @@ mod groups;
 mod nodes;
 mod relay;
 mod rooms;
+mod sources;
 pub mod types;
 
 use std::io;
@@ -49,6 +50,7 @@ pub fn router(engine: EngineHandle) -> Router {
         .route("/rooms/{room}/bluetooth/pair", post(relay::ask))
         .route("/rooms/{room}/bluetooth/{address}", patch(relay::ask))
         .route("/rooms/{room}/bluetooth/{address}/{verb}", post(relay::ask))
+        .route("/sources", get(sources::list))
         .route("/groups", get(groups::list).post(groups::create))
         .route("/groups/{group}", get(groups::show).patch(groups::change).delete(groups::remove))
         .route("/groups/{group}/rooms/{room}", put(groups::add_room))

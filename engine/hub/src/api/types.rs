@@ -222,3 +222,22 @@ pub struct TokenView {
     /// How many nodes can join with it.
     pub uses: u32,
 }
+
+/// A live input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceView {
+    /// Its name.
+    pub name: String,
+    /// `fifo`, `tcp`, `stdin` or `line_in`.
+    pub kind: String,
+    /// How its samples are laid out: rate, bits and channels, as in `48000:16:2`.
+    pub format: String,
+    /// `silent`, `playing`, `waiting` while nobody writes, or `failed`.
+    pub state: String,
+    /// Why it has failed.
+    pub problem: Option<String>,
+    /// How much faster than the hub's clock it runs, once that is known.
+    pub drift_ppm: Option<f64>,
+    /// How often its sound was late.
+    pub underruns: u64,
+}

@@ -32,6 +32,9 @@ const AHEAD: usize = 25;
 /// encode it.
 const REFILL: usize = 17;
 
+/// What comes only as it is made is read no further ahead than this: it would be heard so much later.
+const LIVE_AHEAD: usize = 3;
+
 enum Order {
     Cue { run: u32, position: FramePosition, source_frame: u64, source: Option<Box<dyn Source>> },
     Add(RenditionPlan),
@@ -48,6 +51,8 @@ struct Shelf {
     encoded_to: FramePosition,
     /// Where the packet that was taken last began.
     taken_to: FramePosition,
+    /// What is read comes only as it is made.
+    is_live: bool,
     /// There are orders.
     ordered: bool,
     closed: bool,
@@ -57,6 +62,16 @@ impl Shelf {
     /// Whether so many blocks are ready, or more.
     fn holds(&self, blocks: usize) -> bool {
         self.encoded_to.0 >= self.taken_to.0 + (blocks * BLOCK) as u64
+    }
+
+    /// Whether as much is ready as is to be.
+    fn is_full(&self) -> bool {
+        self.holds(if self.is_live { LIVE_AHEAD } else { AHEAD })
+    }
+
+    /// Whether it need not be filled yet.
+    fn is_rich(&self) -> bool {
+        self.holds(if self.is_live { LIVE_AHEAD } else { REFILL })
     }
 }
 
@@ -86,6 +101,8 @@ impl Encoder {
             shared: Arc::clone(&shared),
             source: None,
             told: None,
+            title: None,
+            trouble: None,
             renditions: Vec::new(),
             recent: VecDeque::new(),
             run: 0,
@@ -126,7 +143,7 @@ impl Encoder {
         }
         let found = packets.front().is_some_and(|(at, _)| *at == position);
         let packet = if found { packets.pop_front() } else { None };
-        if !shelf.holds(REFILL) {
+        if !shelf.is_rich() {
             self.shared.moved.notify_one();
         }
         packet.map(|(_, bytes)| bytes)
@@ -170,6 +187,9 @@ struct Thread {
     source: Option<Box<dyn Source>>,
     /// The damage of the source that the engine knows of.
     told: Option<Damage>,
+    /// Its title and its trouble that the engine knows of, where they change.
+    title: Option<String>,
+    trouble: Option<String>,
     renditions: Vec<Rendition>,
     /// What was read ahead and may not have been sent, for a rendition that comes late.
     recent: VecDeque<(FramePosition, Vec<f32>)>,
@@ -197,8 +217,8 @@ impl Thread {
     /// Waits for something to do; says whether to go on.
     fn wait(&self) -> bool {
         let mut shelf = self.shared.lock();
-        if self.ended || shelf.holds(AHEAD) {
-            let idle = |shelf: &mut Shelf| !shelf.closed && !shelf.ordered && (self.ended || shelf.holds(REFILL));
+        if self.ended || shelf.is_full() {
+            let idle = |shelf: &mut Shelf| !shelf.closed && !shelf.ordered && (self.ended || shelf.is_rich());
             shelf = self.shared.moved.wait_while(shelf, idle).unwrap_or_else(PoisonError::into_inner);
         }
         shelf.ordered = false;
@@ -208,9 +228,10 @@ impl Thread {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Cue { run, position, source_frame, source } => {
-                if source.is_some() {
-                    self.source = source;
-                    self.told = None;
+                if let Some(source) = source {
+                    self.shared.lock().is_live = source.is_live();
+                    self.source = Some(source);
+                    (self.told, self.title, self.trouble) = (None, None, None);
                 }
                 self.run = run;
                 self.position = position;
@@ -258,6 +279,8 @@ impl Thread {
             }
         }
         self.tell_damage();
+        self.tell_title();
+        self.tell_trouble();
         if filled < BLOCK && !self.ended {
             self.end(FramePosition(self.position.0 + filled as u64));
         }
@@ -296,6 +319,29 @@ impl Thread {
             self.told = Some(damage);
             let (group, run) = (self.group, self.run);
             self.engine.tell(move |engine, _| engine.source_damaged(group, run, damage));
+        }
+    }
+
+    /// Says what is heard by now, where a source says that.
+    fn tell_title(&mut self) {
+        let title = self.source.as_ref().and_then(|source| source.title_now());
+        if title.is_some() && title != self.title.as_deref() {
+            self.title = title.map(Into::into);
+            let (group, run, title) = (self.group, self.run, self.title.clone().unwrap_or_default());
+            self.engine.tell(move |engine, _| engine.house().retitle(group, run, title));
+        }
+    }
+
+    /// Says why a source is silent, and when it is so no longer.
+    fn tell_trouble(&mut self) {
+        let trouble = self.source.as_ref().and_then(|source| source.trouble());
+        if trouble != self.trouble.as_deref() {
+            self.trouble = trouble.map(Into::into);
+            let (group, run, trouble) = (self.group, self.run, self.trouble.clone());
+            self.engine.tell(move |engine, _| match trouble {
+                Some(trouble) => engine.house().warn(group, run, trouble),
+                None => engine.house().all_is_well(group, run),
+            });
         }
     }
 

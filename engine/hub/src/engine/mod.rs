@@ -48,7 +48,10 @@ use self::{
     link::{Link, LinkOrder},
     probes::ConnectionCount,
 };
-use crate::house::{Action, ConnectionId, GroupId, House, StreamSettings};
+use crate::{
+    house::{Action, ConnectionId, GroupId, House, StreamSettings},
+    sources::{SourceSettings, Sources},
+};
 
 /// Events that may wait. At 500 nodes this is a tenth of a second of requests for repair.
 const QUEUE: usize = 4_096;
@@ -78,6 +81,8 @@ pub struct EngineSettings {
     pub runtime: PathBuf,
     /// How streams are made.
     pub streams: StreamSettings,
+    /// What can be played beside files.
+    pub sources: SourceSettings,
 }
 
 /// Why a hub cannot start.
@@ -127,6 +132,7 @@ pub struct EngineHandle {
     events: mpsc::Sender<Event>,
     household: Arc<Mutex<HubHousehold>>,
     listens_at: SocketAddr,
+    sources: Arc<Sources>,
 }
 
 /// The hub.
@@ -192,7 +198,8 @@ impl Engine {
         house.configure(clock::now(), household.config());
         let resume = kept.map_or_else(Vec::new, |kept| playing::restore(&mut house, kept));
         let (events, received) = mpsc::channel(QUEUE);
-        let handle = EngineHandle { events, household: Arc::new(Mutex::new(household)), listens_at };
+        let sources = Arc::new(Sources::open(&settings.sources, &settings.streams));
+        let handle = EngineHandle { events, household: Arc::new(Mutex::new(household)), listens_at, sources };
         info!("hub \"{}\" ({}) listens at UDP port {port}", settings.name, identity.peer_id());
         let engine = Self {
             house,
@@ -418,6 +425,11 @@ impl EngineHandle {
     /// Changes the configuration. `None` when the hub is stopping.
     pub async fn configure(&self, command: Command) -> Option<Result<(), unisono_household::Error>> {
         self.household(move |household| household.apply(&command).map(|_| ())).await
+    }
+
+    /// The live inputs, and the way to stations.
+    pub fn sources(&self) -> &Arc<Sources> {
+        &self.sources
     }
 
     /// The UDP port at which nodes connect.

@@ -210,6 +210,24 @@ impl House {
         }
     }
 
+    /// What was wrong with the source of a run is so no longer.
+    pub fn all_is_well(&mut self, id: GroupId, run: u32) {
+        if self.run_of(id) == Some(run)
+            && let Some(group) = self.groups.get_mut(&id)
+        {
+            group.warning = None;
+        }
+    }
+
+    /// The source of a run says that something else is heard now.
+    pub fn retitle(&mut self, id: GroupId, run: u32, title: String) {
+        if self.run_of(id) == Some(run)
+            && let Some(media) = self.groups.get_mut(&id).and_then(|group| group.media.as_mut())
+        {
+            media.title = title;
+        }
+    }
+
     /// Which run of a group plays, or played last.
     pub fn run_of(&self, id: GroupId) -> Option<u32> {
         self.streams.get(&id).map(Stream::run)

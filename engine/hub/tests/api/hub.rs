@@ -27,6 +27,7 @@ use unisono_hub::{
     api,
     engine::{Engine, EngineSettings},
     house::StreamSettings,
+    sources::SourceSettings,
 };
 use unisono_transport::{Endpoint, Expect, Identity, Options};
 use ureq::{
@@ -63,7 +64,16 @@ impl Hub {
         Self::start_in(folder)
     }
 
+    /// A hub with live inputs.
+    pub(crate) fn with_sources(sources: SourceSettings) -> Self {
+        Self::start_with(TempDir::new().unwrap(), sources)
+    }
+
     fn start_in(folder: TempDir) -> Self {
+        Self::start_with(folder, SourceSettings::default())
+    }
+
+    fn start_with(folder: TempDir, sources: SourceSettings) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let settings = EngineSettings {
@@ -72,6 +82,7 @@ impl Hub {
             state: folder.path().join("state"),
             runtime: folder.path().join("runtime"),
             streams: StreamSettings::default(),
+            sources,
         };
         let mut tasks = JoinSet::new();
         let api = runtime.block_on(async {

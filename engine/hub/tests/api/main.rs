@@ -6,4 +6,5 @@ mod groups;
 mod hub;
 mod malformed;
 mod playing;
+mod sources;
 mod status;
