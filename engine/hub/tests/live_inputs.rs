@@ -46,7 +46,7 @@ fn what_is_wrong_with_a_live_input_is_said_with_its_line_and_key() {
     let fifo = "[[source]]\nname = \"mpd\"\nkind = \"fifo\"\n";
     for (text, expected) in [
         (format!("{fifo}format = \"44100\"\n"), "hub.toml:4: format: \"44100\" is no format"),
-        (format!("{fifo}path = \"../mpd\"\n"), "hub.toml:4: path: \"../mpd\" is neither absolute"),
+        (format!("{fifo}path = \"../mpd\"\n"), "hub.toml:4: path: \"../mpd\" is neither an absolute"),
         (format!("{fifo}pth = \"mpd\"\n"), "hub.toml:4: unknown field `pth`"),
         (format!("{fifo}address = \"1\"\n"), "hub.toml:1: source \"mpd\": `address` means nothing"),
         ("[[source]]\nname = \" \"\nkind = \"fifo\"\n".into(), "hub.toml:2: name: \" \" is no name"),

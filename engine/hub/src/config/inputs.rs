@@ -64,7 +64,10 @@ impl TryFrom<Table> for InputSettings {
             return Err(format!("source \"{name}\": `{key}` means nothing for its kind; leave it out"));
         }
         let place = match kind {
-            Kind::Fifo => Place::Fifo(path.map_or_else(|| in_folder(Path::new(&name)), Ok)?),
+            Kind::Fifo => {
+                let called = || in_folder(Path::new(&name)).map_err(|problem| format!("{problem}; set a `path`"));
+                Place::Fifo(path.map_or_else(called, Ok)?)
+            }
             Kind::LineIn => Place::LineIn(device.unwrap_or_else(|| "default".into())),
             Kind::Stdin => Place::StandardInput,
             Kind::Tcp => Place::Tcp(address.ok_or_else(|| {
@@ -120,7 +123,7 @@ fn in_folder(path: &Path) -> Result<PathBuf, String> {
     let mut parts = path.components();
     match (parts.next(), parts.next()) {
         (Some(Component::Normal(_)), None) => Ok(path.into()),
-        _ => Err(format!("{path:?} is neither absolute nor the name of a file in the runtime folder; set a `path`")),
+        _ => Err(format!("{path:?} is neither an absolute path nor the name of a file in the runtime folder")),
     }
 }
 
