@@ -17,8 +17,8 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 
 PACKAGES = build-essential cmake pkg-config libasound2-dev libdbus-1-dev libsbc-dev
 
-# What tests look at the page with, hold our SBC against, and what reads our metrics.
-TEST_PACKAGES = chromium chromium-driver dbus-daemon ffmpeg prometheus sbc-tools
+# What tests look at the page with, hold our SBC against, what reads our metrics, and what writes to our FIFO.
+TEST_PACKAGES = chromium chromium-driver dbus-daemon ffmpeg mpd prometheus sbc-tools
 
 # As it was typed: make would expand a $ in it.
 override export FILE := $(value FILE)

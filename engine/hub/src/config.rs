@@ -1,5 +1,7 @@
 //! The hub's settings: a file, and the command line over it.
 
+mod inputs;
+
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
@@ -10,7 +12,11 @@ use serde::Deserialize;
 use unisono_core::{time::Nanos, wire::control::Codec};
 use unisono_settings::{API_PORT, Error, HUB_PORT, Program, address, runtime_folder, state_folder};
 
-use crate::{engine::EngineSettings, house::StreamSettings};
+use crate::{
+    engine::EngineSettings,
+    house::StreamSettings,
+    sources::{InputSettings, SourceSettings},
+};
 
 /// Sends music to nodes, all on one clock.
 #[derive(Debug, Parser)]
@@ -82,6 +88,9 @@ struct File {
     opus_bit_rate: Option<u32>,
     #[serde(deserialize_with = "in_file::library")]
     library: Option<Vec<PathBuf>>,
+    radio_hosts: Vec<String>,
+    #[serde(deserialize_with = "inputs::inputs")]
+    source: Vec<InputSettings>,
 }
 
 /// The checks below, for the values of a file.
@@ -148,15 +157,18 @@ impl Arguments {
             opus_bit_rate: self.opus_bit_rate.or(file.opus_bit_rate).unwrap_or(defaults.opus_bit_rate),
             ..defaults
         };
+        let runtime = self.runtime.unwrap_or_else(runtime_folder);
+        let sources = SourceSettings { inputs: file.source, radio_hosts: file.radio_hosts }.in_folder(&runtime);
         let everywhere = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), HUB_PORT);
         let library = if self.library.is_empty() { file.library.unwrap_or_default() } else { self.library };
         let engine = EngineSettings {
             name: self.name.or(file.name).unwrap_or_else(machine_name),
             listen: self.listen.or(file.listen).unwrap_or(everywhere),
             state: self.state.or(file.state).unwrap_or_else(|| state_folder(Program::Hub)),
-            runtime: self.runtime.unwrap_or_else(runtime_folder),
+            runtime,
             streams,
             library: each_once(library),
+            sources,
         };
         let here = SocketAddr::new(IpAddr::from([127, 0, 0, 1]), API_PORT);
         let api_hosts = if self.api_hosts.is_empty() { file.api_hosts } else { self.api_hosts };

@@ -9,6 +9,7 @@
 //! | [`access`] | who may use that |
 //! | `feed`, `health` | what has changed, and what is wrong, from what the house is like |
 //! | [`location`] | how files are named |
+//! | [`sources`] | live inputs and stations |
 //! | [`config`] | settings |
 #![forbid(unsafe_code)]
 
@@ -21,3 +22,4 @@ mod health;
 pub mod house;
 pub mod location;
 mod metrics;
+pub mod sources;

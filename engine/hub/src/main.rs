@@ -18,6 +18,7 @@ use unisono_hub::{
     config::Arguments,
     engine::{self, Engine, EngineHandle},
 };
+use unisono_media::live::Place;
 
 fn main() -> ExitCode {
     unisono_settings::start_logging();
@@ -34,6 +35,9 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (check, with_parent) = (arguments.check_config, arguments.with_parent);
     let (recovery_code, recover) = (arguments.recovery_code, arguments.recover);
     let settings = arguments.settings()?;
+    if with_parent && settings.engine.sources.inputs.iter().any(|input| input.place == Place::StandardInput) {
+        return Err(anyhow!("standard input tells when to end (--with-parent), so no source can be read from it"));
+    }
     if check {
         let (listen, state) = (settings.engine.listen, settings.engine.state.display());
         let fine = format_args!("the settings are fine: nodes at {listen}, state in {state}").to_string();

@@ -98,6 +98,21 @@ impl Chain {
         self.current.damage()
     }
 
+    /// What is to be heard where it is read now, as [`Source::title_now`].
+    pub fn title_now(&self) -> Option<&str> {
+        self.current.title_now()
+    }
+
+    /// Why the source that is read now is silent, as [`Source::trouble`].
+    pub fn trouble(&self) -> Option<&str> {
+        self.current.trouble()
+    }
+
+    /// Whether the source that is read now comes only as it is made, as [`Source::is_live`].
+    pub fn is_live(&self) -> bool {
+        self.current.is_live()
+    }
+
     /// The source that is read now.
     pub fn into_current(self) -> Box<dyn Source> {
         self.current

@@ -29,6 +29,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A live input cannot be had.
+    #[error("source {name:?} cannot be opened: {reason}")]
+    Input {
+        /// What it is called.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// The path names something that is not a regular file. It was not opened.
     #[error("{path:?} is {kind}, not a file; name one with {SUPPORTED} in it")]
     NotAFile {
@@ -73,6 +81,14 @@ pub enum Error {
         /// The path.
         path: PathBuf,
         /// What the system says.
+        reason: String,
+    },
+    /// What a URL leads to cannot be had or played.
+    #[error("{url} cannot be played: {reason}")]
+    Station {
+        /// The URL, without what is secret in it.
+        url: String,
+        /// Why, and what to try.
         reason: String,
     },
     /// It holds sound that cannot be decoded or played.

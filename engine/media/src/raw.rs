@@ -33,6 +33,16 @@ impl RawFormat {
     pub const fn rate(self) -> SampleRate {
         self.rate
     }
+
+    /// Bits in a sample: 16, 24 or 32.
+    pub const fn bits(self) -> u8 {
+        self.bits
+    }
+
+    /// Samples in a frame.
+    pub const fn channels(self) -> u8 {
+        self.channels
+    }
 }
 
 impl FromStr for RawFormat {

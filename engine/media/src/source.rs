@@ -48,6 +48,22 @@ pub trait Source: Send {
     fn take_over(&mut self, joint: Joint) -> Result<(), Joint> {
         Err(joint)
     }
+
+    /// What is to be heard where it is read now, as far as that changes while it plays: a station says what it plays.
+    fn title_now(&self) -> Option<&str> {
+        None
+    }
+
+    /// Why it is silent though it has not ended, in one line: a station that does not answer.
+    fn trouble(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether its sound comes only as it is made, so that it cannot be read far ahead. It gives silence rather than to
+    /// let its reader wait.
+    fn is_live(&self) -> bool {
+        false
+    }
 }
 
 /// Where a source is not what it should be.

@@ -22,11 +22,13 @@
 //! | `members` | a hub's: signed member lists |
 //! | `state` | files that may be damaged: keys, state, configuration |
 //! | `music` | a music library's |
+//! | `radio` | a station's: playlists, titles |
 #![forbid(unsafe_code)]
 
 mod keys;
 mod members;
 mod music;
+mod radio;
 mod session;
 mod sound;
 mod state;
@@ -36,6 +38,7 @@ mod wire;
 
 pub use members::member_list;
 pub use music::{library_file, music_file};
+pub use radio::{station_playlist, station_titles};
 pub use session::{hub_session, node_session};
 pub use sound::{codec_packets, stream_format};
 pub use state::{config_commands, config_database, key_file, node_state, session_state};
@@ -68,5 +71,7 @@ pub const TARGETS: &[Target] = &[
     ("recovery_code", recovery_code),
     ("session_state", session_state),
     ("settings", settings),
+    ("station_playlist", station_playlist),
+    ("station_titles", station_titles),
     ("stream_format", stream_format),
 ];

@@ -61,5 +61,7 @@ replay! {
     recovery_code,
     session_state,
     settings,
+    station_playlist,
+    station_titles,
     stream_format,
 }

@@ -25,6 +25,7 @@ mod rooms;
 mod routes;
 mod scenes;
 mod server;
+mod sources;
 mod stations;
 pub mod types;
 mod watch;

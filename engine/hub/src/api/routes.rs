@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Shared, access, bluetooth, events, events::Events, groups, guard, health, library, metrics, nodes, openapi, page,
-    queue, rooms, scenes, stations,
+    queue, rooms, scenes, sources, stations,
 };
 use crate::{access::Access, engine::EngineHandle};
 use unisono_api::metrics::count_requests;
@@ -81,6 +81,7 @@ pub(super) fn described() -> OpenApiRouter<Shared> {
         .route("/groups/{group}/queue/{entry}", delete(queue::remove))
         .route("/groups/{group}/queue/{entry}/move", post(queue::move_to))
         .route("/groups/{group}/queue/{entry}/play", post(queue::play))
+        .route("/sources", get(sources::list))
         .route("/scenes", get(scenes::list).post(scenes::save))
         .route("/scenes/{scene}", delete(scenes::forget))
         .route("/scenes/{scene}/recall", post(scenes::recall))

@@ -370,3 +370,22 @@ pub struct HealthView {
     /// Since when, in Unix time, as far as this hub has seen it.
     pub since_unix: Option<u64>,
 }
+
+/// A live input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SourceView {
+    /// Its name.
+    pub name: String,
+    /// `fifo`, `tcp`, `stdin` or `line_in`.
+    pub kind: String,
+    /// How its samples are laid out: rate, bits and channels, as in `48000:16:2`.
+    pub format: String,
+    /// `silent`, `playing`, `waiting` while nobody writes, or `failed`.
+    pub state: String,
+    /// Why it has failed.
+    pub problem: Option<String>,
+    /// How much faster than the hub's clock it runs, once that is known.
+    pub drift_ppm: Option<f64>,
+    /// How often its sound was late.
+    pub underruns: u64,
+}

@@ -52,6 +52,8 @@ pub(super) struct Cue {
     /// `None` for one that was read before.
     pub(super) source: Option<Box<dyn Source>>,
 }
+/// What comes only as it is made is read no further ahead than this: it would be heard so much later.
+const LIVE_AHEAD: usize = 3;
 
 enum Order {
     Cue {
@@ -90,6 +92,8 @@ struct Shelf {
     encoded_to: FramePosition,
     /// Where the packet that was taken last began.
     taken_to: FramePosition,
+    /// What is read comes only as it is made.
+    is_live: bool,
     /// There are orders.
     ordered: bool,
     closed: bool,
@@ -99,6 +103,16 @@ impl Shelf {
     /// Whether so many blocks are ready, or more.
     fn holds(&self, blocks: usize) -> bool {
         self.encoded_to.0 >= self.taken_to.0 + (blocks * BLOCK) as u64
+    }
+
+    /// Whether as much is ready as is to be.
+    fn is_full(&self) -> bool {
+        self.holds(if self.is_live { LIVE_AHEAD } else { AHEAD })
+    }
+
+    /// Whether it need not be filled yet.
+    fn is_rich(&self) -> bool {
+        self.holds(if self.is_live { LIVE_AHEAD } else { REFILL })
     }
 }
 
@@ -132,6 +146,8 @@ impl Encoder {
             next: None,
             passed: VecDeque::new(),
             told: None,
+            title: None,
+            trouble: None,
             renditions: Vec::new(),
             recent: VecDeque::new(),
             partial: Vec::new(),
@@ -206,7 +222,7 @@ impl Encoder {
         }
         let found = packets.front().is_some_and(|(at, _)| *at == position);
         let packet = if found { packets.pop_front() } else { None };
-        if !shelf.holds(REFILL) {
+        if !shelf.is_rich() {
             self.shared.moved.notify_one();
         }
         packet.map(|(_, bytes)| bytes)
@@ -267,6 +283,9 @@ struct Thread {
     passed: VecDeque<Opened>,
     /// The damage of the source that the engine knows of.
     told: Option<Damage>,
+    /// Its title and its trouble that the engine knows of, where they change.
+    title: Option<String>,
+    trouble: Option<String>,
     renditions: Vec<Rendition>,
     /// What was read ahead and may not have been sent, for a rendition that comes late.
     recent: VecDeque<(FramePosition, Vec<f32>)>,
@@ -299,8 +318,8 @@ impl Thread {
     fn wait(&self) -> bool {
         let mut shelf = self.shared.lock();
         let rests = self.state != State::Reading;
-        if rests || shelf.holds(AHEAD) {
-            let idle = |shelf: &mut Shelf| !shelf.closed && !shelf.ordered && (rests || shelf.holds(REFILL));
+        if rests || shelf.is_full() {
+            let idle = |shelf: &mut Shelf| !shelf.closed && !shelf.ordered && (rests || shelf.is_rich());
             shelf = self.shared.moved.wait_while(shelf, idle).unwrap_or_else(PoisonError::into_inner);
         }
         shelf.ordered = false;
@@ -357,8 +376,11 @@ impl Thread {
             let (group, run) = (self.group, self.run);
             return self.engine.tell(move |engine, _| engine.source_missing(group, run, entry, source_frame));
         };
-        let chain = self.chain.insert(Chain::new(source));
-        if !stands && let Err(reason) = chain.seek(source_frame) {
+        let mut chain = Chain::new(source);
+        let sought = if stands { Ok(()) } else { chain.seek(source_frame) };
+        self.chain = Some(chain);
+        self.begin_source(entry);
+        if let Err(reason) = sought {
             self.fail(&reason.to_string());
         }
     }
@@ -447,8 +469,10 @@ impl Thread {
                 }
             }
         }
-        self.shared.silence.hear(&samples[..filled * channels], channels);
+        self.shared.silence.hear(&block[..filled], usize::from(self.channels));
         self.tell_damage();
+        self.tell_title();
+        self.tell_trouble();
         match self.state {
             State::Reading => self.push(block),
             State::Dry => {
@@ -478,7 +502,7 @@ impl Thread {
         while self.passed.len() > PASSED {
             self.passed.pop_front();
         }
-        (self.entry, self.told) = (entry, None);
+        self.begin_source(entry);
         let (group, run) = (self.group, self.run);
         self.engine.tell(move |engine, now| engine.house().handle_turn(now, group, run, entry, position));
     }
@@ -511,6 +535,36 @@ impl Thread {
             let (group, run, entry) = (self.group, self.run, self.entry);
             self.engine.tell(move |engine, _| engine.source_damaged(group, run, entry, damage));
         }
+    }
+
+    /// Says what is read by now, where a source says that.
+    fn tell_title(&mut self) {
+        let title = self.chain.as_ref().and_then(Chain::title_now);
+        if title.is_some() && title != self.title.as_deref() {
+            self.title = title.map(Into::into);
+            let (group, run, entry) = (self.group, self.run, self.entry);
+            let title = self.title.clone().unwrap_or_default();
+            self.engine.tell(move |engine, _| engine.house().retitle(group, run, entry, title));
+        }
+    }
+
+    /// Says why a source is silent, and when it is so no longer.
+    fn tell_trouble(&mut self) {
+        let trouble = self.chain.as_ref().and_then(Chain::trouble);
+        if trouble != self.trouble.as_deref() {
+            self.trouble = trouble.map(Into::into);
+            let (group, run, entry, trouble) = (self.group, self.run, self.entry, self.trouble.clone());
+            self.engine.tell(move |engine, _| match trouble {
+                Some(trouble) => engine.house().warn(group, run, entry, trouble),
+                None => engine.house().all_is_well(group, run),
+            });
+        }
+    }
+
+    /// The source that is read is another one.
+    fn begin_source(&mut self, entry: EntryId) {
+        (self.entry, self.told, self.title, self.trouble) = (entry, None, None, None);
+        self.shared.lock().is_live = self.chain.as_ref().is_some_and(Chain::is_live);
     }
 
     /// The source cannot be read any more. What was read of it is heard.

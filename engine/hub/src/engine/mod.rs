@@ -62,6 +62,7 @@ use self::{
 use crate::{
     house::{Action, ConnectionId, GroupId, House, StreamSettings},
     metrics::Metrics,
+    sources::{SourceSettings, Sources},
 };
 
 /// Events that may wait. At 500 nodes this is a tenth of a second of requests for repair.
@@ -94,6 +95,8 @@ pub struct EngineSettings {
     pub streams: StreamSettings,
     /// Folders with music to choose from.
     pub library: Vec<PathBuf>,
+    /// What can be played beside files.
+    pub sources: SourceSettings,
 }
 
 /// Why a hub cannot start.
@@ -155,6 +158,7 @@ pub struct EngineHandle {
     library: Library,
     metrics: Arc<Metrics>,
     runtime: Arc<Path>,
+    sources: Arc<Sources>,
 }
 
 /// The hub.
@@ -228,7 +232,8 @@ impl Engine {
         let library = LibrarySettings { folders: settings.library.clone(), state: settings.state.clone() };
         let library = Library::open(library).map_err(Error::Library)?;
         let household_id = household.household_id();
-        let catalogue = Arc::new(shelf::Shelf { library: library.clone() });
+        let sources = Arc::new(Sources::open(&settings.sources, &settings.streams));
+        let catalogue = Arc::new(shelf::Shelf { library: library.clone(), sources: Arc::clone(&sources) });
         let handle = EngineHandle {
             events,
             config: Arc::new(watch::Sender::new(Arc::new(household.config().clone()))),
@@ -238,6 +243,7 @@ impl Engine {
             library,
             metrics,
             runtime: settings.runtime.as_path().into(),
+            sources,
         };
         info!("hub \"{}\" ({}) listens at UDP port {port}", settings.name, identity.peer_id());
         let engine = Self {
@@ -546,6 +552,11 @@ impl EngineHandle {
     /// The configuration as it is, now and whenever it changes.
     pub fn config(&self) -> watch::Receiver<Arc<Config>> {
         self.config.subscribe()
+    }
+
+    /// The live inputs, and the way to stations.
+    pub fn sources(&self) -> &Arc<Sources> {
+        &self.sources
     }
 
     /// The UDP port at which nodes connect.

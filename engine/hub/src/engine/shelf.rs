@@ -1,15 +1,18 @@
-//! What this hub has to play beside files: its library.
+//! What this hub has to play beside files: its library, its live inputs, stations.
+
+use std::sync::Arc;
 
 use unisono_api::PREFIX;
 use unisono_core::{time::Nanos, units::SampleRate};
 use unisono_media::{FileSource, Source, library};
 
 use super::{Catalogue, PlayError};
-use crate::house::Track;
+use crate::{house::Track, sources::Sources};
 
 /// The hub's own catalogue.
 pub(super) struct Shelf {
     pub(super) library: library::Library,
+    pub(super) sources: Arc<Sources>,
 }
 
 impl Catalogue for Shelf {
@@ -22,8 +25,8 @@ impl Catalogue for Shelf {
         Some(tracks.into_iter().map(of_library).collect())
     }
 
-    fn has_source(&self, _: &str) -> bool {
-        false
+    fn has_source(&self, name: &str) -> bool {
+        self.sources.has(name)
     }
 
     fn open_track(&self, id: &str, rate: SampleRate, channels: u8) -> Result<Box<dyn Source>, PlayError> {
@@ -35,11 +38,11 @@ impl Catalogue for Shelf {
     }
 
     fn open_station(&self, url: &str, _: SampleRate, _: u8) -> Result<Box<dyn Source>, PlayError> {
-        Err(PlayError::Gone(format!("station {url}")))
+        Ok(self.sources.station(url)?)
     }
 
     fn open_source(&self, name: &str, _: SampleRate, _: u8) -> Result<Box<dyn Source>, PlayError> {
-        Err(PlayError::Gone(format!("source {name}")))
+        self.sources.live(name).map_err(|error| PlayError::Station(error.to_string()))
     }
 }
 

@@ -229,6 +229,26 @@ impl House {
         }
     }
 
+    /// What was wrong with the source of a run is so no longer.
+    pub fn all_is_well(&mut self, id: GroupId, run: u32) {
+        if self.run_of(id) == Some(run)
+            && let Some(group) = self.groups.get_mut(&id)
+        {
+            group.warning = None;
+        }
+    }
+
+    /// The source of a run says that something else is heard now.
+    pub fn retitle(&mut self, id: GroupId, run: u32, entry: EntryId, title: String) {
+        if self.run_of(id) == Some(run)
+            && let Some(group) = self.groups.get_mut(&id)
+            && group.queue.current().is_some_and(|current| current.id == entry)
+            && let Some(media) = &mut group.media
+        {
+            media.title = title;
+        }
+    }
+
     /// Which run of a group plays, or played last.
     pub fn run_of(&self, id: GroupId) -> Option<u32> {
         self.streams.get(&id).map(Stream::run)

@@ -28,6 +28,7 @@ use unisono_hub::{
     api,
     engine::{Catalogue, Engine, EngineSettings, Error, Nothing},
     house::StreamSettings,
+    sources::SourceSettings,
 };
 use unisono_transport::{Endpoint, Expect, Identity, Options};
 use ureq::{
@@ -41,11 +42,27 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Hub {
     pub(crate) folder: TempDir,
     pub(crate) api: SocketAddr,
-    streams: StreamSettings,
-    catalogue: Arc<dyn Catalogue>,
+    made: Made,
     runtime: Option<Runtime>,
     _tasks: JoinSet<()>,
     agent: Agent,
+}
+
+/// What is special about a hub.
+#[derive(Clone)]
+struct Made {
+    streams: StreamSettings,
+    /// Instead of its own.
+    catalogue: Option<Arc<dyn Catalogue>>,
+    sources: SourceSettings,
+    api_at: Ipv4Addr,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        let (streams, sources) = (StreamSettings::default(), SourceSettings::default());
+        Self { streams, catalogue: None, sources, api_at: Ipv4Addr::LOCALHOST }
+    }
 }
 
 /// A status and what came with it; `Null` when nothing did.
@@ -53,12 +70,12 @@ pub(crate) type Answer = (u16, Value);
 
 impl Hub {
     pub(crate) fn start() -> Self {
-        Self::start_with(StreamSettings::default(), Arc::new(Nothing))
+        Self::made(TempDir::new().unwrap(), Made::default())
     }
 
     /// A hub that streams as told and can play more than files.
     pub(crate) fn start_with(streams: StreamSettings, catalogue: Arc<dyn Catalogue>) -> Self {
-        Self::start_in(TempDir::new().unwrap(), streams, catalogue)
+        Self::made(TempDir::new().unwrap(), Made { streams, catalogue: Some(catalogue), ..Made::default() })
     }
 
     /// The same hub after its program has ended and was started again.
@@ -68,21 +85,26 @@ impl Hub {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(PATIENCE);
         }
-        Self::start_in(folder, self.streams.clone(), Arc::clone(&self.catalogue))
+        Self::made(folder, self.made.clone())
     }
 
     /// One that people on other machines can reach.
     pub(crate) fn start_for_all() -> Self {
-        let catalogue = Arc::new(Nothing);
-        Self::start_at(TempDir::new().unwrap(), StreamSettings::default(), catalogue, Ipv4Addr::UNSPECIFIED)
+        Self::made(TempDir::new().unwrap(), Made { api_at: Ipv4Addr::UNSPECIFIED, ..Made::default() })
     }
 
-    pub(crate) fn start_in(folder: TempDir, streams: StreamSettings, catalogue: Arc<dyn Catalogue>) -> Self {
-        Self::start_at(folder, streams, catalogue, Ipv4Addr::LOCALHOST)
+    /// A hub with live inputs.
+    pub(crate) fn with_sources(sources: SourceSettings) -> Self {
+        Self::made(TempDir::new().unwrap(), Made { sources, ..Made::default() })
     }
 
     /// In a folder; with a library when there is `music` in it.
-    fn start_at(folder: TempDir, streams: StreamSettings, catalogue: Arc<dyn Catalogue>, api_at: Ipv4Addr) -> Self {
+    pub(crate) fn start_in(folder: TempDir) -> Self {
+        Self::made(folder, Made::default())
+    }
+
+    fn made(folder: TempDir, made: Made) -> Self {
+        let Made { streams, catalogue, sources, api_at } = made.clone();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let settings = EngineSettings {
@@ -90,21 +112,26 @@ impl Hub {
             listen: loopback,
             state: folder.path().join("state"),
             runtime: folder.path().join("runtime"),
-            streams: streams.clone(),
+            streams,
             library: Some(folder.path().join("music")).filter(|music| music.is_dir()).into_iter().collect(),
+            sources,
         };
         let mut tasks = JoinSet::new();
         let api = runtime.block_on(async {
             let listener = TcpListener::bind(SocketAddr::from((api_at, 0))).await.unwrap();
             let api = SocketAddr::from((Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port()));
-            let engine = start(&settings).with_catalogue(Arc::clone(&catalogue));
+            let engine = start(&settings);
+            let engine = match catalogue {
+                Some(catalogue) => engine.with_catalogue(catalogue),
+                None => engine,
+            };
             let serve = api::serve(listener, engine.handle());
             tasks.spawn(async move { serve.await.unwrap() });
             tasks.spawn(engine.run(std::future::pending()));
             api
         });
         let config = Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).build();
-        Self { folder, api, streams, catalogue, runtime: Some(runtime), _tasks: tasks, agent: config.into() }
+        Self { folder, api, made, runtime: Some(runtime), _tasks: tasks, agent: config.into() }
     }
 
     /// A hub, a room called kitchen that is online, and a group of it that is called all.

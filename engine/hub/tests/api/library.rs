@@ -46,7 +46,7 @@ fn hub() -> Hub {
     fs::write(music.join("broken.mp3"), vec![0; 5_000]).unwrap();
     fs::write(folder.path().join("secret"), "nobody is to read this").unwrap();
     std::os::unix::fs::symlink(folder.path().join("secret"), music.join("secret.flac")).unwrap();
-    let hub = Hub::start_in(folder, StreamSettings::default(), Arc::new(Nothing));
+    let hub = Hub::start_in(folder);
     hub.wait(|hub| view(hub).scan.is_none());
     hub
 }

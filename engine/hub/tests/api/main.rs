@@ -22,4 +22,5 @@ mod scopes;
 mod setup;
 mod shelf;
 mod sound;
+mod sources;
 mod status;

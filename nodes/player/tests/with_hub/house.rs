@@ -19,6 +19,7 @@ use unisono_hub::{
     api,
     engine::{Engine, EngineSettings},
     house::StreamSettings,
+    sources::SourceSettings,
 };
 use ureq::{Agent, http::Request};
 
@@ -166,6 +167,7 @@ fn start_hub(folder: &Path, listen: SocketAddr) -> (Runtime, SocketAddr) {
         runtime: folder.join("run"),
         streams: StreamSettings { codec: unisono_core::wire::control::Codec::Flac, ..StreamSettings::default() },
         library: Vec::new(),
+        sources: SourceSettings::default(),
     };
     let api = runtime.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();

@@ -1,0 +1,64 @@
+//! Live inputs as the API shows them, and that nobody makes one over the network.
+
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use unisono_hub::sources::{InputSettings, SourceSettings};
+use unisono_media::live::Place;
+
+use crate::hub::Hub;
+
+fn input(name: &str, place: Place) -> InputSettings {
+    InputSettings { name: name.into(), place, format: "44100:16:2".parse().unwrap() }
+}
+
+#[test]
+fn live_inputs_say_what_they_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let (fifo, taken) = (folder.path().join("fifo"), folder.path().join("taken"));
+    std::fs::write(&taken, "mine").unwrap();
+    let inputs = vec![
+        input("mpd", Place::Fifo(fifo.clone())),
+        input("other", Place::Fifo(taken.clone())),
+        input("deck", Place::LineIn("no-such-device".into())),
+    ];
+    let hub = Hub::with_sources(SourceSettings { inputs, radio_hosts: Vec::new() });
+    let (status, sources) = hub.get("/sources");
+    assert_eq!(status, 200);
+    let waiting = json!({
+        "name": "mpd", "kind": "fifo", "format": "44100:16:2", "state": "waiting", "problem": null, "drift_ppm": null,
+        "underruns": 0,
+    });
+    assert_eq!(sources[0], waiting);
+    assert_eq!((&sources[1]["state"], &sources[2]["kind"]), (&json!("failed"), &json!("line_in")));
+    let problem = sources[1]["problem"].as_str().unwrap();
+    assert!(problem.starts_with(&*taken.to_string_lossy()) && problem.contains("something else is there"), "{problem}");
+
+    let mut writer = OpenOptions::new().write(true).open(&fifo).unwrap();
+    writer.write_all(&[0, 0x40].repeat(44_100)).unwrap();
+    let is = |expected: &str| {
+        let end = Instant::now() + Duration::from_secs(30);
+        while hub.get("/sources").1[0]["state"] != expected {
+            assert!(Instant::now() < end, "never {expected}: {}", hub.get("/sources").1[0]);
+            thread::sleep(Duration::from_millis(10));
+        }
+    };
+    is("playing");
+    is("silent");
+    drop(writer);
+    is("waiting");
+}
+
+#[test]
+fn nobody_makes_a_live_input_over_the_network() {
+    let hub = Hub::start();
+    for wanted in [json!({"name": "x", "kind": "fifo", "path": "/tmp/x"}), json!({"name": "x", "kind": "process"})] {
+        assert_eq!(hub.post("/sources", &wanted).0, 405);
+    }
+    assert_eq!(hub.get("/sources"), (200, Value::Array(Vec::new())));
+}
