@@ -7,7 +7,7 @@ use unisono_core::{
 };
 
 /// A parametric equaliser. One that is off changes nothing of the sound.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EqualiserView {
     /// Whether it is on.
@@ -19,7 +19,7 @@ pub struct EqualiserView {
 }
 
 /// A band of an equaliser.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BandView {
     /// `peak`, `low_shelf`, `high_shelf`, `low_pass`, `high_pass` or `notch`.
@@ -35,7 +35,7 @@ pub struct BandView {
 }
 
 /// A part of a room's latency.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LatencyPartView {
     /// Where it arises: `device` (what the device holds), then of a Bluetooth speaker `packet`, `codec`, `link`, `speaker`
     /// and `trim`, then `added` (what the room's settings add).
