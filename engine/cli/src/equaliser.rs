@@ -17,11 +17,11 @@ pub(crate) struct Change {
     /// What all of the sound is raised by, in decibels, -24 to 12: below 0 where bands raise something
     #[arg(long, value_name = "DB", allow_negative_numbers = true)]
     preamp: Option<f64>,
-    /// A band, in place of those before; may be said ten times: peak:1000:-3:1.4. Kinds: peak, low_shelf, high_shelf,
-    /// low_pass, high_pass, notch; then hertz, decibels and q, of which the last two may be left out
+    /// A band, in place of those before; may be said ten times: `peak:1000:-3:1.4`. Kinds: `peak`, `low_shelf`,
+    /// `high_shelf`, `low_pass`, `high_pass`, `notch`; then hertz, decibels and q, of which the last two may be left out
     #[arg(long = "band", value_name = "KIND:HZ[:DB[:Q]]", value_parser = band, conflicts_with_all = ["file", "clear"])]
     bands: Vec<BandView>,
-    /// Bands and preamp from a file as Equalizer APO and AutoEq write it
+    /// Bands and preamp from a file as Equalizer APO and `AutoEq` write it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["clear", "preamp"])]
     file: Option<PathBuf>,
     /// Remove all bands

@@ -42,7 +42,7 @@ fn a_room_shows_how_it_sounds_and_keeps_it_after_a_restart() {
 fn a_sound_that_cannot_be_is_refused_by_name_and_nothing_has_changed() {
     let (hub, _node) = Hub::with_a_group();
     let band = |band: &str| format!(r#"{{"equaliser": {{"bands": [{band}]}}, "volume": 3, "name": "x"}}"#);
-    let many = vec![r#"{"kind": "peak", "frequency_hz": 100}"#; 11].join(",");
+    let many = [r#"{"kind": "peak", "frequency_hz": 100}"#; 11].join(",");
     for (names, body) in [
         ("bands[0]: frequency_hz: 19.9 is not between 20 and 20000", band(r#"{"kind": "peak", "frequency_hz": 19.9}"#)),
         ("gain_db: 12.1", band(r#"{"kind": "peak", "frequency_hz": 100, "gain_db": 12.1}"#)),

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, thread::sleep, time::Duration};
 
 use serde_json::json;
-use unisono_benches::lab::recording::Recording;
+use unisono_benches::lab::recording::{Recording, Run};
 
 use crate::house::{House, now};
 
@@ -30,7 +30,8 @@ fn frames(recording: &Recording) -> Vec<(f64, [f32; 2])> {
     let floats = recording.floats();
     let (mut frames, all) = (Vec::new(), floats.as_chunks::<2>().0);
     for (run, next) in recording.runs.iter().zip(recording.runs.iter().skip(1).map(Some).chain([None])) {
-        let (first, end) = (run.first as usize, next.map_or(all.len(), |next| next.first as usize));
+        let place = |run: &Run| usize::try_from(run.first).unwrap();
+        let (first, end) = (place(run), next.map_or(all.len(), place));
         let emitted = all[first..end.min(all.len())].iter().enumerate();
         frames.extend(emitted.map(|(number, frame)| (run.seconds_of(number as f64), *frame)));
     }
