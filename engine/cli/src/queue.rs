@@ -119,7 +119,7 @@ impl Cli {
     }
 
     pub(crate) fn shuffle(&self, switch: Switch, group: In) -> anyhow::Result<()> {
-        self.order(group, GroupChange { shuffle: Some(switch == Switch::On), ..GroupChange::default() })
+        self.order(group, &GroupChange { shuffle: Some(switch == Switch::On), ..GroupChange::default() })
     }
 
     pub(crate) fn repeat(&self, again: Again, group: In) -> anyhow::Result<()> {
@@ -128,12 +128,12 @@ impl Cli {
             Again::All => RepeatMode::All,
             Again::One => RepeatMode::One,
         };
-        self.order(group, GroupChange { repeat: Some(repeat), ..GroupChange::default() })
+        self.order(group, &GroupChange { repeat: Some(repeat), ..GroupChange::default() })
     }
 
-    fn order(&self, group: In, change: GroupChange) -> anyhow::Result<()> {
+    fn order(&self, group: In, change: &GroupChange) -> anyhow::Result<()> {
         let group = self.pick_any(group, false)?;
-        let changed: GroupView = self.client.patch(&["groups", &group], &change)?;
+        let changed: GroupView = self.client.patch(&["groups", &group], change)?;
         self.print(&changed, |group| show::groups(std::slice::from_ref(group)))
     }
 

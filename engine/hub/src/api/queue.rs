@@ -53,7 +53,7 @@ pub(super) async fn add(
 }
 
 pub(super) async fn clear(State(engine): State<EngineHandle>, Path(group): Path<String>) -> QueueAnswer {
-    change(&engine, group, |house, now, id| house.clear_queue(now, id)).await
+    change(&engine, group, House::clear_queue).await
 }
 
 pub(super) async fn remove(

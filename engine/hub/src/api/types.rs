@@ -14,6 +14,7 @@ use unisono_household::config::access::Scope;
 use utoipa::ToSchema;
 
 pub use self::{
+    library::{AlbumTracksView, AlbumView, ArtistView, LibraryView, PageView, ProblemView, ScanView, TrackView},
     queue::{EntryView, GroupRooms, Item, ItemsAt, MoveTo, NewEntries, QueueSummary, QueueView, RepeatMode},
     saved::{NewScene, NewStation, SceneGroupView, SceneRoomView, SceneView, StationView},
 };

@@ -130,7 +130,7 @@ pub fn router(node: NodeHandle) -> Router {
 
 /// Every route, for [`Relay`], which chooses what the hub may ask.
 pub(crate) fn relayed(node: NodeHandle) -> Router {
-    unisono_api::routed(routes()).with_state(node)
+    unisono_api::routed(routes(), Router::new()).with_state(node)
 }
 
 fn routes() -> Router<NodeHandle> {

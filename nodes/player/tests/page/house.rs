@@ -74,6 +74,8 @@ impl House {
             state: self.folder.path().join("hub"),
             runtime: self.folder.path().join("run"),
             streams: StreamSettings::default(),
+            library: Vec::new(),
+            sources: unisono_hub::sources::SourceSettings::default(),
         };
         let api = self.api;
         runtime.spawn(async move {

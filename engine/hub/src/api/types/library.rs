@@ -1,6 +1,7 @@
 //! What there is to play on the hub's machine.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A library.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

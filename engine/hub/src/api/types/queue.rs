@@ -1,9 +1,10 @@
 //! Queues and what is in them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What comes behind the last entry of a queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RepeatMode {
     /// Nothing.
@@ -16,7 +17,7 @@ pub enum RepeatMode {
 }
 
 /// A queue, in short.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QueueSummary {
     /// How many entries it has.
     pub length: usize,
@@ -75,7 +76,7 @@ pub enum Item {
 }
 
 /// Where it is put.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ItemsAt {
     /// In the place of all that there is.

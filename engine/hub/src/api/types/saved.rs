@@ -1,6 +1,7 @@
 //! Scenes and stations.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Which rooms were together and how loud.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
