@@ -145,7 +145,7 @@ impl House {
         }
     }
 
-    #[expect(clippy::zombie_processes, reason = "the house waits for it")]
+    #[allow(clippy::zombie_processes, reason = "the house waits for it")]
     fn start_node(&self, name: &str) -> Child {
         let token = self.ask("POST", "/tokens", Some(&json!({})))["token"].as_str().unwrap().to_owned();
         let folder = self.folder.path();
