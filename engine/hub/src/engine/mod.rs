@@ -181,6 +181,8 @@ impl Engine {
     pub fn start(settings: &EngineSettings) -> Result<Self, Error> {
         let mut household = HubHousehold::open_or_create(&settings.state, &settings.name, unix_now())?;
         let (keeper, kept) = Keeper::open(&settings.state)?;
+        // Before the runtime folder is made for the token: others have to get through it to their FIFOs.
+        let sources = Arc::new(Sources::open(&settings.sources, &settings.streams));
         let identity = Identity::from_pkcs8(household.hub_key().pkcs8()).map_err(Error::Identity)?;
         let options =
             Options { accept: true, max_connections: MAX_CONNECTIONS, ..Options::new(*household.reset_key()) };
@@ -198,7 +200,6 @@ impl Engine {
         house.configure(clock::now(), household.config());
         let resume = kept.map_or_else(Vec::new, |kept| playing::restore(&mut house, kept));
         let (events, received) = mpsc::channel(QUEUE);
-        let sources = Arc::new(Sources::open(&settings.sources, &settings.streams));
         let handle = EngineHandle { events, household: Arc::new(Mutex::new(household)), listens_at, sources };
         info!("hub \"{}\" ({}) listens at UDP port {port}", settings.name, identity.peer_id());
         let engine = Self {

@@ -66,7 +66,12 @@ impl Hub {
 
     /// A hub with live inputs.
     pub(crate) fn with_sources(sources: SourceSettings) -> Self {
-        Self::start_with(TempDir::new().unwrap(), sources)
+        Self::with_sources_in(TempDir::new().unwrap(), sources)
+    }
+
+    /// The same, with its runtime folder in that.
+    pub(crate) fn with_sources_in(folder: TempDir, sources: SourceSettings) -> Self {
+        Self::start_with(folder, sources)
     }
 
     fn start_in(folder: TempDir) -> Self {
