@@ -3,6 +3,7 @@
 use std::{
     fs::OpenOptions,
     io::Write as _,
+    os::unix::fs::PermissionsExt as _,
     thread,
     time::{Duration, Instant},
 };
@@ -52,6 +53,20 @@ fn live_inputs_say_what_they_do() {
     is("silent");
     drop(writer);
     is("waiting");
+}
+
+#[test]
+fn whoever_is_in_the_group_gets_to_a_fifo_in_the_runtime_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Fifo("music".into());
+    let inputs = vec![input("music", place)];
+    let runtime = folder.path().join("runtime");
+    let sources = SourceSettings { inputs, radio_hosts: Vec::new() }.in_folder(&runtime);
+    let hub = Hub::with_sources_in(folder, sources);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&runtime), mode(&runtime.join("music"))), (0o711, 0o660));
+    assert!(runtime.join("hub.join").exists());
+    drop(hub);
 }
 
 #[test]
