@@ -47,6 +47,7 @@ fn group() -> GroupView {
 }
 
 /// What is said after everything has stayed so for ten seconds.
+#[expect(clippy::needless_pass_by_value, reason = "made for it where it is called")]
 fn said(room: RoomView, group: GroupView) -> Vec<(String, String)> {
     let mut health = Health::default();
     for second in 0..10_u32 {

@@ -19,7 +19,7 @@ const JPEG: &[u8] = b"\xff\xd8\xff\xe0\0 a picture\r\n\xff\0";
 fn song(path: &Path, title: &str, artist: &str, album: &str, number: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let chunk = |kind: &[u8], body: &[u8]| {
-        let padding = if body.len() % 2 == 0 { &b""[..] } else { b"\0" };
+        let padding = if body.len().is_multiple_of(2) { &b""[..] } else { b"\0" };
         [kind, &u32::try_from(body.len()).unwrap().to_le_bytes(), body, padding].concat()
     };
     let tags = [(&b"INAM"[..], title), (b"IART", artist), (b"IPRD", album), (b"ITRK", number)];

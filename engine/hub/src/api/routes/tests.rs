@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::{
     body::Body,
-    http::{Method, Request, StatusCode, header},
+    http::{Request, StatusCode, header},
 };
 use tower::ServiceExt;
 
@@ -24,6 +24,8 @@ fn state(folder: &std::path::Path) -> Shared {
         state: folder.join("state"),
         runtime: folder.join("runtime"),
         streams: StreamSettings::default(),
+        library: Vec::new(),
+        sources: crate::sources::SourceSettings::default(),
     };
     let engine = Engine::start(&settings).unwrap().handle();
     let access = Arc::new(Access::new(engine.config(), Hosts::default(), None, 0, SetupCode::none()));
