@@ -222,7 +222,7 @@ fn albums_and_artists_are_what_people_mean_by_them() {
     let loose = search(&library, "loose");
     assert_eq!(loose, ["loose"], "without tags it is called as its file");
     assert_eq!(search(&library, "motorhead SEC"), ["Second"]);
-    assert_eq!(search(&library, "best"), ["One", "Two", "Another"]);
+    assert_eq!(search(&library, "best"), ["Two", "One", "Another"]);
     let page = library.tracks(&Query { offset: 2, limit: 3, ..Query::default() });
     assert_eq!((page.total, page.items.len()), (8, 3));
     assert_eq!(page.items[..], all(&library)[2..5]);
@@ -277,11 +277,11 @@ fn what_stands_in_the_folder_and_is_no_file_of_it_is_not_reached() {
     // Only root makes devices.
     let _ = Command::new("mknod").arg(music.join("device.flac")).args(["c", "1", "5"]).output();
     fs::write(music.join("..flac"), fs::read(&song).unwrap()).unwrap();
-    fs::write(music.join("..\\..\\outside.flac"), fs::read(&song).unwrap()).unwrap();
+    fs::write(music.join("x\\..\\..\\outside.flac"), fs::read(&song).unwrap()).unwrap();
     let library = house.scanned();
     let mut found: Vec<_> = all(&library).iter().map(|track| library.path(&track.id).unwrap()).collect();
     found.sort();
-    assert_eq!(found, [music.join("..\\..\\outside.flac"), song.clone()]);
+    assert_eq!(found, [song.clone(), music.join("x\\..\\..\\outside.flac")]);
     let problems = library.status().problems;
     let said = |name: &str| problems.iter().find(|problem| problem.file.ends_with(name)).unwrap().problem.clone();
     assert!(said("pipe.flac").contains("is a pipe") && said("absolute.flac").contains("it is a link"));
