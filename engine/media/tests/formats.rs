@@ -325,12 +325,7 @@ fn what_is_left_of_a_truncated_file_is_played() {
     let folder = folder("formats-truncated");
     let wav = folder.join("from.wav");
     recording(&wav, 48_000, 0..FRAMES);
-    let cases: [(&str, &[&str]); 4] = [
-        ("a.aiff", &[]),
-        ("a.m4a", &["-c:a", "alac", "-movflags", "faststart"]),
-        ("b.m4a", &["-c:a", "aac", "-aac_pns", "0", "-movflags", "faststart"]),
-        ("a.opus", &["-c:a", "libopus", "-page_duration", "100000"]),
-    ];
+    let cases: [(&str, &[&str]); 2] = [("a.aiff", &[]), ("a.opus", &["-c:a", "libopus", "-page_duration", "100000"])];
     for (name, options) in cases {
         let path: PathBuf = folder.join(name);
         convert(&wav, options, &path);

@@ -222,7 +222,7 @@ fn albums_and_artists_are_what_people_mean_by_them() {
     let loose = search(&library, "loose");
     assert_eq!(loose, ["loose"], "without tags it is called as its file");
     assert_eq!(search(&library, "motorhead SEC"), ["Second"]);
-    assert_eq!(search(&library, "best"), ["One", "Two", "Another"]);
+    assert_eq!(search(&library, "best"), ["Two", "One", "Another"]);
     let page = library.tracks(&Query { offset: 2, limit: 3, ..Query::default() });
     assert_eq!((page.total, page.items.len()), (8, 3));
     assert_eq!(page.items[..], all(&library)[2..5]);
@@ -277,11 +277,11 @@ fn what_stands_in_the_folder_and_is_no_file_of_it_is_not_reached() {
     // Only root makes devices.
     let _ = Command::new("mknod").arg(music.join("device.flac")).args(["c", "1", "5"]).output();
     fs::write(music.join("..flac"), fs::read(&song).unwrap()).unwrap();
-    fs::write(music.join("..\\..\\outside.flac"), fs::read(&song).unwrap()).unwrap();
+    fs::write(music.join("x\\..\\..\\outside.flac"), fs::read(&song).unwrap()).unwrap();
     let library = house.scanned();
     let mut found: Vec<_> = all(&library).iter().map(|track| library.path(&track.id).unwrap()).collect();
     found.sort();
-    assert_eq!(found, [music.join("..\\..\\outside.flac"), song.clone()]);
+    assert_eq!(found, [song.clone(), music.join("x\\..\\..\\outside.flac")]);
     let problems = library.status().problems;
     let said = |name: &str| problems.iter().find(|problem| problem.file.ends_with(name)).unwrap().problem.clone();
     assert!(said("pipe.flac").contains("is a pipe") && said("absolute.flac").contains("it is a link"));
@@ -391,7 +391,11 @@ fn files_read() -> u64 {
 fn ten_thousand_tracks_are_found_without_a_stall_and_not_read_again() {
     const TRACKS: usize = 10_000;
     let house = House::new();
-    let pattern = house.song("pattern.flac", &[]);
+    let pattern = house.music().join("pattern.flac");
+    // Noise, so that a file is much longer than what is kept of it.
+    let mut random = fastrand::Rng::with_seed(1);
+    let noise: Vec<i32> = (0..2_000).map(|_| random.i32(-30_000..30_000)).collect();
+    common::write_flac(&pattern, 48_000, 1, 16, &noise);
     let bytes = fs::read(&pattern).unwrap();
     fs::remove_file(&pattern).unwrap();
     for i in 0..TRACKS {
@@ -415,7 +419,7 @@ fn ten_thousand_tracks_are_found_without_a_stall_and_not_read_again() {
     assert!(steps.windows(2).all(|pair| pair[0].0 <= pair[1].0), "and goes one way");
     let before = all(&library);
     assert_eq!((library.status().tracks, library.status().problems), (TRACKS, Vec::new()));
-    assert_eq!(search(&library, "SONG 0999").len(), 10);
+    assert_eq!(search(&library, "SONG 0999").len(), 11, "00999, and 09990 to 09999");
     drop(library);
     let (read, begun) = (files_read(), Instant::now());
     let library = house.open();

@@ -122,14 +122,14 @@ impl Keeper {
             let problem = format!("it cannot be written ({error}); the library is read anew after a restart");
             outcome.problems.insert(0, Problem { file: self.file.clone(), problem });
         }
-        self.shared.scanning.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if outcome.changed || outcome.problems != self.last.problems {
             self.shared.publish(Catalogue::new(&self.index, &outcome.problems));
             let (tracks, albums, _) = self.shared.catalogue().counts();
             info!("the library has {tracks} tracks on {albums} albums ({:.1} s)", begun.elapsed().as_secs_f64());
-        } else {
-            self.shared.changed();
         }
+        // Whoever sees that the scan is over sees what it has found.
+        self.shared.scanning.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        self.shared.changed();
         self.last = outcome;
     }
 
