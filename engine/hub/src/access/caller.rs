@@ -98,7 +98,7 @@ mod tests {
         let grant =
             |session_until_unix| Grant { name: "a".into(), scope: Scope::Read, created_unix: 0, session_until_unix };
         let grants = [(GrantHash::of("token"), grant(None)), (GrantHash::of("session"), grant(Some(10)))];
-        let secret = with_secret.then(|| SecretHash { salt: [0; 16], iterations: 1, hash: [0; 32] });
+        let secret = with_secret.then_some(SecretHash { salt: [0; 16], iterations: 1, hash: [0; 32] });
         Kept { secret, grants: grants.into() }
     }
 

@@ -65,10 +65,12 @@ fn whoever_follows_every_change_has_what_a_snapshot_has() {
     let mut followed: BTreeMap<String, Value> = BTreeMap::new();
     let mut seq = feed.snapshot(0.0, false)["seq"].as_u64().unwrap();
     for step in 1..2_000 {
-        let there = (0..6)
-            .filter(|_| random.bool())
-            .map(|number| room(&number.to_string(), random.u32(0..3), f64::from(random.u32(0..3))));
-        let there: Vec<Value> = there.collect();
+        let mut there = Vec::new();
+        for number in 0..6 {
+            if random.bool() {
+                there.push(room(&number.to_string(), random.u32(0..3), f64::from(random.u32(0..3))));
+            }
+        }
         let Some(change) = feed.update(f64::from(step) * 0.05, rooms(&there)) else { continue };
         seq += 1;
         assert_eq!(change["seq"], seq);
