@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use unisono_hub::api::types::{AlbumTracksView, ArtistView, LibraryView, PageView, TrackView};
 
-use crate::hub::Hub;
+use crate::{events::Socket, hub::Hub};
 
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0\0 a picture\r\n\xff\0";
 
@@ -19,7 +19,7 @@ const JPEG: &[u8] = b"\xff\xd8\xff\xe0\0 a picture\r\n\xff\0";
 fn song(path: &Path, title: &str, artist: &str, album: &str, number: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let chunk = |kind: &[u8], body: &[u8]| {
-        let padding = if body.len() % 2 == 0 { &b""[..] } else { b"\0" };
+        let padding = if body.len().is_multiple_of(2) { &b""[..] } else { b"\0" };
         [kind, &u32::try_from(body.len()).unwrap().to_le_bytes(), body, padding].concat()
     };
     let tags = [(&b"INAM"[..], title), (b"IART", artist), (b"IPRD", album), (b"ITRK", number)];
@@ -198,9 +198,11 @@ fn no_path_leads_out_of_the_library() {
 fn a_scan_that_is_asked_for_finds_what_is_new_and_a_restart_knows_it() {
     let hub = hub();
     song(&hub.folder.path().join("music/new.wav"), "New", "Somebody", "Else", "1");
+    let mut socket = Socket::open(&hub, &[]).unwrap();
     let (status, said) = hub.ask("POST", "/library/scan", None, &[]);
     assert_eq!((status, said), (202, Value::Null));
-    hub.wait(|hub| view(hub).tracks == 4);
+    let seen = socket.until_whole("library", |library| library["tracks"] == 4 && library["scan"].is_null());
+    assert_eq!(hub.get("/library").1, seen);
     let before = tracks(&hub, "");
     let hub = hub.restarted();
     assert_eq!(tracks(&hub, ""), before, "at once");

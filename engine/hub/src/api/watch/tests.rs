@@ -7,6 +7,7 @@ use crate::{
     access::{Hosts, SetupCode},
     engine::{Engine, EngineSettings},
     house::StreamSettings,
+    sources::SourceSettings,
 };
 
 #[tokio::test]
@@ -18,6 +19,8 @@ async fn one_who_was_away_too_long_takes_a_snapshot_and_goes_on_from_there() {
         state: folder.path().join("state"),
         runtime: folder.path().join("runtime"),
         streams: StreamSettings::default(),
+        library: Vec::new(),
+        sources: SourceSettings::default(),
     };
     let running = Engine::start(&settings).unwrap();
     let engine = running.handle();
