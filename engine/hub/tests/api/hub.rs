@@ -26,7 +26,7 @@ use unisono_core::{
 use unisono_household::{node_store::NodeStore, token::JoinToken};
 use unisono_hub::{
     api,
-    engine::{Catalogue, Engine, EngineSettings, Error, Nothing},
+    engine::{Catalogue, Engine, EngineSettings, Error},
     house::StreamSettings,
     sources::SourceSettings,
 };
@@ -190,7 +190,7 @@ impl Hub {
 
     /// Everything that can be asked for.
     pub(crate) fn everything(&self) -> Vec<Value> {
-        ["/hub", "/rooms", "/groups", "/nodes"].map(|path| self.get(path).1).into()
+        ["/hub", "/rooms", "/groups", "/nodes", "/scenes", "/stations"].map(|path| self.get(path).1).into()
     }
 
     pub(crate) fn room(&self, name: &str) -> Value {

@@ -14,7 +14,6 @@ mod malformed;
 mod metrics;
 mod openapi;
 mod playing;
-mod playing;
 mod queue;
 mod raw;
 mod saved;
