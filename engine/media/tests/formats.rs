@@ -259,8 +259,8 @@ fn more_than_two_channels_are_mixed_alike_from_every_format() {
         convert(&wav, &["-af", &says, "-c:a", "pcm_s16le"], &from);
         let expected = rest(&mut open(&from, 48_000, 2), 2);
         let bits = format!("{}k", 128 * channels);
-        let mut formats: Vec<(&str, &[&str])> =
-            vec![("flac", &[]), ("opus", &["-c:a", "libopus", "-b:a", &bits, "-mapping_family", "1"])];
+        let opus = ["-c:a", "libopus", "-b:a", &bits, "-mapping_family", "1"];
+        let mut formats: Vec<(&str, &[&str])> = vec![("flac", &[]), ("opus", &opus)];
         // It knows fewer places for speakers.
         if matches!(channels, 1 | 3 | 5 | 6) {
             formats.push(("m4a", &["-c:a", "alac"]));

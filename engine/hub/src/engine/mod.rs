@@ -212,6 +212,8 @@ impl Engine {
         let mut household = HubHousehold::open_or_create(&settings.state, &settings.name, unix_now())?;
         let metrics = Arc::new(Metrics::new());
         let (keeper, kept) = Keeper::open(&settings.state, metrics.session.clone())?;
+        // Before the runtime folder is made for the token: others have to get through it to their FIFOs.
+        let sources = Arc::new(Sources::open(&settings.sources, &settings.streams));
         let identity = Identity::from_pkcs8(household.hub_key().pkcs8()).map_err(Error::Identity)?;
         let options =
             Options { accept: true, max_connections: MAX_CONNECTIONS, ..Options::new(*household.reset_key()) };
@@ -232,7 +234,6 @@ impl Engine {
         let library = LibrarySettings { folders: settings.library.clone(), state: settings.state.clone() };
         let library = Library::open(library).map_err(Error::Library)?;
         let household_id = household.household_id();
-        let sources = Arc::new(Sources::open(&settings.sources, &settings.streams));
         let catalogue = Arc::new(shelf::Shelf { library: library.clone(), sources: Arc::clone(&sources) });
         let handle = EngineHandle {
             events,

@@ -65,7 +65,7 @@ fn whoever_follows_every_change_has_what_a_snapshot_has() {
     let mut followed: BTreeMap<String, Value> = BTreeMap::new();
     let mut seq = feed.snapshot(0.0, false)["seq"].as_u64().unwrap();
     for step in 1..2_000 {
-        let mut there = Vec::new();
+        let mut there: Vec<Value> = Vec::new();
         for number in 0..6 {
             if random.bool() {
                 there.push(room(&number.to_string(), random.u32(0..3), f64::from(random.u32(0..3))));

@@ -47,7 +47,8 @@ fn group() -> GroupView {
 }
 
 /// What is said after everything has stayed so for ten seconds.
-fn said(room: &RoomView, group: &GroupView) -> Vec<(String, String)> {
+#[expect(clippy::needless_pass_by_value, reason = "made for it where it is called")]
+fn said(room: RoomView, group: GroupView) -> Vec<(String, String)> {
     let mut health = Health::default();
     for second in 0..10_u32 {
         health.update(&Seen {
@@ -73,16 +74,16 @@ fn one(said: &[(String, String)], severity: &str, names: &[&str]) {
 
 #[test]
 fn of_a_house_in_order_nothing_is_said() {
-    assert_eq!(said(&room(), &group()), []);
+    assert_eq!(said(room(), group()), []);
 }
 
 #[test]
 fn a_room_that_is_gone_is_a_problem_while_something_plays_there() {
     let gone = RoomView { online: false, state: "offline".into(), sync: None, ..room() };
-    let found = said(&gone, &group());
+    let found = said(gone.clone(), group());
     assert!(found.iter().all(|(severity, _)| severity == "problem") && found.len() == 2, "{found:?}");
     assert!(found[0].1.contains("group \"all\": it plays, and no room"), "{found:?}");
-    one(&said(&gone, &GroupView { state: "stopped".into(), ..group() }), "warning", &["kitchen", "not connected"]);
+    one(&said(gone, GroupView { state: "stopped".into(), ..group() }), "warning", &["kitchen", "not connected"]);
 }
 
 #[test]
@@ -95,21 +96,21 @@ fn an_output_that_fails_or_falls_back_says_why_and_what_would_bring_it_back() {
         back: Some("bring it nearer".into()),
     };
     let none = RoomView { state: "no output".into(), output_state: Some(output("none")), sync: None, ..room() };
-    one(&said(&none, &group()), "problem", &["no output: the Bluetooth", "bring it nearer"]);
+    one(&said(none, group()), "problem", &["no output: the Bluetooth", "bring it nearer"]);
     let fallback = RoomView { output_state: Some(output("fallback")), ..room() };
-    one(&said(&fallback, &group()), "warning", &["another output", "out of range", "bring it nearer"]);
+    one(&said(fallback, group()), "warning", &["another output", "out of range", "bring it nearer"]);
 }
 
 #[test]
 fn a_room_without_a_clock_or_out_of_time_is_said_once_that_lasts() {
     let lost = RoomView { state: "no clock".into(), sync: None, ..room() };
-    one(&said(&lost, &group()), "problem", &["clock", "UDP"]);
+    one(&said(lost, group()), "problem", &["clock", "UDP"]);
     let late =
         |error_s, uncertainty_s| RoomView { sync: Some(SyncView { error_s, uncertainty_s, ..sync() }), ..room() };
-    one(&said(&late(-5e-3, 1e-3), &group()), "warning", &["5.0 ms behind", "±1.0"]);
-    one(&said(&late(50e-3, 1e-3), &group()), "problem", &["50.0 ms ahead"]);
-    assert_eq!(said(&late(5e-3, 6e-3), &group()), [], "it may as well be in time");
-    assert_eq!(said(&late(1e-3, 1e-4), &group()), [], "nobody hears that");
+    one(&said(late(-5e-3, 1e-3), group()), "warning", &["5.0 ms behind", "±1.0"]);
+    one(&said(late(50e-3, 1e-3), group()), "problem", &["50.0 ms ahead"]);
+    assert_eq!(said(late(5e-3, 6e-3), group()), [], "it may as well be in time");
+    assert_eq!(said(late(1e-3, 1e-4), group()), [], "nobody hears that");
     // What passes is not worth a word.
     let mut health = Health::default();
     for (second, error_s) in (0..10_u32).map(|second| (second, if second % 3 == 0 { 0.0 } else { 5e-3 })) {

@@ -95,7 +95,12 @@ impl Hub {
 
     /// A hub with live inputs.
     pub(crate) fn with_sources(sources: SourceSettings) -> Self {
-        Self::made(TempDir::new().unwrap(), Made { sources, ..Made::default() })
+        Self::with_sources_in(TempDir::new().unwrap(), sources)
+    }
+
+    /// The same, with its runtime folder in that.
+    pub(crate) fn with_sources_in(folder: TempDir, sources: SourceSettings) -> Self {
+        Self::made(folder, Made { sources, ..Made::default() })
     }
 
     /// In a folder; with a library when there is `music` in it.

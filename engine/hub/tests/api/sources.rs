@@ -1,6 +1,6 @@
 //! Live inputs as the API shows them, and that nobody makes one over the network.
 
-use std::{fs::OpenOptions, io::Write as _};
+use std::{fs::OpenOptions, io::Write as _, os::unix::fs::PermissionsExt as _};
 
 use serde_json::{Value, json};
 use unisono_hub::sources::{InputSettings, SourceSettings};
@@ -46,6 +46,20 @@ fn live_inputs_say_what_they_do() {
     becomes("silent");
     drop(writer);
     becomes("waiting");
+}
+
+#[test]
+fn whoever_is_in_the_group_gets_to_a_fifo_in_the_runtime_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Fifo("music".into());
+    let inputs = vec![input("music", place)];
+    let runtime = folder.path().join("runtime");
+    let sources = SourceSettings { inputs, radio_hosts: Vec::new() }.in_folder(&runtime);
+    let hub = Hub::with_sources_in(folder, sources);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&runtime), mode(&runtime.join("music"))), (0o711, 0o660));
+    assert!(runtime.join("hub.join").exists());
+    drop(hub);
 }
 
 #[test]

@@ -14,7 +14,6 @@ use crate::{
     api::{events::Sockets, watch::Watch},
     engine::{Engine, EngineSettings},
     house::StreamSettings,
-    sources::SourceSettings,
 };
 
 /// What routes are served with.
@@ -26,7 +25,7 @@ fn state(folder: &std::path::Path) -> Shared {
         runtime: folder.join("runtime"),
         streams: StreamSettings::default(),
         library: Vec::new(),
-        sources: SourceSettings::default(),
+        sources: crate::sources::SourceSettings::default(),
     };
     let engine = Engine::start(&settings).unwrap().handle();
     let access = Arc::new(Access::new(engine.config(), Hosts::default(), None, 0, SetupCode::none()));

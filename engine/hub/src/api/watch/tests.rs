@@ -7,7 +7,6 @@ use crate::{
     access::{Hosts, SetupCode},
     engine::{Engine, EngineSettings},
     house::StreamSettings,
-    sources::SourceSettings,
 };
 
 #[tokio::test]
@@ -20,7 +19,7 @@ async fn one_who_was_away_too_long_takes_a_snapshot_and_goes_on_from_there() {
         runtime: folder.path().join("runtime"),
         streams: StreamSettings::default(),
         library: Vec::new(),
-        sources: SourceSettings::default(),
+        sources: crate::sources::SourceSettings::default(),
     };
     let running = Engine::start(&settings).unwrap();
     let engine = running.handle();
