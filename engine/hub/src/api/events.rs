@@ -85,9 +85,11 @@ impl Drop for Place {
 
 /// Everything as it is, then what changes: a WebSocket of JSON texts.
 ///
-/// The first is `{"seq": N, "at": S, "snapshot": {...}}`, with `hub`, `rooms`, `groups`, `nodes` and `health`. Each
-/// that follows is `{"seq": N+1, "at": S, "changed": {"rooms": [...]}, "removed": {"rooms": ["id"]}}`: a view that has
-/// changed comes whole, `hub` and `health` as they are in a snapshot. `at` is in seconds on the hub's clock; a position
+/// The first is `{"seq": N, "at": S, "snapshot": {...}}`, with `hub`, `rooms`, `groups`, `nodes`, `sources`, `stations`,
+/// `scenes`, `library` and `health`. Each that follows is
+/// `{"seq": N+1, "at": S, "changed": {"rooms": [...]}, "removed": {"rooms": ["id"]}}`: a view that has changed comes
+/// whole, `hub`, `library` and `health` as they are in a snapshot. Sources go by their `name`, all else by its `id`. A
+/// queue has changed when its `version` in its group has; the library is looked at twice a second. `at` is in seconds on the hub's clock; a position
 /// goes on by itself from there while its group plays. Who reads too slowly gets another snapshot, with
 /// `"resync": true`. When the session or token ends, so does the socket, with code 1008.
 #[utoipa::path(get, path = "/events", tag = "events", responses(

@@ -173,7 +173,8 @@ pub(super) async fn strict(mut response: Response) -> Response {
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A route may be stricter.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     // What the hub says is true now.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

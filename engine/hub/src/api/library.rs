@@ -10,6 +10,7 @@ use axum::{
 use serde::Deserialize;
 use unisono_api::PREFIX;
 use unisono_media::library::{self, Album, AlbumId, Artist, CoverId, Library, Page, Track};
+use utoipa::ToSchema;
 
 use super::{
     error::ApiError,
@@ -18,13 +19,19 @@ use super::{
 use crate::engine::EngineHandle;
 
 /// What may be in the query of a list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Wanted {
+    /// Words, or their beginnings, that have to be there.
     search: String,
+    /// The name of an artist.
     artist: Option<String>,
+    /// The id of an album.
     album: Option<String>,
+    /// So many are left out, from the first.
     offset: usize,
+    /// So many are given at most.
+    #[param(maximum = 500)]
     limit: usize,
 }
 
@@ -34,28 +41,46 @@ impl Default for Wanted {
     }
 }
 
+/// A picture, as it is in a file.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "it is there to be described")]
+struct Picture(Vec<u8>);
+
 /// The longest part of a list that is given at once.
 const MAX_LIMIT: usize = 500;
 
 /// A picture is what its id says: whoever has it need never ask again.
 const KEEP: &str = "private, max-age=31536000, immutable";
 
+/// Shows what there is in the library's folders, and how far they are looked through.
+#[utoipa::path(get, path = "/library", tag = "library", responses((status = OK, body = LibraryView)))]
 pub(super) async fn show(State(engine): State<EngineHandle>) -> Result<Json<LibraryView>, ApiError> {
-    let status = look(&engine, Library::status).await?;
+    Ok(Json(view(&engine).await?))
+}
+
+/// The library, in short.
+pub(super) async fn view(engine: &EngineHandle) -> Result<LibraryView, ApiError> {
+    let status = look(engine, Library::status).await?;
     let problem = |problem: library::Problem| ProblemView {
         file: one_line(&problem.file.to_string_lossy()),
         problem: one_line(&problem.problem),
     };
-    Ok(Json(LibraryView {
+    Ok(LibraryView {
         folders: status.folders.iter().map(|folder| one_line(&folder.to_string_lossy())).collect(),
         tracks: status.tracks,
         albums: status.albums,
         artists: status.artists,
         scan: status.scan.map(|(done, total)| ScanView { done, total }),
         problems: status.problems.into_iter().map(problem).collect(),
-    }))
+    })
 }
 
+/// Has the folders looked through. It begins soon, and `GET /library` says how far it is.
+#[utoipa::path(post, path = "/library/scan", tag = "library", responses(
+    (status = ACCEPTED, description = "they will be"),
+    (status = CONFLICT, description = "there are no folders"),
+))]
 pub(super) async fn scan(State(engine): State<EngineHandle>) -> Result<StatusCode, ApiError> {
     if engine.library().folders().is_empty() {
         let problem = "the library has no folders; name them with `library` in the hub's settings, or with --library";
@@ -65,6 +90,12 @@ pub(super) async fn scan(State(engine): State<EngineHandle>) -> Result<StatusCod
     Ok(StatusCode::ACCEPTED)
 }
 
+/// Lists tracks.
+#[utoipa::path(get, path = "/library/tracks", tag = "library", responses(
+    (status = OK, body = PageView<TrackView>),
+    (status = BAD_REQUEST, description = "the query cannot be read"),
+    (status = UNPROCESSABLE_ENTITY, description = "the line names what in the query cannot be so"),
+))]
 pub(super) async fn tracks(
     State(engine): State<EngineHandle>,
     Query(wanted): Query<Wanted>,
@@ -73,6 +104,12 @@ pub(super) async fn tracks(
     Ok(page(look(&engine, move |library| library.tracks(&query)).await?, track_view))
 }
 
+/// Lists albums.
+#[utoipa::path(get, path = "/library/albums", tag = "library", responses(
+    (status = OK, body = PageView<AlbumView>),
+    (status = BAD_REQUEST, description = "the query cannot be read"),
+    (status = UNPROCESSABLE_ENTITY, description = "the line names what in the query cannot be so"),
+))]
 pub(super) async fn albums(
     State(engine): State<EngineHandle>,
     Query(wanted): Query<Wanted>,
@@ -81,6 +118,12 @@ pub(super) async fn albums(
     Ok(page(look(&engine, move |library| library.albums(&query)).await?, album_view))
 }
 
+/// Lists artists.
+#[utoipa::path(get, path = "/library/artists", tag = "library", responses(
+    (status = OK, body = PageView<ArtistView>),
+    (status = BAD_REQUEST, description = "the query cannot be read"),
+    (status = UNPROCESSABLE_ENTITY, description = "the line names what in the query cannot be so"),
+))]
 pub(super) async fn artists(
     State(engine): State<EngineHandle>,
     Query(wanted): Query<Wanted>,
@@ -90,6 +133,10 @@ pub(super) async fn artists(
     Ok(page(look(&engine, move |library| library.artists(&query)).await?, view))
 }
 
+/// Shows an album and its tracks.
+#[utoipa::path(get, path = "/library/albums/{album}", tag = "library",
+    params(("album" = String, Path, description = "Its id")),
+    responses((status = OK, body = AlbumTracksView)))]
 pub(super) async fn album(
     State(engine): State<EngineHandle>,
     Path(album): Path<String>,
@@ -102,6 +149,16 @@ pub(super) async fn album(
     Ok(Json(AlbumTracksView { id, title, artist, year, tracks, length_s, cover }))
 }
 
+/// Gives a picture.
+#[utoipa::path(get, path = "/library/covers/{cover}", tag = "library",
+    params(
+        ("cover" = String, Path, description = "Its id"),
+        ("if-none-match" = Option<String>, Header, description = "The tag of one that is there already"),
+    ),
+    responses(
+        (status = OK, description = "the picture", content((Picture = "image/jpeg"), (Picture = "image/png"))),
+        (status = NOT_MODIFIED, description = "it is the one that is there"),
+    ))]
 pub(super) async fn cover(
     State(engine): State<EngineHandle>,
     Path(cover): Path<String>,

@@ -15,7 +15,10 @@ use super::{
     error::ApiError,
     groups::{Answer, find, find_heard, show},
     stations,
-    types::{EntryView, GroupRooms, Item, ItemsAt, MoveTo, NewEntries, QueueSummary, QueueView, RepeatMode, TrackView},
+    types::{
+        EntryView, GroupRooms, GroupView, Item, ItemsAt, MoveTo, NewEntries, QueueSummary, QueueView, RepeatMode,
+        TrackView,
+    },
 };
 use crate::{
     engine::{Catalogue, EngineHandle},
@@ -24,10 +27,22 @@ use crate::{
 
 type QueueAnswer = Result<Json<QueueView>, ApiError>;
 
+/// Shows what a group plays one after the other.
+#[utoipa::path(get, path = "/groups/{group}/queue", tag = "queue",
+    params(("group" = String, Path, description = "Its id or its name")),
+    responses((status = OK, body = QueueView)))]
 pub(super) async fn list(State(engine): State<EngineHandle>, Path(group): Path<String>) -> QueueAnswer {
     change(&engine, group, |_, _, _| Ok(())).await
 }
 
+/// Puts tracks, albums, stations or inputs into a queue, and plays them if so wanted.
+#[utoipa::path(post, path = "/groups/{group}/queue", tag = "queue", request_body = NewEntries,
+    params(("group" = String, Path, description = "Its id or its name")),
+    responses(
+        (status = OK, body = QueueView),
+        (status = NOT_FOUND, description = "there is no such group, or nothing of this id to play"),
+        (status = CONFLICT, description = "nobody would hear it, or the queue is full"),
+    ))]
 pub(super) async fn add(
     State(engine): State<EngineHandle>,
     Path(group): Path<String>,
@@ -52,10 +67,18 @@ pub(super) async fn add(
     list(State(engine), Path(id.to_string())).await
 }
 
+/// Takes all entries out; what plays stops.
+#[utoipa::path(delete, path = "/groups/{group}/queue", tag = "queue",
+    params(("group" = String, Path, description = "Its id or its name")),
+    responses((status = OK, body = QueueView)))]
 pub(super) async fn clear(State(engine): State<EngineHandle>, Path(group): Path<String>) -> QueueAnswer {
     change(&engine, group, House::clear_queue).await
 }
 
+/// Takes an entry out.
+#[utoipa::path(delete, path = "/groups/{group}/queue/{entry}", tag = "queue",
+    params(("group" = String, Path, description = "Its id or its name"), ("entry" = String, Path, description = "Its id in the queue")),
+    responses((status = OK, body = QueueView)))]
 pub(super) async fn remove(
     State(engine): State<EngineHandle>,
     Path((group, entry)): Path<(String, String)>,
@@ -63,6 +86,10 @@ pub(super) async fn remove(
     change(&engine, group, move |house, now, id| house.remove_entry(now, id, entry_of(house, id, &entry)?)).await
 }
 
+/// Moves an entry.
+#[utoipa::path(post, path = "/groups/{group}/queue/{entry}/move", tag = "queue", request_body = MoveTo,
+    params(("group" = String, Path, description = "Its id or its name"), ("entry" = String, Path, description = "Its id in the queue")),
+    responses((status = OK, body = QueueView)))]
 pub(super) async fn move_to(
     State(engine): State<EngineHandle>,
     Path((group, entry)): Path<(String, String)>,
@@ -72,6 +99,14 @@ pub(super) async fn move_to(
         .await
 }
 
+/// Plays an entry from its start.
+#[utoipa::path(post, path = "/groups/{group}/queue/{entry}/play", tag = "queue",
+    params(("group" = String, Path, description = "Its id or its name"), ("entry" = String, Path, description = "Its id in the queue")),
+    responses(
+        (status = OK, body = QueueView),
+        (status = CONFLICT, description = "nobody would hear it"),
+        (status = UNPROCESSABLE_ENTITY, description = "it cannot be played; the line says why"),
+    ))]
 pub(super) async fn play(
     State(engine): State<EngineHandle>,
     Path((group, entry)): Path<(String, String)>,
@@ -83,6 +118,14 @@ pub(super) async fn play(
     list(State(engine), Path(id.to_string())).await
 }
 
+/// Plays what comes next.
+#[utoipa::path(post, path = "/groups/{group}/next", tag = "queue",
+    params(("group" = String, Path, description = "Its id or its name")),
+    responses(
+        (status = OK, body = GroupView),
+        (status = CONFLICT, description = "nothing comes next, or nobody would hear it"),
+        (status = UNPROCESSABLE_ENTITY, description = "it cannot be played; the line says why"),
+    ))]
 pub(super) async fn next(State(engine): State<EngineHandle>, Path(group): Path<String>) -> Answer {
     let id = find_heard(&engine, group).await?;
     let found = engine.call(move |engine, _| engine.house().next_entry(id));
@@ -90,6 +133,14 @@ pub(super) async fn next(State(engine): State<EngineHandle>, Path(group): Path<S
     show(State(engine), Path(id.to_string())).await
 }
 
+/// Goes back to the start of what plays, or within its first three seconds to what comes before it.
+#[utoipa::path(post, path = "/groups/{group}/previous", tag = "queue",
+    params(("group" = String, Path, description = "Its id or its name")),
+    responses(
+        (status = OK, body = GroupView),
+        (status = CONFLICT, description = "nothing comes before, or nobody would hear it"),
+        (status = UNPROCESSABLE_ENTITY, description = "it cannot be played; the line says why"),
+    ))]
 pub(super) async fn previous(State(engine): State<EngineHandle>, Path(group): Path<String>) -> Answer {
     let id = find_heard(&engine, group).await?;
     let found = engine.call(move |engine, now| engine.house().previous_entry(now, id));
@@ -97,7 +148,10 @@ pub(super) async fn previous(State(engine): State<EngineHandle>, Path(group): Pa
     show(State(engine), Path(id.to_string())).await
 }
 
-/// Moves what plays to other rooms, or into more or fewer of them.
+/// Moves what plays to other rooms, or into more or fewer of them; in those that stay it goes on without a gap.
+#[utoipa::path(put, path = "/groups/{group}/rooms", tag = "groups", request_body = GroupRooms,
+    params(("group" = String, Path, description = "Its id or its name")),
+    responses((status = OK, body = GroupView), (status = CONFLICT, description = "several rooms have the name")))]
 pub(super) async fn set_rooms(
     State(engine): State<EngineHandle>,
     Path(group): Path<String>,

@@ -110,6 +110,14 @@ async fn shape(
 }
 
 /// Has a room beep, for who looks for it.
+#[utoipa::path(post, path = "/rooms/{room}/beep", tag = "rooms",
+    params(("room" = String, Path, description = "Its id or its name")),
+    responses(
+        (status = ACCEPTED, description = "it will"),
+        (status = CONFLICT, description = "nothing would be heard, or the room's node is not there or knows nothing of this"),
+        (status = BAD_GATEWAY, description = "the node has gone, or does not answer"),
+        (status = GATEWAY_TIMEOUT, description = "it takes the node too long"),
+    ))]
 pub(super) async fn beep(State(engine): State<EngineHandle>, Path(room): Path<String>) -> Result<Response, ApiError> {
     let found = engine.call(move |engine, _| {
         let house: &House = engine.house();

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Router, middleware,
-    routing::{delete, get, post, put},
-};
+use axum::{Router, middleware, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -66,27 +63,27 @@ pub(super) fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(groups::pause))
         .routes(routes!(groups::seek))
         .routes(routes!(groups::stop))
-        .route("/rooms/{room}/beep", post(rooms::beep))
-        .route("/library", get(library::show))
-        .route("/library/scan", post(library::scan))
-        .route("/library/tracks", get(library::tracks))
-        .route("/library/albums", get(library::albums))
-        .route("/library/albums/{album}", get(library::album))
-        .route("/library/artists", get(library::artists))
-        .route("/library/covers/{cover}", get(library::cover))
-        .route("/groups/{group}/rooms", put(queue::set_rooms))
-        .route("/groups/{group}/next", post(queue::next))
-        .route("/groups/{group}/previous", post(queue::previous))
-        .route("/groups/{group}/queue", get(queue::list).post(queue::add).delete(queue::clear))
-        .route("/groups/{group}/queue/{entry}", delete(queue::remove))
-        .route("/groups/{group}/queue/{entry}/move", post(queue::move_to))
-        .route("/groups/{group}/queue/{entry}/play", post(queue::play))
-        .route("/sources", get(sources::list))
-        .route("/scenes", get(scenes::list).post(scenes::save))
-        .route("/scenes/{scene}", delete(scenes::forget))
-        .route("/scenes/{scene}/recall", post(scenes::recall))
-        .route("/stations", get(stations::list).post(stations::add))
-        .route("/stations/{station}", delete(stations::remove))
+        .routes(routes!(rooms::beep))
+        .routes(routes!(library::show))
+        .routes(routes!(library::scan))
+        .routes(routes!(library::tracks))
+        .routes(routes!(library::albums))
+        .routes(routes!(library::album))
+        .routes(routes!(library::artists))
+        .routes(routes!(library::cover))
+        .routes(routes!(queue::set_rooms))
+        .routes(routes!(queue::next))
+        .routes(routes!(queue::previous))
+        .routes(routes!(queue::list, queue::add, queue::clear))
+        .routes(routes!(queue::remove))
+        .routes(routes!(queue::move_to))
+        .routes(routes!(queue::play))
+        .routes(routes!(sources::list))
+        .routes(routes!(scenes::list, scenes::save))
+        .routes(routes!(scenes::forget))
+        .routes(routes!(scenes::recall))
+        .routes(routes!(stations::list, stations::add))
+        .routes(routes!(stations::remove))
 }
 
 #[cfg(test)]

@@ -21,11 +21,22 @@ use crate::{
     house::{GroupId, House, RoomId},
 };
 
+/// Lists the scenes.
+#[utoipa::path(get, path = "/scenes", tag = "scenes", responses((status = OK, body = Vec<SceneView>)))]
 pub(super) async fn list(State(engine): State<EngineHandle>) -> Result<Json<Vec<SceneView>>, ApiError> {
-    let scenes = known(&engine).await?;
-    Ok(Json(scenes.iter().map(|(id, scene)| view(*id, scene)).collect()))
+    Ok(Json(views(&known(&engine).await?)))
 }
 
+/// Every scene.
+pub(super) fn views(scenes: &BTreeMap<SceneId, Scene>) -> Vec<SceneView> {
+    scenes.iter().map(|(id, scene)| view(*id, scene)).collect()
+}
+
+/// Saves which rooms are together and how loud, as it is now.
+#[utoipa::path(post, path = "/scenes", tag = "scenes", request_body = NewScene, responses(
+    (status = CREATED, body = SceneView),
+    (status = CONFLICT, description = "the name is taken, or there are too many"),
+))]
 pub(super) async fn save(
     State(engine): State<EngineHandle>,
     Json(NewScene { name }): Json<NewScene>,
@@ -37,6 +48,10 @@ pub(super) async fn save(
     Ok((StatusCode::CREATED, Json(view(id, &scene))))
 }
 
+/// Goes back to a scene.
+#[utoipa::path(post, path = "/scenes/{scene}/recall", tag = "scenes",
+    params(("scene" = String, Path, description = "Its id or its name")),
+    responses((status = OK, body = Vec<GroupView>), (status = CONFLICT, description = "there are too many groups")))]
 pub(super) async fn recall(
     State(engine): State<EngineHandle>,
     Path(scene): Path<String>,
@@ -67,6 +82,10 @@ pub(super) async fn recall(
     groups::list(State(engine)).await
 }
 
+/// Forgets a scene.
+#[utoipa::path(delete, path = "/scenes/{scene}", tag = "scenes",
+    params(("scene" = String, Path, description = "Its id or its name")),
+    responses((status = NO_CONTENT, description = "it is forgotten")))]
 pub(super) async fn forget(
     State(engine): State<EngineHandle>,
     Path(scene): Path<String>,

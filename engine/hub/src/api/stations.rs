@@ -16,11 +16,22 @@ use super::{
 };
 use crate::engine::EngineHandle;
 
+/// Lists the stations.
+#[utoipa::path(get, path = "/stations", tag = "stations", responses((status = OK, body = Vec<StationView>)))]
 pub(super) async fn list(State(engine): State<EngineHandle>) -> Result<Json<Vec<StationView>>, ApiError> {
-    let stations = known(&engine).await?;
-    Ok(Json(stations.iter().map(|(id, station)| view(*id, station)).collect()))
+    Ok(Json(views(&known(&engine).await?)))
 }
 
+/// Every station.
+pub(super) fn views(stations: &BTreeMap<StationId, Station>) -> Vec<StationView> {
+    stations.iter().map(|(id, station)| view(*id, station)).collect()
+}
+
+/// Keeps a station.
+#[utoipa::path(post, path = "/stations", tag = "stations", request_body = NewStation, responses(
+    (status = CREATED, body = StationView),
+    (status = CONFLICT, description = "the name is taken, or there are too many"),
+))]
 pub(super) async fn add(
     State(engine): State<EngineHandle>,
     Json(NewStation { name, url }): Json<NewStation>,
@@ -32,6 +43,10 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Json(view(id, station))))
 }
 
+/// Removes a station.
+#[utoipa::path(delete, path = "/stations/{station}", tag = "stations",
+    params(("station" = String, Path, description = "Its id or its name")),
+    responses((status = NO_CONTENT, description = "it is removed")))]
 pub(super) async fn remove(
     State(engine): State<EngineHandle>,
     Path(station): Path<String>,

@@ -1,6 +1,8 @@
 //! Looks at how everything is, once for everybody: whenever something may have changed, at most every 50 ms while
 //! somebody watches, and once a second else.
 
+mod beside;
+
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -18,6 +20,7 @@ use tokio::{
 use unisono_core::time::{HubClock, Timestamp};
 use unisono_transport::clock;
 
+use self::beside::Beside;
 use super::{groups, hub_view, nodes, rooms, server::stopped, types::HealthView};
 use crate::{
     access::Access,
@@ -43,6 +46,7 @@ pub(super) struct Watch {
     is_reachable: bool,
     /// Whoever looks keeps others from it meanwhile.
     looked: Turn<Option<Looked>>,
+    beside: Beside,
     known: Mutex<Known>,
     changes: broadcast::Sender<Utf8Bytes>,
     watchers: AtomicUsize,
@@ -73,6 +77,7 @@ impl Watch {
         // Above what was sent before a restart.
         let feed = Feed::new(unix_now().saturating_mul(1_000));
         Self {
+            beside: Beside::new(engine.clone()),
             engine,
             access,
             is_reachable,
@@ -99,7 +104,12 @@ impl Watch {
                     () = self.arrived.notified() => continue,
                 }
                 // What moves along is looked at once a second even when nothing has happened.
-                let _ = timeout(IDLE, self.engine.stirred()).await;
+                let stirred = timeout(IDLE, self.engine.stirred());
+                tokio::select! {
+                    _ = stirred => {}
+                    () = self.beside.stirred(), if self.watchers.load(Relaxed) > 0 => {}
+                    () = self.arrived.notified() => {}
+                }
             }
         };
         tokio::select! {
@@ -137,6 +147,7 @@ impl Watch {
     async fn look(&self) -> Option<Looked> {
         let config = Arc::clone(&self.engine.config().borrow());
         let watched = self.watchers.load(Relaxed) > 0;
+        let beside = if watched { self.beside.views(&config).await? } else { Vec::new() };
         let port = self.engine.port();
         let (now, hub, rooms, outranked, groups, nodes, is_durable) = self
             .engine
@@ -163,13 +174,14 @@ impl Watch {
         let mut known = self.known();
         known.health.update(&seen);
         if watched {
-            let views: Vec<(Section, Value)> = vec![
+            let mut views: Vec<(Section, Value)> = vec![
                 (sections::HUB, json!(hub)),
                 (sections::ROOMS, json!(seen.rooms)),
                 (sections::GROUPS, json!(seen.groups)),
                 (sections::NODES, json!(nodes)),
                 (sections::HEALTH, json!(known.health.views())),
             ];
+            views.extend(beside);
             if let Some(change) = known.feed.update(at_s, views) {
                 // Nobody may be there any more.
                 let _ = self.changes.send(change.to_string().into());

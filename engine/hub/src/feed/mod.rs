@@ -35,6 +35,11 @@ pub(crate) mod sections {
         Section { name: "rooms", key: Some("id"), figures: &["sync", "output_state.held_s"] };
     pub(crate) const GROUPS: Section = Section { name: "groups", key: Some("id"), figures: &[] };
     pub(crate) const NODES: Section = Section { name: "nodes", key: Some("id"), figures: &[] };
+    pub(crate) const SOURCES: Section =
+        Section { name: "sources", key: Some("name"), figures: &["drift_ppm", "underruns"] };
+    pub(crate) const STATIONS: Section = Section { name: "stations", key: Some("id"), figures: &[] };
+    pub(crate) const SCENES: Section = Section { name: "scenes", key: Some("id"), figures: &[] };
+    pub(crate) const LIBRARY: Section = Section { name: "library", key: None, figures: &[] };
     pub(crate) const HEALTH: Section = Section { name: "health", key: None, figures: &[] };
 }
 

@@ -63,6 +63,27 @@ impl Socket {
         }
     }
 
+    /// Reads until the whole of a section is so.
+    pub(crate) fn until_whole(&mut self, section: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let message = self.next();
+            let mut all = [&message["changed"][section], &message["snapshot"][section]].into_iter();
+            if let Some(view) = all.find(|view| is_so(view)) {
+                return view.clone();
+            }
+        }
+    }
+
+    /// Reads until something of a section is gone, and says what.
+    fn gone(&mut self, section: &str) -> Value {
+        loop {
+            let message = self.next();
+            if message["removed"][section].is_array() {
+                return message["removed"][section].clone();
+            }
+        }
+    }
+
     /// Why the hub has closed it.
     fn closed(&mut self) -> Option<CloseFrame> {
         loop {
@@ -81,8 +102,8 @@ fn a_snapshot_has_what_the_routes_have_and_changes_follow_it() {
     let mut socket = Socket::open(&hub, &[]).unwrap();
     let first = socket.next();
     let snapshot = &first["snapshot"];
-    for (section, path) in [("hub", "/hub"), ("rooms", "/rooms"), ("groups", "/groups"), ("nodes", "/nodes")] {
-        assert_eq!(snapshot[section], hub.get(path).1, "{section}");
+    for section in ["hub", "rooms", "groups", "nodes", "sources", "stations", "scenes", "library"] {
+        assert_eq!(snapshot[section], hub.get(&format!("/{section}")).1, "{section}");
     }
     assert!(snapshot["health"].is_array() && first.get("resync").is_none());
 
@@ -91,13 +112,7 @@ fn a_snapshot_has_what_the_routes_have_and_changes_follow_it() {
     hub.post("/groups", &json!({"name": "other"}));
     let other = socket.until("groups", |group| group["name"] == "other");
     hub.ask("DELETE", "/groups/other", None, &[]);
-    loop {
-        let message = socket.next();
-        if message["removed"]["groups"].is_array() {
-            assert_eq!(message["removed"]["groups"], json!([other["id"]]));
-            break;
-        }
-    }
+    assert_eq!(socket.gone("groups"), json!([other["id"]]));
     node.abort();
     socket.until("rooms", |room| room["online"] == false);
     socket.until("nodes", |node| node["role"] == "node" && node["online"] == false);
@@ -133,6 +148,28 @@ fn a_change_is_there_within_a_moment_and_of_what_plays_only_what_happens_to_it()
     }
     hub.post("/groups/all/seek", &json!({"position_s": 0}));
     socket.until("groups", |group| group["position_s"].as_f64().is_some_and(|position| position < 1.5));
+}
+
+#[test]
+fn what_is_saved_and_what_is_queued_is_seen_as_it_changes() {
+    let (hub, _node) = Hub::with_a_group();
+    let mut socket = Socket::open(&hub, &[]).unwrap();
+    socket.next();
+    for (section, made) in [
+        ("stations", json!({"name": "news", "url": "http://radio.example/news"})),
+        ("scenes", json!({"name": "evening"})),
+    ] {
+        assert_eq!(hub.post(&format!("/{section}"), &made).0, 201);
+        let seen = socket.until(section, |view| view["name"] == made["name"]);
+        assert_eq!(json!([seen]), hub.get(&format!("/{section}")).1);
+        assert_eq!(hub.delete(&format!("/{section}/{}", seen["id"].as_str().unwrap())).0, 204);
+        assert_eq!(socket.gone(section), json!([seen["id"]]));
+    }
+    hub.post("/stations", &json!({"name": "news", "url": "http://radio.example/news"}));
+    let (status, queue) = hub.post("/groups/all/queue", &json!({"items": [{"station": "news"}]}));
+    assert_eq!(status, 200, "{queue}");
+    let group = socket.until("groups", |group| group["queue"]["length"] == 1);
+    assert_eq!(group["queue"]["version"], queue["version"]);
 }
 
 #[test]

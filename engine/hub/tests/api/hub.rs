@@ -195,7 +195,7 @@ impl Hub {
 
     /// Everything that can be asked for.
     pub(crate) fn everything(&self) -> Vec<Value> {
-        ["/hub", "/rooms", "/groups", "/nodes"].map(|path| self.get(path).1).into()
+        ["/hub", "/rooms", "/groups", "/nodes", "/scenes", "/stations"].map(|path| self.get(path).1).into()
     }
 
     pub(crate) fn room(&self, name: &str) -> Value {

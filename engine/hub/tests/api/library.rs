@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use unisono_hub::api::types::{AlbumTracksView, ArtistView, LibraryView, PageView, TrackView};
 
-use crate::hub::Hub;
+use crate::{events::Socket, hub::Hub};
 
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0\0 a picture\r\n\xff\0";
 
@@ -198,9 +198,11 @@ fn no_path_leads_out_of_the_library() {
 fn a_scan_that_is_asked_for_finds_what_is_new_and_a_restart_knows_it() {
     let hub = hub();
     song(&hub.folder.path().join("music/new.wav"), "New", "Somebody", "Else", "1");
+    let mut socket = Socket::open(&hub, &[]).unwrap();
     let (status, said) = hub.ask("POST", "/library/scan", None, &[]);
     assert_eq!((status, said), (202, Value::Null));
-    hub.wait(|hub| view(hub).tracks == 4);
+    let seen = socket.until_whole("library", |library| library["tracks"] == 4 && library["scan"].is_null());
+    assert_eq!(hub.get("/library").1, seen);
     let before = tracks(&hub, "");
     let hub = hub.restarted();
     assert_eq!(tracks(&hub, ""), before, "at once");

@@ -8,7 +8,7 @@ use std::{
 use crate::hub::Hub;
 
 /// Every route that takes a body.
-const WITH_BODY: [(&str, &str); 7] = [
+const WITH_BODY: [(&str, &str); 12] = [
     ("POST", "/tokens"),
     ("PATCH", "/rooms/kitchen"),
     ("PATCH", "/nodes/attic"),
@@ -16,6 +16,11 @@ const WITH_BODY: [(&str, &str); 7] = [
     ("PATCH", "/groups/all"),
     ("POST", "/groups/all/play"),
     ("POST", "/groups/all/seek"),
+    ("PUT", "/groups/all/rooms"),
+    ("POST", "/groups/all/queue"),
+    ("POST", "/groups/all/queue/1/move"),
+    ("POST", "/scenes"),
+    ("POST", "/stations"),
 ];
 
 #[test]
@@ -51,6 +56,11 @@ fn a_body_of_another_shape_is_refused() {
         ("POST", "/groups", r#"{"name": "x", "rooms": [1]}"#, "rooms[0]"),
         ("POST", "/groups/all/play", r#"{"file": 1}"#, "file"),
         ("POST", "/groups/all/play", r#"{"file": ["/a"]}"#, "file"),
+        ("PUT", "/groups/all/rooms", r#"{"rooms": "kitchen"}"#, "rooms"),
+        ("POST", "/groups/all/queue", r#"{"items": [{"tune": "x"}]}"#, "items[0]"),
+        ("POST", "/groups/all/queue", r#"{"items": [], "at": "last"}"#, "at"),
+        ("POST", "/groups/all/queue/1/move", r#"{"to": -1}"#, "to"),
+        ("POST", "/stations", r#"{"name": "x"}"#, "url"),
     ] {
         hub.refused(422, names, method, path, Some(body));
     }
@@ -111,6 +121,11 @@ fn a_method_that_a_route_does_not_know_is_refused_by_name() {
         ("POST", "/library"),
         ("GET", "/library/scan"),
         ("DELETE", "/library/tracks"),
+        ("GET", "/groups/all/rooms"),
+        ("PUT", "/groups/all/queue"),
+        ("GET", "/scenes/evening"),
+        ("PUT", "/stations"),
+        ("GET", "/rooms/kitchen/beep"),
     ] {
         let body = (!matches!(method, "GET" | "DELETE")).then_some("{}");
         hub.refused(405, &format!("{method} cannot be done here"), method, path, body);

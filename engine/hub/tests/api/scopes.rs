@@ -23,6 +23,16 @@ const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("GET", "/rooms/{room}/bluetooth", Some("read")),
     ("GET", "/groups", Some("read")),
     ("GET", "/groups/{group}", Some("read")),
+    ("GET", "/groups/{group}/queue", Some("read")),
+    ("GET", "/library", Some("read")),
+    ("GET", "/library/tracks", Some("read")),
+    ("GET", "/library/albums", Some("read")),
+    ("GET", "/library/albums/{album}", Some("read")),
+    ("GET", "/library/artists", Some("read")),
+    ("GET", "/library/covers/{cover}", Some("read")),
+    ("GET", "/sources", Some("read")),
+    ("GET", "/scenes", Some("read")),
+    ("GET", "/stations", Some("read")),
     ("POST", "/groups", Some("control")),
     ("PATCH", "/groups/{group}", Some("control")),
     ("DELETE", "/groups/{group}", Some("control")),
@@ -32,7 +42,22 @@ const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("POST", "/groups/{group}/pause", Some("control")),
     ("POST", "/groups/{group}/seek", Some("control")),
     ("POST", "/groups/{group}/stop", Some("control")),
+    ("PUT", "/groups/{group}/rooms", Some("control")),
+    ("POST", "/groups/{group}/next", Some("control")),
+    ("POST", "/groups/{group}/previous", Some("control")),
+    ("POST", "/groups/{group}/queue", Some("control")),
+    ("DELETE", "/groups/{group}/queue", Some("control")),
+    ("DELETE", "/groups/{group}/queue/{entry}", Some("control")),
+    ("POST", "/groups/{group}/queue/{entry}/move", Some("control")),
+    ("POST", "/groups/{group}/queue/{entry}/play", Some("control")),
+    ("POST", "/scenes", Some("control")),
+    ("DELETE", "/scenes/{scene}", Some("control")),
+    ("POST", "/scenes/{scene}/recall", Some("control")),
+    ("POST", "/stations", Some("control")),
+    ("DELETE", "/stations/{station}", Some("control")),
     ("PATCH", "/rooms/{room}", Some("control")),
+    ("POST", "/rooms/{room}/beep", Some("control")),
+    ("POST", "/library/scan", Some("admin")),
     ("DELETE", "/rooms/{room}", Some("admin")),
     ("POST", "/rooms/{room}/standalone", Some("admin")),
     ("POST", "/rooms/{room}/bluetooth/scan", Some("admin")),
@@ -96,8 +121,34 @@ fn of_a_room_whoever_plays_sets_the_volume_and_nothing_else() {
     let change = |change| hub.with_token(token, "PATCH", "/rooms/kitchen", Some(&change)).0;
     // On this machine a token says what its bearer may do, with a secret or without.
     assert_eq!((change(json!({"volume": 20})), change(json!({"muted": true}))), (200, 200));
-    assert_eq!((change(json!({"name": "x"})), change(json!({"volume": 20, "max_volume": 100}))), (403, 403));
+    for more in [
+        json!({"name": "x"}),
+        json!({"max_volume": 100}),
+        json!({"start_volume": 5}),
+        json!({"start_volume": null}),
+        json!({"channels": "mono"}),
+        json!({"equaliser": {"enabled": false, "preamp_db": 0.0, "bands": []}}),
+    ] {
+        assert_eq!(change(more.clone()), 403, "{more}");
+        let mut with_volume = more;
+        with_volume["volume"] = 21.into();
+        assert_eq!(change(with_volume.clone()), 403, "{with_volume}");
+    }
     assert_eq!(hub.room("kitchen")["volume"], 20);
+}
+
+#[test]
+fn what_prometheus_reads_takes_the_scope_read_and_no_more() {
+    let hub = Hub::start();
+    let (_, made) = hub.post("/access", &json!({"name": "prometheus", "scope": "read"}));
+    let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
+    hub.set_up();
+    for path in ["/metrics", "/prometheus/targets"] {
+        assert_eq!(hub.beside(path, &[]).0, 401, "{path}");
+        assert_eq!(hub.beside(path, &[("authorization", "Bearer of-bad-news")]).0, 401, "{path}");
+        assert_eq!(hub.beside(path, &[("authorization", &bearer)]).0, 200, "{path}");
+        assert_eq!(hub.beside(path, &[("authorization", &bearer), crate::setup::ELSEWHERE]).0, 200, "{path}");
+    }
 }
 
 #[test]

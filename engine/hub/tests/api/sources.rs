@@ -1,18 +1,12 @@
 //! Live inputs as the API shows them, and that nobody makes one over the network.
 
-use std::{
-    fs::OpenOptions,
-    io::Write as _,
-    os::unix::fs::PermissionsExt as _,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs::OpenOptions, io::Write as _, os::unix::fs::PermissionsExt as _};
 
 use serde_json::{Value, json};
 use unisono_hub::sources::{InputSettings, SourceSettings};
 use unisono_media::live::Place;
 
-use crate::hub::Hub;
+use crate::{events::Socket, hub::Hub};
 
 fn input(name: &str, place: Place) -> InputSettings {
     InputSettings { name: name.into(), place, format: "44100:16:2".parse().unwrap() }
@@ -40,19 +34,18 @@ fn live_inputs_say_what_they_do() {
     let problem = sources[1]["problem"].as_str().unwrap();
     assert!(problem.starts_with(&*taken.to_string_lossy()) && problem.contains("something else is there"), "{problem}");
 
+    let mut socket = Socket::open(&hub, &[]).unwrap();
+    socket.next();
     let mut writer = OpenOptions::new().write(true).open(&fifo).unwrap();
     writer.write_all(&[0, 0x40].repeat(44_100)).unwrap();
-    let is = |expected: &str| {
-        let end = Instant::now() + Duration::from_secs(30);
-        while hub.get("/sources").1[0]["state"] != expected {
-            assert!(Instant::now() < end, "never {expected}: {}", hub.get("/sources").1[0]);
-            thread::sleep(Duration::from_millis(10));
-        }
+    let mut becomes = |state: &str| {
+        let seen = socket.until("sources", |source| source["name"] == "mpd" && source["state"] == state);
+        assert_eq!(hub.get("/sources").1[0]["state"], seen["state"]);
     };
-    is("playing");
-    is("silent");
+    becomes("playing");
+    becomes("silent");
     drop(writer);
-    is("waiting");
+    becomes("waiting");
 }
 
 #[test]

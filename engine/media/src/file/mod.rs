@@ -6,7 +6,7 @@ mod end;
 mod ends;
 mod mp4;
 mod open;
-mod opus;
+pub(crate) mod opus;
 
 use std::{fs::File, path::Path};
 

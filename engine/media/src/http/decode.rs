@@ -29,7 +29,11 @@ use symphonia::{
 };
 use unisono_core::{units::SampleRate, wire::control::sentence};
 
-use crate::{convert::Converter, downmix::Downmix};
+use crate::{
+    convert::Converter,
+    downmix::Downmix,
+    file::opus::{self, OpusDecoder},
+};
 
 /// So many failures in a row are the end: a reader that is lost may fail for ever.
 const MAX_FAILURES: u32 = 64;
@@ -367,6 +371,9 @@ fn choose(reader: &dyn FormatReader) -> Result<Chosen, Broken> {
 }
 
 fn decoder_of(codec: &AudioCodecParameters, options: &AudioDecoderOptions) -> Result<Box<dyn AudioDecoder>, Failure> {
+    if opus::decodes(codec) {
+        return OpusDecoder::boxed(codec, options);
+    }
     match get_codecs().get_audio_decoder(codec.codec) {
         Some(registered) => (registered.factory)(codec, options),
         None => Err(Failure::Unsupported("no decoder")),

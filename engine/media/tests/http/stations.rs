@@ -132,6 +132,8 @@ fn aac_and_ogg_are_played_and_pieces_of_ogg_that_follow_each_other() {
         ("audio/aac", "lc.aac", &["-c:a", "aac", "-ar", "44100", "-ac", "2", "-f", "adts"][..], "AAC"),
         ("audio/aacp", "lc-as-he.aac", &["-c:a", "aac", "-ar", "48000", "-ac", "2", "-f", "adts"], "AAC"),
         ("application/ogg", "one.ogg", &["-c:a", "libvorbis", "-ar", "44100", "-ac", "2"], "Vorbis"),
+        ("audio/ogg", "one.opus", &["-c:a", "libopus", "-ac", "2"], "Opus"),
+        ("audio/opus", "mono.opus", &["-c:a", "libopus", "-ac", "1"], "Opus"),
     ] {
         let first = tone(file, 1_000, 3, options);
         let second = tone(file, 300, 4, options);

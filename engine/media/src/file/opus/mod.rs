@@ -25,7 +25,7 @@ const RATE: u32 = 48_000;
 
 static INFO: CodecInfo = CodecInfo { short_name: "opus", long_name: "Opus", profiles: &[] };
 
-pub(super) struct OpusDecoder {
+pub(crate) struct OpusDecoder {
     params: AudioCodecParameters,
     /// Whether the padding behind the music is cut off.
     gapless: bool,
@@ -40,7 +40,7 @@ pub(super) struct OpusDecoder {
 }
 
 impl OpusDecoder {
-    pub(super) fn boxed(params: &AudioCodecParameters, options: &AudioDecoderOptions) -> Result<Box<dyn AudioDecoder>> {
+    pub(crate) fn boxed(params: &AudioCodecParameters, options: &AudioDecoderOptions) -> Result<Box<dyn AudioDecoder>> {
         let head = params.extra_data.as_deref().and_then(Head::parse);
         let head = head.ok_or(Failure::DecodeError("opus: its head is damaged"))?;
         let channels = params.channels.clone().filter(|channels| channels.count() == head.channels.len());
@@ -142,7 +142,7 @@ fn planes(channels: &Channels) -> Vec<usize> {
 }
 
 /// Whether it is what this decodes.
-pub(super) fn decodes(params: &AudioCodecParameters) -> bool {
+pub(crate) fn decodes(params: &AudioCodecParameters) -> bool {
     params.codec == CODEC_ID_OPUS
 }
 
