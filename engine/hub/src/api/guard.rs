@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, HttpBody as _, to_bytes},
     extract::{FromRequestParts, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
@@ -140,8 +140,8 @@ fn judged(access: &Access, request: &Request) -> Result<Asker, ApiError> {
 
 /// A form of a page, the one thing that it may send anywhere without being asked, is never JSON.
 pub(super) async fn want_json(request: Request, next: Next) -> Response {
-    let has_body = request.headers().get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
-        || request.headers().contains_key(header::TRANSFER_ENCODING);
+    // It is here as a whole; some programs send nothing in chunks.
+    let has_body = request.body().size_hint().exact() != Some(0);
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if has_body && !essence.eq_ignore_ascii_case("application/json") {
