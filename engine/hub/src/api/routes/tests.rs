@@ -40,7 +40,8 @@ fn paths() -> BTreeSet<String> {
     let (api, _) = described().split_for_parts();
     let printed = format!("{api:?}");
     let quoted = printed.split('"').skip(1).step_by(2);
-    quoted.filter(|text| text.starts_with('/')).map(str::to_owned).collect()
+    // What answers for all that is no route has a path in it, too.
+    quoted.filter(|text| text.len() > 1 && text.starts_with('/') && !text.contains('*')).map(str::to_owned).collect()
 }
 
 #[tokio::test]
