@@ -20,6 +20,7 @@ use crate::engine::EngineHandle;
 
 /// What may be in the query of a list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Wanted {
     /// Words, or their beginnings, that have to be there.
@@ -91,7 +92,7 @@ pub(super) async fn scan(State(engine): State<EngineHandle>) -> Result<StatusCod
 }
 
 /// Lists tracks.
-#[utoipa::path(get, path = "/library/tracks", tag = "library", responses(
+#[utoipa::path(get, path = "/library/tracks", tag = "library", params(Wanted), responses(
     (status = OK, body = PageView<TrackView>),
     (status = BAD_REQUEST, description = "the query cannot be read"),
     (status = UNPROCESSABLE_ENTITY, description = "the line names what in the query cannot be so"),
@@ -105,7 +106,7 @@ pub(super) async fn tracks(
 }
 
 /// Lists albums.
-#[utoipa::path(get, path = "/library/albums", tag = "library", responses(
+#[utoipa::path(get, path = "/library/albums", tag = "library", params(Wanted), responses(
     (status = OK, body = PageView<AlbumView>),
     (status = BAD_REQUEST, description = "the query cannot be read"),
     (status = UNPROCESSABLE_ENTITY, description = "the line names what in the query cannot be so"),
@@ -119,7 +120,7 @@ pub(super) async fn albums(
 }
 
 /// Lists artists.
-#[utoipa::path(get, path = "/library/artists", tag = "library", responses(
+#[utoipa::path(get, path = "/library/artists", tag = "library", params(Wanted), responses(
     (status = OK, body = PageView<ArtistView>),
     (status = BAD_REQUEST, description = "the query cannot be read"),
     (status = UNPROCESSABLE_ENTITY, description = "the line names what in the query cannot be so"),

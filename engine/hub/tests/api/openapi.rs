@@ -35,6 +35,13 @@ fn the_description_is_whole() {
     for reference in found {
         assert!(resolve(&description, &reference).is_some(), "{reference} leads nowhere");
     }
+    for list in ["tracks", "albums", "artists"] {
+        let parameters = description["paths"][format!("/library/{list}")]["get"]["parameters"].as_array().unwrap();
+        let mut named: Vec<&str> = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
+        named.sort_unstable();
+        assert_eq!(named, ["album", "artist", "limit", "offset", "search"]);
+        assert!(parameters.iter().all(|parameter| parameter["in"] == "query" && parameter["required"] == false));
+    }
     for (path, item) in description["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let name = format!("{method} {path}");
