@@ -90,6 +90,7 @@ impl Order {
         cycle.remove(from);
         let to = place.map_or(0, |at| if from < at { at } else { at + 1 });
         cycle.insert(to.min(cycle.len()), id);
+        self.mend();
     }
 
     /// Takes new entries in: right behind a place of the present cycle, or anywhere behind it.
@@ -115,10 +116,30 @@ impl Order {
         for cycle in self.cycles.iter_mut().take(self.now) {
             cycle.splice(0..0, ids.iter().copied());
         }
+        self.mend();
     }
 
     pub(super) fn remove(&mut self, id: EntryId) {
         self.cycles.iter_mut().for_each(|cycle| cycle.retain(|other| *other != id));
+        self.mend();
+    }
+
+    /// No cycle begins with what the one before has ended with, whatever was put in or taken out: an entry that follows
+    /// itself is never left. The present cycle stays as it is.
+    fn mend(&mut self) {
+        for at in 1..self.cycles.len() {
+            let (before, rest) = self.cycles.make_contiguous().split_at_mut(at);
+            let (Some(before), Some(after)) = (before.last_mut(), rest.first_mut()) else { continue };
+            if after.len() < 2 || before.last() != after.first() {
+                continue;
+            }
+            if at > self.now {
+                after.swap(0, 1);
+            } else {
+                let last = before.len() - 1;
+                before.swap(last, last - 1);
+            }
+        }
     }
 
     fn random(&mut self) -> fastrand::Rng {

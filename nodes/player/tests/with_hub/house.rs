@@ -119,7 +119,7 @@ impl House {
     pub(crate) fn wait(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !is_so(self) {
-            let log = fs::read_to_string(self.folder.path().join("kitchen.log")).unwrap_or_default();
+            let log = fs::read_to_string(self.folder.path().join("kitchen.stderr")).unwrap_or_default();
             assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}; the node says {log}");
             thread::sleep(Duration::from_millis(10));
         }
@@ -185,7 +185,7 @@ fn start_hub(folder: &Path, listen: SocketAddr) -> (Runtime, SocketAddr) {
 #[expect(clippy::zombie_processes, reason = "the house waits for it")]
 fn start_node(folder: &Path, name: &str, hub: SocketAddr, token: &str, arguments: &[&str]) -> (Child, String) {
     fs::write(folder.join("empty.toml"), "").unwrap();
-    let log = folder.join(format!("{name}.log"));
+    let log = folder.join(format!("{name}.stderr"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_unisono-node"));
     command.arg("--config").arg(folder.join("empty.toml"));
     command.arg("--state").arg(folder.join(format!("{name}-state"))).arg("--runtime").arg(folder.join("nowhere"));

@@ -70,7 +70,7 @@ fn what_is_set_through_the_hub_is_emitted_soon_and_kept_by_the_node() {
     let parts = room["latency"].as_array().unwrap().iter().map(|part| part["seconds"].as_f64().unwrap());
     let (sum, all) = (parts.sum::<f64>(), room["latency_s"].as_f64().unwrap());
     assert!((sum - all).abs() < 1e-6, "{sum} of {all}: {room}");
-    let kept = house.folder.path().join("node/sound.json");
+    let kept = house.folder.path().join("kitchen-state/sound.json");
     house.wait("the node to keep it", |_| fs::read_to_string(&kept).is_ok_and(|kept| kept.contains("-602")));
 
     house.tell("PATCH", "/rooms/kitchen", &json!({"muted": true}));
