@@ -1,10 +1,12 @@
 //! `[[source]]` in the settings: the live inputs.
 //!
-//!     [[source]]
-//!     name = "mpd"
-//!     kind = "fifo"             # fifo, tcp, stdin or line_in
-//!     path = "mpd"              # in the runtime folder, unless it is absolute; the name, unless it is set
-//!     format = "44100:16:2"     # 48000:16:2 unless it is set
+//! ```toml
+//! [[source]]
+//! name = "mpd"
+//! kind = "fifo"             # fifo, tcp, stdin or line_in
+//! path = "mpd"              # in the runtime folder, unless it is absolute; the name, unless it is set
+//! format = "44100:16:2"     # 48000:16:2 unless it is set
+//! ```
 
 use std::{
     collections::BTreeSet,
