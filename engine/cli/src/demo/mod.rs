@@ -154,12 +154,13 @@ impl Demo {
         let title = group.title.as_deref().unwrap_or_default();
         let warning = group.warning.as_ref().map(|warning| format!("warning: {warning}\n")).unwrap_or_default();
         let text = format!(
-            "\"{title}\" {position} of {length} in {} rooms, {:.0} ms behind the hub.\nControl API: http://{}/api/v1\n{warning}\n{}\n\
+            "\"{title}\" {position} of {length} in {} rooms, {:.0} ms behind the hub.\n\
+             Page: http://{api}/ · API: http://{api}/api/v1\n{warning}\n{}\n\
              The sync error is what the converters report, not what a microphone hears. Ctrl-C ends it.\n",
             rooms.len(),
             group.latency_s * 1e3,
-            self.house.api(),
-            table::rooms(&rooms)
+            table::rooms(&rooms),
+            api = self.house.api(),
         );
         let mut out = stdout().lock();
         if terminal {
