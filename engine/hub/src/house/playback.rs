@@ -25,7 +25,7 @@ use super::{
 };
 
 /// What a source needs to seek and to encode its first packets.
-const CUE_TIME: Nanos = Nanos::from_millis(30);
+const CUE_TIME: Nanos = Nanos::from_millis(50);
 
 /// An anchor needs so long to reach every room of a group, beyond what the rooms have written to their devices.
 const ANNOUNCE_TIME: Nanos = Nanos::from_millis(60);

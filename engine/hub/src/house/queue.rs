@@ -337,7 +337,8 @@ impl Queue {
         for _ in 0..self.entries.len() {
             place = match &self.shuffled {
                 _ if place.1 > 0 => (place.0, place.1 - 1),
-                Some(_) if place.0 > 0 => (place.0 - 1, self.entries.len() - 1),
+                // Without a repeat the round before is over for good: from there nothing would lead back.
+                Some(_) if place.0 > 0 && self.repeat != Repeat::Off => (place.0 - 1, self.entries.len() - 1),
                 None if self.repeat != Repeat::Off => (0, self.entries.len() - 1),
                 _ => return None,
             };

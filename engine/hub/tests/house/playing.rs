@@ -87,7 +87,7 @@ fn what_is_paused_stands_and_goes_on_at_the_same_frame() {
     home.tell(|house, now| house.resume(now, group)).unwrap();
     assert_eq!(home.done.len(), cues);
     home.run_for(1_000);
-    let lead = home.house.lead_of(group) + Nanos::from_millis(30);
+    let lead = home.house.lead_of(group) + Nanos::from_millis(50);
     let heard = u64::try_from((Nanos::from_secs(1) - lead).as_nanos()).unwrap() * 48 / 1_000_000;
     assert!(home.position(group).unwrap().abs_diff(stands + heard) <= 1);
 }
