@@ -68,6 +68,7 @@ async function enter() {
 }
 
 addEventListener('unisono-unknown', () => store.session?.scope && enter());
-store.watch(['session'], () => store.session && !store.session.scope && enter());
+// Who stands at the door already is not asked again.
+store.watch(['session'], () => store.session && !store.session.scope && !document.querySelector('screen-entrance') && enter());
 tellNews();
 enter();

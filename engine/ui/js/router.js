@@ -32,7 +32,7 @@ export function back(path) {
 }
 
 function show(main, changed) {
-  if (location.hash && !location.hash.startsWith('#/')) return;
+  if (location.hash && !location.hash.startsWith('#/') && shown) return;
   const path = location.hash.slice(1) || '/';
   const parts = path.split('?')[0].split('/').filter(Boolean).map(decoded);
   const found = routes.find((route) => fits(route.parts, parts));

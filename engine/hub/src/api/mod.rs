@@ -66,6 +66,8 @@ use crate::{
 pub struct ApiSettings {
     /// Names by which the hub may be called beside its addresses, `localhost` and those of mDNS.
     pub hosts: Vec<String>,
+    /// The setup code, where somebody has drawn it already and says it elsewhere, too.
+    pub code: Option<SetupCode>,
     /// What connections may do.
     pub limits: Limits,
 }
@@ -128,7 +130,8 @@ pub async fn serve_until(
     let local = LocalAccess::write(engine.runtime(), at.port(), &token);
     let local = local.inspect_err(|error| warn!("once the hub is set up, `unisono` needs a token: {error}")).ok();
     let hosts = Hosts::new(settings.hosts.iter().map(String::as_str).chain([machine_name().as_str()]));
-    let code = if is_reachable { SetupCode::draw()? } else { SetupCode::none() };
+    let drawn = || settings.code.map_or_else(SetupCode::draw, Ok);
+    let code = if is_reachable { drawn()? } else { SetupCode::none() };
     let known = local.as_ref().map(|_| GrantHash::of(&token));
     let access = Arc::new(Access::new(engine.config(), hosts, known, at.port(), code.clone()));
     if is_reachable && access.setup_needed() {

@@ -35,8 +35,10 @@ class Devices extends Live {
       if (!face.firstChild) face.append(icon(node.role === 'hub' ? 'hub' : 'device'));
       say(name, node.name);
       say(by, dotted(node.role === 'hub' ? 'Hub' : 'Node', node.address, node.id));
-      say(state, node.online ? 'Online' : 'Offline');
-      set(state, 'data-how', node.online ? 'good' : 'bad');
+      // It is not connected to itself, and whoever reads this has it from there.
+      const here = node.online || node.role === 'hub';
+      say(state, here ? 'Online' : 'Offline');
+      set(state, 'data-how', here ? 'good' : 'bad');
       set(more, 'aria-label', `More for ${node.name}`);
     };
     return item;

@@ -10,20 +10,32 @@ class Entrance extends HTMLElement {
   connectedCallback() {
     this.problem = h('p', { class: 'warning', role: 'alert', id: 'entrance-problem', hidden: true });
     this.append(h('div', { class: 'entrance' }, h('img', { src: new URL('../../icon.svg', import.meta.url).href, alt: '', width: 72, height: 72 }),
-      this.fresh ? this.setup() : this.login()));
+      this.content()));
+  }
+
+  content() {
+    return this.fresh ? this.setup() : this.login();
   }
 
   setup() {
-    const code = field('Code', { id: 'code', type: 'text', inputmode: 'numeric', autocomplete: 'one-time-code', spellcheck: 'false', required: true },
+    const code = field('Code', { id: 'code', type: 'text', value: read(), autocapitalize: 'none', autocomplete: 'one-time-code', spellcheck: 'false', required: true },
       'The hub has printed it with its address; it is in its log, too.');
-    const secret = field('New secret', { id: 'secret', type: 'password', autocomplete: 'new-password', minlength: LEAST, required: true },
-      `At least ${LEAST} characters. Whoever knows it can change everything here.`);
-    const again = field('Once more', { id: 'again', type: 'password', autocomplete: 'new-password', required: true });
-    return this.form('Welcome', 'This hub is new. Two things, and then the first room.', [code, secret, again], 'Take it over', async () => {
-      if (secret.input.value !== again.input.value) throw new Error('The two secrets are not the same.');
-      await ask('POST', '/setup', { code: code.input.value.trim(), secret: secret.input.value });
+    const { fields, secret } = this.chosen();
+    return this.form('Welcome', 'This hub is new. Two things, and then the first room.', [code, ...fields], 'Take it over', async () => {
+      await ask('POST', '/setup', { code: code.input.value.trim(), secret: secret() });
       location.hash = '#/first-room';
     });
+  }
+
+  /** A new secret, typed twice. */
+  chosen() {
+    const one = field('New secret', { id: 'secret', type: 'password', autocomplete: 'new-password', minlength: LEAST, required: true },
+      `At least ${LEAST} characters. Whoever knows it can change everything here.`);
+    const again = field('Once more', { id: 'again', type: 'password', autocomplete: 'new-password', required: true });
+    return { fields: [one, again], secret: () => {
+      if (one.input.value !== again.input.value) throw new Error('The two secrets are not the same.');
+      return one.input.value;
+    } };
   }
 
   login() {
@@ -51,6 +63,13 @@ class Entrance extends HTMLElement {
   }
 }
 
+/** The code that the hub's picture has brought here after #, where it does not stay. */
+function read() {
+  const [, code] = location.hash.match(/^#setup=([a-z0-9-]+)$/i) ?? [];
+  if (code) history.replaceState(null, '', '#/');
+  return code ?? '';
+}
+
 function field(label, attributes, hint) {
   const input = h('input', { ...attributes, 'aria-describedby': `entrance-problem${hint ? ` ${attributes.id}-hint` : ''}` });
   const element = h('div', { class: 'field' }, h('label', { for: attributes.id }, label), input, hint && h('span', { class: 'hint', id: `${attributes.id}-hint` }, hint));
@@ -60,13 +79,19 @@ function field(label, attributes, hint) {
 
 customElements.define('screen-entrance', Entrance);
 
-/** The same for somebody who is in already, on the hub's own machine. */
+/** For somebody who is in already, on the hub's own machine: that takes no code. */
 class Setup extends Entrance {
-  fresh = true;
-
   constructor() {
     super();
     this.addEventListener('entered', () => dispatchEvent(new Event('unisono-unknown')));
+  }
+
+  content() {
+    const { fields, secret } = this.chosen();
+    return this.form('A secret', 'From now on whoever opens this page says it first.', fields, 'Set it', async () => {
+      await ask('POST', '/setup', { secret: secret() });
+      location.hash = '#/settings';
+    });
   }
 }
 

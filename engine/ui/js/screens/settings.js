@@ -26,7 +26,7 @@ class Settings extends Live {
       h('input', { type: 'radio', name: 'look', id: `look-${value}`, value, checked: value === look(), onchange: () => setLook(value) }), h('span', null, label)));
     this.leave = h('button', { type: 'button', class: 'button', onclick: () => leave() }, icon('leave'), 'Log out');
     this.secret = h('section', { class: 'card', hidden: true }, h('h2', null, 'No secret yet'),
-      h('p', null, 'So far this page is for the hub’s own machine alone. With a secret it can be used from phones and other computers.'),
+      h('p', null, 'Whoever is on the hub’s own machine may do everything here. Once there is a secret, the page asks for it. Phones and other computers reach it when the hub is started with --api 0.0.0.0:8480.'),
       h('div', { class: 'row' }, h('a', { class: 'button primary', href: '#/setup' }, icon('key'), 'Set a secret')));
     this.append(h('div', { class: 'head' }, h('h1', null, 'Settings')), this.secret,
       h('section', { class: 'card' }, h('h2', null, 'Household'), this.hub, h('ul', { class: 'rows' },
@@ -51,7 +51,7 @@ class Settings extends Live {
     const { scope, name, loopback } = store.session ?? {};
     say(this.me, dotted(name && `You are here as ${name}`, loopback && 'You are on the hub’s own machine', scope && `scope ${scope}`));
     this.secret.hidden = !store.session?.setup_needed;
-    this.leave.hidden = Boolean(store.session?.loopback);
+    this.leave.hidden = !name;
     this.access.element.hidden = store.session?.scope !== 'admin';
     if (!library) return;
     const scanning = library.scan;

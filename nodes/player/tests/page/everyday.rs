@@ -151,3 +151,26 @@ async fn what_plays_is_shown_paused_and_sought_by_keyboard() {
     });
     browser.assert_content();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_line_to_the_hub_is_a_web_socket_and_what_changes_is_there_within_a_tenth_of_a_second() {
+    let house = House::new();
+    let browser = Browser::open(&house.page()).await;
+    browser.until("both rooms", "document.querySelectorAll('u-room-row').length === 2").await;
+    let asked = browser.eval(
+        "return performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/api/v1/rooms')).length",
+    );
+    assert_eq!(asked.await, 0, "the page polls");
+    browser
+        .eval(
+            "const fader = document.querySelector('[aria-label=\"kitchen volume\"]');
+            new MutationObserver(() => { window.seen = Date.now(); })
+                .observe(fader, { attributes: true, attributeFilter: ['aria-valuetext'] });",
+        )
+        .await;
+    let before = browser.eval("return Date.now()").await.as_f64().unwrap();
+    house.ask("PATCH", "/rooms/kitchen", Some(&json!({"volume": 77})));
+    browser.until("the change", "window.seen").await;
+    let took = browser.eval("return window.seen").await.as_f64().unwrap() - before;
+    assert!(took < 100.0, "it took {took} ms");
+}

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::{
-    browser::{Browser, is_still_to_come},
-    house::House,
-};
+use crate::{browser::Browser, house::House};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_vanishes_is_shown_as_gone_and_the_others_stay() {
@@ -65,8 +62,7 @@ async fn a_restart_of_the_hub_is_survived_and_nothing_is_lost() {
     house.wait("the volume to arrive", |house| house.room("kitchen")["volume"] == 34);
     // That there was nobody is no fault of the page's.
     let complaints = browser.complaints(|text| {
-        is_still_to_come(text)
-            || ["ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "WebSocket"].iter().any(|part| text.contains(part))
+        ["ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "WebSocket"].iter().any(|part| text.contains(part))
     });
     assert!(complaints.is_empty(), "{complaints:#?}");
 }

@@ -2,8 +2,8 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener as StdListener, UdpSocket},
-    path::Path,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as StdListener, UdpSocket},
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -11,9 +11,10 @@ use std::{
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, runtime::Runtime};
+use tokio::{net::TcpListener, runtime::Runtime, sync::watch};
 use unisono_hub::{
-    api,
+    access::SetupCode,
+    api::{self, ApiSettings},
     engine::{Engine, EngineSettings},
     house::StreamSettings,
 };
@@ -29,6 +30,9 @@ pub(crate) struct House {
     pub(crate) folder: TempDir,
     listen: SocketAddr,
     api: SocketAddr,
+    library: Vec<PathBuf>,
+    /// What sets the hub up; on loopback it is of no use.
+    pub(crate) code: SetupCode,
     hub: Option<Runtime>,
     nodes: Vec<Child>,
     agent: Agent,
@@ -37,11 +41,28 @@ pub(crate) struct House {
 impl House {
     /// A hub, a kitchen and a study; the study has a hostile name. Neither is in a group.
     pub(crate) fn new() -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::made(TempDir::new().unwrap(), Ipv4Addr::LOCALHOST, Vec::new())
+    }
+
+    /// The same with everything that is in a folder called `music` in its own to play.
+    pub(crate) fn with_library(folder: TempDir) -> Self {
+        let music = folder.path().join("music");
+        let house = Self::made(folder, Ipv4Addr::LOCALHOST, vec![music]);
+        house.wait("the library", |house| house.ask("GET", "/library", None)["scan"].is_null());
+        house
+    }
+
+    /// The same with a hub that answers the whole network, and that nobody has set up.
+    pub(crate) fn on_the_network() -> Self {
+        Self::made(TempDir::new().unwrap(), Ipv4Addr::UNSPECIFIED, Vec::new())
+    }
+
+    fn made(folder: TempDir, answers: Ipv4Addr, library: Vec<PathBuf>) -> Self {
         let listen = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-        let api = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        let api = StdListener::bind((answers, 0)).unwrap().local_addr().unwrap();
         let config = Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).build();
-        let mut house = Self { folder, listen, api, hub: None, nodes: Vec::new(), agent: config.into() };
+        let code = SetupCode::draw().unwrap();
+        let mut house = Self { folder, listen, api, library, code, hub: None, nodes: Vec::new(), agent: config.into() };
         house.start_hub();
         for name in ["kitchen", "study"] {
             let node = house.start_node(name);
@@ -57,7 +78,17 @@ impl House {
 
     /// Where the page is.
     pub(crate) fn page(&self) -> String {
-        format!("http://{}/", self.api)
+        format!("http://{}/", self.here())
+    }
+
+    /// The same, asked as anybody on the network asks: by an address that is not loopback.
+    pub(crate) fn page_from_the_network(&self) -> String {
+        format!("http://{}/", SocketAddr::new(own_address(), self.api.port()))
+    }
+
+    /// Where programs on the hub's own machine ask.
+    fn here(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.api.port()))
     }
 
     pub(crate) fn start_hub(&mut self) {
@@ -74,10 +105,10 @@ impl House {
             state: self.folder.path().join("hub"),
             runtime: self.folder.path().join("run"),
             streams: StreamSettings::default(),
-            library: Vec::new(),
+            library: self.library.clone(),
             sources: unisono_hub::sources::SourceSettings::default(),
         };
-        let api = self.api;
+        let (api, served) = (self.api, ApiSettings { code: Some(self.code.clone()), ..ApiSettings::default() });
         runtime.spawn(async move {
             let listener = loop {
                 match TcpListener::bind(api).await {
@@ -86,7 +117,11 @@ impl House {
                 }
             };
             let engine = Engine::start(&settings).unwrap();
-            tokio::spawn(api::serve(listener, engine.handle()));
+            let handle = engine.handle();
+            tokio::spawn(async move {
+                let (_goes_on, stop) = watch::channel(false);
+                api::serve_until(listener, handle, served, stop).await
+            });
             engine.run(std::future::pending()).await;
         });
         self.hub = Some(runtime);
@@ -128,7 +163,7 @@ impl House {
     }
 
     fn try_ask(&self, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
-        let request = Request::builder().method(method).uri(format!("http://{}/api/v1{path}", self.api));
+        let request = Request::builder().method(method).uri(format!("http://{}/api/v1{path}", self.here()));
         let request = request.header("content-type", "application/json");
         let mut answer = match body {
             Some(body) => self.agent.run(request.body(body.to_string()).unwrap()),
@@ -171,6 +206,13 @@ impl Drop for House {
             runtime.shutdown_background();
         }
     }
+}
+
+/// By which other machines know this one. Nothing is sent.
+fn own_address() -> IpAddr {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).expect("this machine is on a network");
+    socket.local_addr().unwrap().ip()
 }
 
 /// A quiet tone as a WAV file of 16 bits.

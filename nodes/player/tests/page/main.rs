@@ -7,7 +7,8 @@
 //! | `everyday` | rooms, volumes, groups, what plays |
 //! | `faults` | a room that vanishes, a hub that restarts |
 //! | `access` | what axe-core finds, small windows, focus |
-//! | `later` | what rests on parts of the hub that are still to come |
+//! | `music` | the library and the radio |
+//! | `setup` | a hub that nobody has set up |
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod access;
@@ -15,4 +16,5 @@ mod browser;
 mod everyday;
 mod faults;
 mod house;
-mod later;
+mod music;
+mod setup;
