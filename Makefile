@@ -40,16 +40,16 @@ contract: packages
 
 proof: packages
 	@.ci/packages lame
-	cargo build --release --locked
+	cargo build --release --locked --workspace
 	target/release/prove target/proof
 
 lab: packages
-	cargo build --release --locked
+	cargo build --release --locked --workspace
 	target/release/lab $(ARGS)
 
 test-bluetooth: packages
 	benches/bluetooth/vm build target/bluetooth-vm
-	cargo build --release --locked
+	cargo build --release --locked --workspace
 	target/release/prove_bluetooth $(ARGS)
 
 bench: packages
@@ -62,12 +62,12 @@ instructions: packages
 	target/release/instructions
 
 scale: packages
-	cargo build --release --locked
+	cargo build --release --locked --workspace
 	target/release/scale
 
 dashboards: packages
 	@.ci/packages prometheus
-	cargo build --release --locked
+	cargo build --release --locked --workspace
 	target/release/dashboards $(ARGS)
 
 install: packages
