@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 
+use tracing::{info, warn};
 use unisono_core::{
     playout::{PlayoutStatus, timing::LEADS},
     time::{Nanos, NodeClock, Timestamp},
@@ -53,6 +54,9 @@ pub struct RoomStatus {
     underruns: AtomicU64,
     starved: AtomicU64,
     resyncs: AtomicU64,
+    jumped: AtomicI64,
+    /// Underruns, times without sound and jumps that the log knows of.
+    logged: [AtomicU64; 3],
     buffered: AtomicI64,
     concealed: AtomicU64,
     late: AtomicU64,
@@ -78,6 +82,8 @@ impl RoomStatus {
             underruns: AtomicU64::new(0),
             starved: AtomicU64::new(0),
             resyncs: AtomicU64::new(0),
+            jumped: AtomicI64::new(0),
+            logged: [const { AtomicU64::new(0) }; 3],
             buffered: AtomicI64::new(0),
             concealed: AtomicU64::new(0),
             late: AtomicU64::new(0),
@@ -158,6 +164,23 @@ impl RoomStatus {
         self.starved.load(Relaxed)
     }
 
+    /// Logs what has gone wrong with the sound since this was called last.
+    pub(crate) fn log_faults(&self, room: &str) {
+        let counts = [&self.underruns, &self.starved, &self.resyncs].map(|count| count.load(Relaxed));
+        let [underruns, starved, resyncs] =
+            [0, 1, 2].map(|i| counts[i].saturating_sub(self.logged[i].swap(counts[i], Relaxed)));
+        if underruns > 0 {
+            warn!("room {room:?}: its output ran dry; this machine was too busy");
+        }
+        if starved > 0 {
+            info!("room {room:?}: no sound was there in time");
+        }
+        if resyncs > 0 {
+            let off = Nanos::new(self.jumped.load(Relaxed)).as_secs_f64() * 1e3;
+            info!("room {room:?} jumped to be in time, from {off:+.2} ms");
+        }
+    }
+
     /// Sound that has arrived and not been decoded.
     pub fn buffered(&self) -> Nanos {
         Nanos::new(self.buffered.load(Relaxed))
@@ -198,6 +221,7 @@ impl RoomStatus {
         #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
         self.dac_drift.store((status.dac_drift.excess() * 1e12) as i64, Relaxed);
         self.starved.store(status.starved, Relaxed);
+        self.jumped.store(status.jumped.as_nanos(), Relaxed);
         self.resyncs.store(status.resyncs, Relaxed);
     }
 

@@ -153,6 +153,9 @@ impl Node {
                 let reports = self.reports(session, &link);
                 let states: Vec<RoomState> = reports.iter().map(|report| report.state).collect();
                 let due = states != told || reported.elapsed() >= REPORT_INTERVAL;
+                if due {
+                    self.desk.rooms().iter().for_each(|(settings, room)| room.status().log_faults(&settings.name));
+                }
                 if due && link.clock.is_some() {
                     (reported, told) = (Instant::now(), states);
                     let now = clock::now();

@@ -104,6 +104,8 @@ pub struct PlayoutStatus {
     pub starved: u64,
     /// Times the sound had to jump to be in time.
     pub resyncs: u64,
+    /// How far ahead of (positive) or behind the group it was before the last of them.
+    pub jumped: Nanos,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -309,6 +311,7 @@ impl Playout {
         }
         if error_now > RESYNC_LIMIT {
             self.status.resyncs += 1;
+            self.status.jumped = self.status.sync_error;
             self.playing = None;
             return fresh;
         }
@@ -351,6 +354,7 @@ impl Playout {
             if is_there || playing.waiting >= self.output_frames(BUFFER) {
                 playing.ending = Some(self.fade_frames());
                 self.status.resyncs += 1;
+                self.status.jumped = self.status.sync_error;
             } else {
                 playing.waiting += u64::from(frames);
             }
