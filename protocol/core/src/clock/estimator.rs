@@ -9,8 +9,10 @@
 //! Windows of several lengths are fitted side by side. The longest leaves the least noise and is taken, unless a shorter
 //! one has foretold the stamps that came next better (as linuxptp's `linreg` servo does): then a crystal is warming up.
 //! A steady change of the slope, which minutes of stamps show, is taken out of each window: see [`super::line`].
+//! Where the shortest ways jump, the line comes from the floors that they come back to: see [`super::floors`].
 
 use super::{
+    floors::Floors,
     history::{History, Point, Way},
     line::{Belief, Line},
 };
@@ -53,6 +55,9 @@ const UNSEEN: f64 = 1e-6;
 /// No slope is known better: crystals wander.
 const LEAST_SLOPE_DEVIATION: f64 = 0.03e-6;
 
+/// From when on floors are told apart, in seconds: several of them have to be seen to come back.
+const JUMPS_AFTER: f64 = 180.0;
+
 /// What is known of the hub's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Estimate {
@@ -81,6 +86,7 @@ struct Candidate {
 pub struct Estimator {
     origin: Option<(Timestamp<NodeClock>, Timestamp<HubClock>)>,
     history: History,
+    floors: Floors,
     belief: Belief,
     candidates: [Candidate; WINDOWS.len()],
     line: Option<Line>,
@@ -97,6 +103,7 @@ impl Default for Estimator {
         Self {
             origin: None,
             history: History::default(),
+            floors: Floors::default(),
             belief: Belief { slope: 0.0, deviation: USUAL_DRIFT },
             candidates: [Candidate::default(); WINDOWS.len()],
             line: None,
@@ -158,7 +165,13 @@ impl Estimator {
         }
         self.judge();
         self.fit();
-        let Some(line) = self.choose() else { return false };
+        let Some(mut line) = self.choose() else { return false };
+        let waiting = self.waiting();
+        if age >= JUMPS_AFTER
+            && let Some(above_floors) = self.floors.line(&self.history, &line, waiting)
+        {
+            line = above_floors;
+        }
         if line.rtt < -STEP_LIMIT {
             self.forget();
             return false;
@@ -270,6 +283,7 @@ impl Estimator {
         self.began_at = self.history.newest();
         self.judged_at = self.began_at;
         self.history.clear();
+        self.floors = Floors::default();
         self.impossible = [0; 2];
         self.candidates = [Candidate::default(); WINDOWS.len()];
         self.line = None;

@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use super::floors::PIECE;
+
 /// Seconds in a bucket.
 pub(super) const BUCKET: f64 = 0.5;
 
@@ -50,6 +52,10 @@ struct Best {
 }
 
 impl Best {
+    fn points(&self) -> &[Point] {
+        &self.points[..self.len]
+    }
+
     /// Keeps the point if it is among the lowest once the slope is taken out.
     fn add(&mut self, point: Point, slope: f64, sign: f64) {
         self.count += 1;
@@ -76,6 +82,12 @@ struct Bucket {
 }
 
 impl Bucket {
+    /// The number of the piece that it is part of.
+    #[expect(clippy::cast_possible_truncation, reason = "seconds")]
+    fn piece(&self) -> i64 {
+        ((self.start + BUCKET / 2.0) / PIECE).floor() as i64
+    }
+
     const fn best(&self, way: Way) -> &Best {
         match way {
             Way::Down => &self.down,
@@ -120,11 +132,25 @@ impl History {
     pub(super) fn within(&self, way: Way, window: f64) -> (impl Iterator<Item = Point> + Clone + '_, u32) {
         let skip = self.buckets.partition_point(|bucket| bucket.start < self.newest - window);
         let count = self.buckets.iter().skip(skip).map(|bucket| bucket.best(way).count).sum();
-        let points = self.buckets.iter().skip(skip).flat_map(move |bucket| {
-            let best = bucket.best(way);
-            best.points[..best.len].iter().copied()
-        });
+        let points = self.buckets.iter().skip(skip).flat_map(move |bucket| bucket.best(way).points().iter().copied());
         (points, count)
+    }
+
+    /// All stamps piece by piece, oldest first: the piece's number, and of each direction the points and how many there
+    /// were.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = (i64, [(Vec<Point>, u32); 2])> + '_ {
+        let mut buckets = self.buckets.iter().peekable();
+        core::iter::from_fn(move || {
+            let number = buckets.peek()?.piece();
+            let mut stamps = [(Vec::new(), 0), (Vec::new(), 0)];
+            while let Some(bucket) = buckets.next_if(|bucket| bucket.piece() == number) {
+                for ((points, count), best) in stamps.iter_mut().zip([&bucket.down, &bucket.up]) {
+                    points.extend_from_slice(best.points());
+                    *count += best.count;
+                }
+            }
+            Some((number, stamps))
+        })
     }
 
     /// Forgets everything.

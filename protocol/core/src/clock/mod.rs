@@ -7,6 +7,7 @@
 
 mod client;
 mod estimator;
+mod floors;
 mod history;
 mod line;
 mod replay;
