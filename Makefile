@@ -7,10 +7,11 @@
 # make bench              how long the parts take that run often
 # make instructions       what a packet costs in instructions, which repeat
 # make scale              how many rooms a hub on one core serves; takes two cores for some minutes
+# make control [ARGS=…]   what the API bears beside the sound, and the page; takes two cores for some minutes
 # make dashboards         draw the dashboards from a household that runs for five minutes; as root
 # make install [PREFIX=]  put the programs into PREFIX/bin (/usr/local/bin), with man pages and what shells complete
 
-.PHONY: play test contract proof lab test-bluetooth bench instructions scale dashboards install packages
+.PHONY: play test contract proof lab test-bluetooth bench instructions scale control dashboards install packages
 
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
@@ -64,6 +65,11 @@ instructions: packages
 scale: packages
 	cargo build --release --locked --workspace
 	target/release/scale
+
+control: packages
+	@.ci/packages chromium chromium-driver
+	cargo build --release --locked
+	target/release/control $(ARGS)
 
 dashboards: packages
 	@.ci/packages prometheus

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bluetooth;
+pub mod control;
 pub mod dashboards;
 pub mod lab;
 pub mod path;

@@ -25,6 +25,7 @@ fn dashboards() -> Vec<Dashboard> {
 fn exported() -> BTreeSet<String> {
     let sources = [
         include_str!("../../engine/hub/src/metrics/mod.rs"),
+        include_str!("../../engine/hub/src/metrics/sync_errors.rs"),
         include_str!("../../nodes/player/src/metrics.rs"),
         include_str!("../../protocol/api/src/metrics/http.rs"),
         include_str!("../../protocol/api/src/metrics/page.rs"),

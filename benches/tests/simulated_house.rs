@@ -8,7 +8,7 @@ use common::{playing, seed};
 use unisono_benches::sim::{LinkProfile, Outage, Report, Setup, World};
 use unisono_core::time::Nanos;
 use unisono_household::config::Command;
-use unisono_hub::house::StreamSettings;
+use unisono_hub::house::{At, GroupId, Media, StreamSettings};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -359,4 +359,33 @@ fn a_speaker_beyond_the_limit_plays_late_says_by_how_much_and_holds_up_nobody() 
     let worst = late.iter().map(|error| (error - 0.3).abs()).fold(0.0, f64::max);
     assert!(!late.is_empty() && worst < 1e-3, "{worst} s from what it says");
     assert_eq!(report.silent_share(2, 10.0, 29.0), 0.0);
+}
+
+#[test]
+fn a_queue_that_is_changed_at_the_last_moment_is_silent_in_no_room() {
+    let seed = seed(31);
+    let song = |number: u64| Media { title: format!("song {number}"), frames: Some(10 * 48_000), ..Media::default() };
+    for (i, left) in [1.0, 0.5, 0.38, 0.34, 0.3, 0.25, 0.2, 0.15, 0.1, 0.05, 0.01].into_iter().enumerate() {
+        let mut setup = Setup::rooms(3, LinkProfile::GOOD, seed + i as u64);
+        setup.source_frames = 10 * 48_000;
+        let mut world = playing(setup);
+        let group = GroupId(1);
+        let ids = world.house(|house, now| house.enqueue(now, group, vec![song(2), song(3)], At::End)).unwrap();
+        let position = |world: &mut World| world.house(|house, now| house.position(now, group)).unwrap();
+        world.run_until(3.0);
+        let border = world.now() + 10.0 - position(&mut world) as f64 / 48_000.0;
+        world.run_until(border - left);
+        world.house(|house, now| house.remove_entry(now, group, ids[0])).unwrap();
+        world.run_until(border + 2.0);
+        let title = world.house(|house, _| house.groups()[&group].media.clone()).unwrap().title;
+        let since = position(&mut world) as f64 / 48_000.0;
+        let latest = (0.16 + 0.06 - left).max(0.0);
+        assert_eq!(title, "song 3");
+        assert!((2.0 - latest - 0.01..2.01).contains(&since), "{since:.3} s of it, changed {left} s before the border");
+        let report = world.report();
+        check_in_time(&report, 5.0, border + 1.9).unwrap_or_else(|why| panic!("{why}, changed {left} s before"));
+        let concealed: u64 = report.rooms.iter().map(|room| room.concealed_frames).sum();
+        println!("{left} s before: {concealed} frames made up");
+        assert!(concealed <= 2 * 960, "{concealed} frames are made up, changed {left} s before the border");
+    }
 }

@@ -59,6 +59,8 @@ enum Check {
     Playing,
     /// 80 to 120 Hz at full level
     Bass,
+    /// The room's volume and the speaker's own
+    Volume,
     /// The speaker off and on
     Power,
     /// The wired output taken away and given back
@@ -68,8 +70,16 @@ enum Check {
 }
 
 /// Each in the order in which it is done; those behind pairing rest on it.
-const ALL: [Check; 7] =
-    [Check::Source, Check::Pairing, Check::Playing, Check::Bass, Check::Power, Check::Fallback, Check::Alone];
+const ALL: [Check; 8] = [
+    Check::Source,
+    Check::Pairing,
+    Check::Playing,
+    Check::Bass,
+    Check::Volume,
+    Check::Power,
+    Check::Fallback,
+    Check::Alone,
+];
 
 fn main() -> ExitCode {
     match prove(&unisono_settings::arguments::<Arguments>()) {
@@ -159,6 +169,7 @@ fn perform(check: Check, short: bool, house: &mut House, verdicts: &mut Verdicts
         Check::Pairing => checks::pairing(house, verdicts, amount(10, 100)),
         Check::Playing => checks::playing(house, verdicts, amount(45, 300)),
         Check::Bass => checks::bass(house, verdicts, amount(30, 300)),
+        Check::Volume => checks::volume(house, verdicts),
         Check::Power => checks::power(house, verdicts),
         Check::Fallback => checks::fallback(house, verdicts, amount(1, 3)),
         Check::Alone => checks::alone(house, verdicts, amount(1, 10)),

@@ -19,12 +19,12 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use hound::{SampleFormat, WavSpec, WavWriter};
 use serde_json::{Value, json};
 use unisono_benches::scale::{
     figures::{line, quantiles},
     hub::{Api, Hub},
     machine::{self, Process},
+    noise::write_noise,
     room::Shared,
     rooms::Rooms,
 };
@@ -247,16 +247,4 @@ fn ask(api: Api, asked: Arc<AtomicBool>) -> std::io::Result<thread::JoinHandle<V
         }
         answers
     })
-}
-
-/// A file of quiet noise, which Opus spends its whole rate on.
-fn write_noise(path: &Path, seconds: u64) -> anyhow::Result<()> {
-    let spec = WavSpec { channels: 2, sample_rate: 48_000, bits_per_sample: 16, sample_format: SampleFormat::Int };
-    let mut writer = WavWriter::create(path, spec)?;
-    let mut random = fastrand::Rng::with_seed(1);
-    for _ in 0..seconds * 48_000 * 2 {
-        writer.write_sample(random.i16(-3_000..3_000))?;
-    }
-    writer.finalize()?;
-    Ok(())
 }

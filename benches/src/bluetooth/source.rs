@@ -93,7 +93,7 @@ async fn pair(bluetooth: &Bluetooth, address: Address) -> anyhow::Result<Value> 
 }
 
 fn play(bluetooth: &Bluetooth, address: Address, seconds: u32, prefix: &Path) -> anyhow::Result<Value> {
-    let Opened { mut feed, latency } = bluetooth.open(address)?;
+    let Opened { mut feed, latency, volume: _ } = bluetooth.open(address)?;
     if feed.rate() != SampleRate::HZ_48000 {
         bail!("the speaker was agreed on {} Hz with", feed.rate().hertz());
     }

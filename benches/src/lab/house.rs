@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     fs::File,
-    net::{TcpListener, UdpSocket},
+    net::{SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -115,7 +115,7 @@ impl House {
     pub fn start_hub(&mut self) -> anyhow::Result<()> {
         let mut command = self.program("unisono-hub", "hub", self.crystal)?;
         command.arg("--listen").arg(format!("127.0.0.1:{}", self.listen));
-        command.arg("--api").arg(format!("127.0.0.1:{}", self.api)).args(["--codec", self.codec]);
+        command.arg("--api").arg(self.api().to_string()).args(["--codec", self.codec]);
         self.hub = Some(command.spawn().context("unisono-hub cannot be started")?);
         self.wait("the hub to answer", |house| Ok(house.unisono(&["rooms"]).is_ok()))
     }
@@ -131,12 +131,17 @@ impl House {
         Ok(())
     }
 
+    /// Where the hub's API is.
+    pub fn api(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.api))
+    }
+
     /// Runs `unisono` with arguments, and gives the JSON that it prints.
     ///
     /// # Errors
     /// When it fails; with what it said.
     pub fn unisono(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let api = format!("127.0.0.1:{}", self.api);
+        let api = self.api().to_string();
         let output =
             Command::new(self.programs.join("unisono")).args(["--json", "--api", &api]).args(arguments).output();
         let output = output.context("unisono cannot be started; build the workspace first")?;

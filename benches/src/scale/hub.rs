@@ -3,7 +3,7 @@
 use std::{
     fs,
     fs::File,
-    net::{TcpListener, UdpSocket},
+    net::{SocketAddr, TcpListener, UdpSocket},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Api {
     agent: Agent,
-    root: String,
+    address: SocketAddr,
 }
 
 /// A hub that runs. Dropping it ends it.
@@ -48,7 +48,7 @@ impl Hub {
         fs::write(folder.join("empty.toml"), "")?;
         let programs = std::env::current_exe()?;
         let program = programs.parent().context("this program is in no folder")?.join("unisono-hub");
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let listen = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
         let log = File::create(folder.join("hub.log"))?;
         machine::pin_to(core)?;
@@ -62,7 +62,7 @@ impl Hub {
             .arg("--listen")
             .arg(format!("127.0.0.1:{listen}"))
             .arg("--api")
-            .arg(format!("127.0.0.1:{port}"))
+            .arg(address.to_string())
             .arg("--with-parent")
             .args(more)
             .env("RUST_LOG", "warn")
@@ -73,7 +73,7 @@ impl Hub {
         machine::pin_to(mine)?;
         let child = child.with_context(|| format!("{} cannot be started; build the workspace", program.display()))?;
         let config = Agent::config_builder().timeout_global(Some(PATIENCE)).build();
-        let api = Api { agent: config.into(), root: format!("http://127.0.0.1:{port}/api/v1") };
+        let api = Api { agent: config.into(), address };
         let process = Process::new(child.id());
         let hub = Self { child, api, process };
         let begun = Instant::now();
@@ -105,12 +105,21 @@ impl Drop for Hub {
 }
 
 impl Api {
+    /// Where it is.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}/api/v1{path}", self.address)
+    }
+
     /// What is at a path.
     ///
     /// # Errors
     /// When the hub does not answer, or refuses.
     pub fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let mut answer = self.agent.get(format!("{}{path}", self.root)).call()?;
+        let mut answer = self.agent.get(self.url(path)).call()?;
         Ok(serde_json::from_str(&answer.body_mut().read_to_string()?)?)
     }
 
@@ -119,7 +128,7 @@ impl Api {
     /// # Errors
     /// When the hub does not answer, or refuses.
     pub fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let mut answer = self.agent.post(format!("{}{path}", self.root)).send_json(body)?;
+        let mut answer = self.agent.post(self.url(path)).send_json(body)?;
         Ok(serde_json::from_str(&answer.body_mut().read_to_string()?)?)
     }
 
@@ -129,7 +138,7 @@ impl Api {
     /// When there is none.
     pub fn time(&self, path: &str) -> anyhow::Result<f64> {
         let begun = Instant::now();
-        self.agent.get(format!("{}{path}", self.root)).call()?.body_mut().read_to_vec()?;
+        self.agent.get(self.url(path)).call()?.body_mut().read_to_vec()?;
         Ok(begun.elapsed().as_secs_f64())
     }
 }

@@ -26,9 +26,19 @@ pub fn cores() -> anyhow::Result<Vec<usize>> {
 /// # Errors
 /// When there is no such core.
 pub fn pin_to(core: usize) -> anyhow::Result<()> {
+    keep_to(&[core])
+}
+
+/// The same with several.
+///
+/// # Errors
+/// When there is no such core.
+pub fn keep_to(cores: &[usize]) -> anyhow::Result<()> {
     let mut set = CpuSet::new();
-    set.set(core)?;
-    sched_setaffinity(Pid::from_raw(0), &set).with_context(|| format!("core {core} cannot be used"))
+    for core in cores {
+        set.set(*core)?;
+    }
+    sched_setaffinity(Pid::from_raw(0), &set).with_context(|| format!("cores {cores:?} cannot be used"))
 }
 
 /// Raises how many sockets this process and what it starts may open.
@@ -84,6 +94,15 @@ impl Process {
         let path = self.0.join(file);
         fs::read_to_string(&path).with_context(|| format!("{}", path.display()))
     }
+}
+
+/// Has this process and what it starts do with so many open files, as long as they ask for no more.
+///
+/// # Errors
+/// When that is not allowed.
+pub fn limit_files(to: u64) -> anyhow::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, to.min(hard), hard)?)
 }
 
 /// How long a core has been busy, whoever kept it so, in seconds; time that its host took away included.

@@ -4,5 +4,6 @@
 pub mod figures;
 pub mod hub;
 pub mod machine;
+pub mod noise;
 pub mod room;
 pub mod rooms;

@@ -168,7 +168,7 @@ impl Room {
                     if report_at <= Instant::now() {
                         report_at += REPORT_INTERVAL;
                         let report = self.report();
-                        session.report(looked, vec![report], Vec::new(), Vec::new());
+                        session.report(looked, vec![report], Vec::new(), Vec::new(), Vec::new());
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! A hub: the real house, with a source that is always there and packets that hold nothing.
+//! A hub: the real house, with sources that are always there and packets that hold nothing.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,6 @@ use bytes::Bytes;
 use unisono_core::{
     clock::ClockServer,
     time::{HubClock, Nanos, Timestamp},
-    units::FramePosition,
     wire::{
         clock::Probe,
         control::{Format, Hello},
@@ -20,7 +19,7 @@ use unisono_household::{
 };
 use unisono_hub::house::{Action, ConnectionId, GroupId, House, Media, Snapshot, StreamSettings};
 
-use super::Crystal;
+use super::{Crystal, reader::Reader};
 
 /// Bytes of a packet.
 fn bytes_of(format: &Format) -> usize {
@@ -43,7 +42,7 @@ pub(super) struct Hub {
     pub(super) group: Option<GroupId>,
     pub(super) ended: u32,
     source_frames: u64,
-    run: (u32, FramePosition, u64),
+    reader: Option<Reader>,
     clocks: BTreeMap<ConnectionId, ClockServer>,
     /// The renditions that are encoded.
     pub(super) plans: BTreeMap<StreamId, Format>,
@@ -60,7 +59,7 @@ impl Hub {
             group: None,
             ended: 0,
             source_frames,
-            run: (0, FramePosition(0), 0),
+            reader: None,
             clocks: BTreeMap::new(),
             plans: BTreeMap::new(),
         }
@@ -141,12 +140,26 @@ impl Hub {
                 }
                 Action::Judge(id, peer, hello) => self.let_in(now, id, peer, hello),
                 Action::Meet(peer, rooms) => self.house.meet(at, peer, rooms),
-                Action::Cue { run, position, source_frame, .. } => self.run = (run, position, source_frame),
+                Action::Cue { group, run, position, entry, source_frame } => {
+                    self.reader = Some(Reader::new(&self.house, group, run, position, (entry, source_frame)));
+                }
                 Action::Packet { group, stream, position } => {
                     let payload = self.plans.get(&stream).map_or(1, bytes_of);
                     self.house.handle_packet(group, stream, position, vec![0; payload].into());
-                    self.end_of_source(group, position);
+                    if let Some(reader) = &mut self.reader {
+                        reader.read_on(&mut self.house, at, group, position);
+                    }
                 }
+                Action::Open { group, run, entry, media } => {
+                    self.house.handle_opened(at, group, run, entry, media);
+                }
+                Action::Follow { group, entry, instead_from, .. } => {
+                    if let Some(reader) = &mut self.reader {
+                        reader.follow(&mut self.house, at, group, entry, instead_from);
+                    }
+                }
+                Action::Unfollow(..) => self.reader.iter_mut().for_each(Reader::unfollow),
+                Action::Finish { end_at, .. } => self.reader.iter_mut().for_each(|reader| reader.finish(end_at)),
                 Action::Close(..) => outputs.push(Output::Close),
                 Action::Ended(_) => self.ended += 1,
                 Action::AddRendition(_, plan) => {
@@ -159,11 +172,6 @@ impl Hub {
                 | Action::CloseStream(_)
                 | Action::Answer(_)
                 | Action::Unanswered(_)
-                // One piece plays, and nothing behind it.
-                | Action::Open { .. }
-                | Action::Follow { .. }
-                | Action::Unfollow(..)
-                | Action::Finish { .. }
                 | Action::Start(..)
                 | Action::Changed => {}
             }
@@ -179,14 +187,5 @@ impl Hub {
     /// The true phase of the group's stream: what every room should emit now.
     pub(super) fn latency(&self) -> Nanos {
         self.group.map_or(Nanos::ZERO, |group| self.house.lead_of(group))
-    }
-
-    /// A source knows its end as far ahead as its encoder runs ahead.
-    fn end_of_source(&mut self, group: GroupId, position: FramePosition) {
-        let (run, begin, source_frame) = self.run;
-        let end = begin.0 + self.source_frames.saturating_sub(source_frame);
-        if position.0 + 4_800 >= end {
-            self.house.handle_end(group, run, FramePosition(end));
-        }
     }
 }

@@ -10,6 +10,7 @@ mod crystal;
 mod hub;
 mod link;
 mod node;
+mod reader;
 mod recording;
 mod report;
 mod setup;

@@ -289,7 +289,7 @@ impl Node {
             resyncs: status.resyncs,
         };
         if let Some(session) = &mut self.session {
-            session.report(at, vec![report], Vec::new(), Vec::new());
+            session.report(at, vec![report], Vec::new(), Vec::new(), Vec::new());
         }
         self.drive(now)
     }

@@ -69,6 +69,13 @@ pub(super) trait Transport {
     #[zbus(property(emits_changed_signal = "false"))]
     fn state(&self) -> zbus::Result<String>;
 
+    /// Its own volume, 0 to 127.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn volume(&self) -> zbus::Result<u16>;
+
+    #[zbus(property)]
+    fn set_volume(&self, volume: u16) -> zbus::Result<()>;
+
     /// In tenths of a millisecond.
     #[zbus(property)]
     fn set_delay(&self, tenths: u16) -> zbus::Result<()>;

@@ -19,6 +19,8 @@ pub enum Command {
     Call,
     /// `disconnect`: it hangs up.
     Disconnect,
+    /// `volume 64`: somebody turns its volume, 0 to 127.
+    Volume(u16),
     /// `record PREFIX`: what it emits from now on goes into another recording.
     Record(PathBuf),
     /// `status`: how it is, and what it has counted.
@@ -28,7 +30,7 @@ pub enum Command {
 /// A line that says nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is none of delay MS, report MS|none, on, off, pairing on|off, forget, call, disconnect, record PREFIX, status"
+    "{0:?} is none of delay MS, report MS|none, on, off, pairing on|off, forget, call, disconnect, volume N, record PREFIX, status"
 )]
 pub struct NoCommand(String);
 
@@ -49,6 +51,9 @@ impl FromStr for Command {
             ["forget"] => Ok(Self::Forget),
             ["call"] => Ok(Self::Call),
             ["disconnect"] => Ok(Self::Disconnect),
+            ["volume", text] => {
+                Ok(Self::Volume(text.parse().ok().filter(|volume| *volume <= MAX_VOLUME).ok_or_else(no)?))
+            }
             ["record", prefix] => Ok(Self::Record(prefix.into())),
             ["status"] => Ok(Self::Status),
             _ => Err(no()),
@@ -59,6 +64,9 @@ impl FromStr for Command {
 /// The longest that fits into a report, which counts tenths of a millisecond in 16 bits.
 const MAX_MS: f64 = 6_553.5;
 
+/// As AVRCP has it.
+const MAX_VOLUME: u16 = 127;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,7 +76,9 @@ mod tests {
         assert_eq!("delay 182.5".parse(), Ok(Command::Delay(182.5)));
         assert_eq!("report none".parse(), Ok(Command::Report(None)));
         assert_eq!("  pairing  off ".parse(), Ok(Command::Pairing(false)));
-        for wrong in ["", "delay", "delay fast", "delay -1", "report 7000", "delay NaN", "on off", "pairing maybe"] {
+        for wrong in
+            ["", "delay", "delay fast", "delay -1", "report 7000", "delay NaN", "on off", "pairing maybe", "volume 128"]
+        {
             assert!(wrong.parse::<Command>().is_err(), "{wrong:?}");
         }
     }

@@ -90,6 +90,7 @@ async fn obey(radio: &mut Radio, stream: &Stream, command: Command) -> Value {
         Command::Forget => radio.forget().await,
         Command::Call => radio.call().await,
         Command::Disconnect => radio.disconnect().await,
+        Command::Volume(volume) => radio.turn(volume).await,
         Command::Record(prefix) => stream.record(&prefix),
         Command::Status => {
             let (counts, radio) = (stream.counts(), radio.status().await);

@@ -107,6 +107,11 @@ impl Radio {
         self.send_report().await
     }
 
+    /// Somebody turns its volume; the source is told, where it listens.
+    pub(super) async fn turn(&self, volume: u16) -> anyhow::Result<()> {
+        Ok(self.transport().await?.context("it is not connected")?.set_volume(volume).await?)
+    }
+
     pub(super) async fn power(&self, on: bool) -> anyhow::Result<()> {
         Ok(self.adapter().await?.set_powered(on).await?)
     }
@@ -152,7 +157,12 @@ impl Radio {
             devices = self.devices().await.unwrap_or_default();
         }
         let configuration = self.transport.as_ref().map(|(_, configuration)| configuration);
+        let volume = match self.transport().await {
+            Ok(Some(transport)) => transport.volume().await.ok(),
+            _ => None,
+        };
         json!({
+            "volume": volume,
             "address": address,
             "powered": powered,
             "discoverable": discoverable,
@@ -217,10 +227,9 @@ impl Radio {
     }
 
     async fn send_report(&self) -> anyhow::Result<()> {
-        let (Some((path, _)), Some(ms)) = (&self.transport, self.report_ms) else { return Ok(()) };
+        let (Some(transport), Some(ms)) = (self.transport().await?, self.report_ms) else { return Ok(()) };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked when it was read")]
         let tenths = (ms * 10.0).round() as u16;
-        let transport = TransportProxy::builder(&self.bus).path(path)?.build().await?;
         match transport.set_delay(tenths).await {
             // It has just gone; the next one is told at its start.
             Err(zbus::Error::FDO(error)) if matches!(*error, fdo::Error::UnknownObject(_)) => Ok(()),
@@ -237,6 +246,12 @@ impl Radio {
         let transport = TransportProxy::builder(&self.bus).path(path)?.build().await?;
         let (socket, ..) = transport.try_acquire().await.context("the stream was not handed over")?;
         Ok(self.stream.receive(socket.into(), config)?)
+    }
+
+    /// The way by which music comes, if there is one.
+    async fn transport(&self) -> anyhow::Result<Option<TransportProxy<'_>>> {
+        let Some((path, _)) = &self.transport else { return Ok(None) };
+        Ok(Some(TransportProxy::builder(&self.bus).path(path)?.build().await?))
     }
 
     async fn adapter(&self) -> zbus::Result<AdapterProxy<'_>> {

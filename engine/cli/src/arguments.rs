@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Group(GroupCommand),
     /// Play a file, or go on after a pause
     Play {
-        /// A WAV, FLAC, AIFF, MP3, M4A, Ogg Vorbis or Ogg Opus file on the hub; without it, what is paused goes on
+        /// A WAV, FLAC, AIFF, MP3, M4A, AAC, Ogg Vorbis or Ogg Opus file on the hub; without it, what is paused goes on
         file: Option<PathBuf>,
         /// Where to begin, in seconds
         #[arg(long, value_name = "SECONDS", default_value_t = 0.0, requires = "file", value_parser = seconds, allow_negative_numbers = true)]
@@ -167,7 +167,7 @@ pub(crate) enum Command {
     },
     /// Print the man page
     Man {
-        /// Write it into this folder, and one for each command
+        /// Write it into this folder, and one for each command; it is made when it is not there
         #[arg(long, value_name = "FOLDER")]
         folder: Option<PathBuf>,
     },

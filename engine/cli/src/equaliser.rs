@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
+use unisono_api::bluetooth::{OfferView, SpeakerSummary};
 use unisono_hub::api::types::{BandView, EqualiserView, RoomView};
 
 /// What is to be different.
@@ -27,9 +28,19 @@ pub(crate) struct Change {
     /// Remove all bands
     #[arg(long)]
     clear: bool,
+    /// What the speaker table offers for the Bluetooth speaker of the room, in place of what was; `unisono bluetooth list`
+    /// shows what that is and where it is from. The address is needed where the room's node knows several
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "",
+        conflicts_with_all = ["bands", "file", "clear", "preamp", "on", "off"])]
+    from_speaker: Option<String>,
 }
 
 impl Change {
+    /// Which speaker's is wanted, if one is; empty: the room's.
+    pub(crate) fn speaker(&self) -> Option<&str> {
+        self.from_speaker.as_deref()
+    }
+
     /// The equaliser as it is to be; `None` when it is only to be shown.
     pub(crate) fn of(self, now: &EqualiserView) -> anyhow::Result<Option<EqualiserView>> {
         let mut next = now.clone();
@@ -51,16 +62,50 @@ impl Change {
 pub(crate) fn show(room: &RoomView) -> String {
     let EqualiserView { enabled, preamp_db, bands } = &room.equaliser;
     let state = if *enabled { "on" } else { "off" };
-    let band = |band: &BandView| {
-        let gain = match band.kind.as_str() {
-            "peak" | "low_shelf" | "high_shelf" => format!("{:+.1} dB", band.gain_db),
-            _ => String::new(),
-        };
-        format!("  {:<10}  {:>8} Hz  {gain:>8}  q {}\n", band.kind, band.frequency_hz, band.q)
-    };
     let problem = room.sound_problem.as_ref().map(|problem| format!("  warning: {problem}\n")).unwrap_or_default();
-    let bands: String = bands.iter().map(band).collect();
+    let bands: String = bands.iter().map(|band| format!("  {}\n", line(band))).collect();
     format!("{}: equaliser {state}, preamp {preamp_db:+.1} dB\n{bands}{problem}", room.name)
+}
+
+fn line(band: &BandView) -> String {
+    let gain = match band.kind.as_str() {
+        "peak" | "low_shelf" | "high_shelf" => format!("{:+.1} dB", band.gain_db),
+        _ => String::new(),
+    };
+    format!("{:<10}  {:>8} Hz  {gain:>8}  q {}", band.kind, band.frequency_hz, band.q)
+}
+
+/// What is offered for a speaker, for a person who may want it.
+pub(crate) fn show_offer(offer: &OfferView) -> String {
+    let bands: String = offer.equaliser.bands.iter().map(|band| format!("      {}\n", line(band))).collect();
+    format!(
+        "    an equaliser is offered for {} ({}); `unisono room equaliser ROOM --from-speaker` uses it\n{bands}",
+        offer.model, offer.source
+    )
+}
+
+/// Which of a node's speakers is meant, and what is offered for it: the one that was named, else the one that the room
+/// plays on, else the only one for which there is an offer.
+pub(crate) fn offered(speakers: Vec<SpeakerSummary>, address: &str, output: &str) -> anyhow::Result<OfferView> {
+    let is_meant = |speaker: &SpeakerSummary| match address {
+        "" => output.contains(&speaker.address),
+        named => speaker.address.eq_ignore_ascii_case(named),
+    };
+    if let Some(meant) = speakers.iter().find(|speaker| is_meant(speaker)) {
+        let none = || format!("the speaker table offers nothing for \"{}\" ({})", meant.name, meant.address);
+        return meant.equaliser_offer.clone().with_context(none);
+    }
+    if !address.is_empty() {
+        bail!("the room's node remembers no speaker {address}; `unisono bluetooth list` has those that it does");
+    }
+    let mut offers = speakers.into_iter().filter_map(|speaker| speaker.equaliser_offer);
+    match (offers.next(), offers.next()) {
+        (Some(offer), None) => Ok(offer),
+        (Some(_), Some(_)) => {
+            bail!("the room plays on none of them, and several have an offer; say --from-speaker ADDRESS")
+        }
+        (None, _) => bail!("the speaker table offers nothing for any speaker of this room's node"),
+    }
 }
 
 fn band(text: &str) -> Result<BandView, String> {
@@ -135,7 +180,7 @@ mod tests {
     }
 
     fn nothing() -> Change {
-        Change { on: false, off: false, preamp: None, bands: Vec::new(), file: None, clear: false }
+        Change { on: false, off: false, preamp: None, bands: Vec::new(), file: None, clear: false, from_speaker: None }
     }
 
     #[test]
@@ -178,5 +223,44 @@ mod tests {
         assert_eq!((bands.enabled, bands.preamp_db, bands.bands.len()), (true, -3.0, 1));
         let cleared = Change { clear: true, off: true, ..nothing() }.of(&on).unwrap().unwrap();
         assert_eq!((cleared.enabled, cleared.bands.len()), (false, 0));
+    }
+
+    fn speaker(address: &str, offers: Option<f64>) -> SpeakerSummary {
+        let equaliser = |gain| EqualiserView { bands: vec![peak(60.0, gain, 1.0)], ..EqualiserView::default() };
+        let offer = |gain| OfferView { model: "Flip".into(), source: "an article".into(), equaliser: equaliser(gain) };
+        SpeakerSummary {
+            address: address.into(),
+            name: "Kitchen".into(),
+            model: None,
+            connected: true,
+            playing: false,
+            why: String::new(),
+            what_brings_it_back: String::new(),
+            trim_ms: 0.0,
+            codec: None,
+            volume_by: None,
+            volume_why: None,
+            equaliser_offer: offers.map(offer),
+        }
+    }
+
+    #[test]
+    fn what_is_offered_is_that_of_the_rooms_speaker_and_says_where_it_is_from() {
+        let all = || vec![speaker("AA:01", Some(1.0)), speaker("AA:02", Some(2.0)), speaker("AA:03", None)];
+        let gain = |address: &str, output: &str| {
+            offered(all(), address, output)
+                .map(|offer| offer.equaliser.bands[0].gain_db)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(gain("", "bluetooth:AA:02"), Ok(2.0));
+        assert_eq!(gain("aa:01", "bluetooth:AA:02"), Ok(1.0));
+        assert!(gain("", "alsa:default").unwrap_err().contains("--from-speaker ADDRESS"));
+        assert!(gain("", "bluetooth:AA:03").unwrap_err().contains("nothing for \"Kitchen\" (AA:03)"));
+        assert!(gain("AA:09", "").unwrap_err().contains("remembers no speaker AA:09"));
+        let only = vec![speaker("AA:02", Some(2.0)), speaker("AA:03", None)];
+        assert!(offered(only, "", "alsa:default").is_ok());
+        assert!(offered(Vec::new(), "", "").is_err());
+        let shown = show_offer(&offered(all(), "AA:01", "").unwrap());
+        assert!(shown.contains("(an article)") && shown.contains("60 Hz") && shown.contains("+1.0 dB"), "{shown}");
     }
 }

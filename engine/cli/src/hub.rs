@@ -163,7 +163,15 @@ impl Cli {
         let is = |room: &RoomView| room.id == name || room.name.to_lowercase() == name.to_lowercase();
         let found = rooms.into_iter().find(is);
         let mut room = found.with_context(|| format!("there is no room \"{name}\"; `unisono rooms` lists them"))?;
-        if let Some(equaliser) = change.of(&room.equaliser)? {
+        let offered = change.speaker().map(|address| {
+            let speakers = self.client.get_from(&["rooms", &room.id, "bluetooth"])?;
+            equaliser::offered(speakers, address, &room.output).map(|offer| offer.equaliser)
+        });
+        let next = match offered.transpose()? {
+            Some(offered) => Some(offered),
+            None => change.of(&room.equaliser)?,
+        };
+        if let Some(equaliser) = next {
             let change = RoomChange { equaliser: Some(equaliser), ..RoomChange::default() };
             room = self.client.patch(&["rooms", &room.id], &change)?;
         }

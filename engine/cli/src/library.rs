@@ -2,6 +2,7 @@
 
 use clap::{Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
+use unisono_core::words::count;
 use unisono_hub::api::types::TrackView;
 
 use crate::{hub::Cli, show::clock};
@@ -140,7 +141,9 @@ fn library(library: &Library) -> String {
     let problems: String = problems.collect();
     let folders =
         if folders.is_empty() { "no folders; the hub's settings name them".into() } else { folders.join(", ") };
-    format!("{tracks} tracks, {albums} albums, {artists} artists in {folders}{scan}{problems}")
+    let [tracks, albums, artists] =
+        [(tracks, "track"), (albums, "album"), (artists, "artist")].map(|(number, word)| count(*number, word));
+    format!("{tracks}, {albums}, {artists} in {folders}{scan}{problems}")
 }
 
 fn list<T>(found: &Found<T>, line: impl Fn(&T) -> String) -> String {
@@ -161,9 +164,23 @@ fn track(track: &TrackView) -> String {
 
 fn album(album: &Album) -> String {
     let artist = album.artist.as_ref().map(|artist| format!(" by {artist}")).unwrap_or_default();
-    format!("{}  {}{artist}  ({} tracks)", album.id, album.title, album.tracks)
+    format!("{}  {}{artist}  ({})", album.id, album.title, count(album.tracks, "track"))
 }
 
 fn artist(artist: &Artist) -> String {
-    format!("{}  ({} albums, {} tracks)", artist.name, artist.albums, artist.tracks)
+    format!("{}  ({}, {})", artist.name, count(artist.albums, "album"), count(artist.tracks, "track"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_album_is_not_said_to_be_more() {
+        let said = |json: serde_json::Value| library(&serde_json::from_value(json).unwrap());
+        let one = serde_json::json!({"folders": ["/music"], "tracks": 1, "albums": 1, "artists": 1, "scan": null, "problems": []});
+        assert_eq!(said(one), "1 track, 1 album, 1 artist in /music");
+        let more = serde_json::json!({"folders": ["/music"], "tracks": 12, "albums": 0, "artists": 3, "scan": null, "problems": []});
+        assert_eq!(said(more), "12 tracks, 0 albums, 3 artists in /music");
+    }
 }

@@ -1,6 +1,7 @@
 //! `unisono queue`, and the commands that go through it.
 
 use clap::{Subcommand, ValueEnum};
+use unisono_core::words::count;
 use unisono_hub::api::types::{
     EntryView, GroupChange, GroupView, Item, ItemsAt, MoveTo, NewEntries, QueueView, RepeatMode,
 };
@@ -172,10 +173,7 @@ fn text(queue: &QueueView) -> String {
         RepeatMode::One => "; one entry repeated",
     };
     let shuffle = if queue.shuffle { "; shuffled" } else { "" };
-    let entries = match queue.entries.len() {
-        1 => String::from("1 entry"),
-        length => format!("{length} entries"),
-    };
+    let entries = count(queue.entries.len(), "entry");
     let lines = queue.entries.iter().enumerate().map(|(index, entry)| line(index, entry, queue.index == Some(index)));
     format!("{entries}{repeat}{shuffle}\n{}", lines.collect::<String>())
 }

@@ -1,6 +1,7 @@
 //! `unisono scene` and `unisono station`.
 
 use clap::Subcommand;
+use unisono_core::words::count;
 use unisono_hub::api::types::{
     GroupView, Item, ItemsAt, NewEntries, NewScene, NewStation, QueueView, SceneView, StationView,
 };
@@ -103,10 +104,7 @@ fn text(scenes: &[SceneView]) -> String {
     if scenes.is_empty() {
         return String::from("no scenes; `unisono scene save NAME` saves one\n");
     }
-    let group = |(name, rooms): (&str, usize)| match rooms {
-        1 => format!("{name} (1 room)"),
-        rooms => format!("{name} ({rooms} rooms)"),
-    };
+    let group = |(name, rooms): (&str, usize)| format!("{name} ({})", count(rooms, "room"));
     let line = |scene: &SceneView| {
         let groups = scene.groups.iter().map(|saved| group((&saved.name, saved.rooms.len())));
         let groups: Vec<String> = groups.collect();

@@ -1,6 +1,6 @@
 //! What a shell and `man` know of the command.
 
-use std::{io, path::PathBuf};
+use std::{fs, io, path::PathBuf};
 
 use anyhow::Context;
 use clap::CommandFactory;
@@ -15,11 +15,14 @@ pub(crate) fn completions(shell: Shell) -> anyhow::Result<()> {
     print(&text)
 }
 
-/// Prints the man page, or writes that and one for each command into a folder.
+/// Prints the man page, or writes that and one for each command into a folder, which is made when it is not there.
 pub(crate) fn man(folder: Option<PathBuf>) -> anyhow::Result<()> {
     let command = Arguments::command();
     if let Some(folder) = folder {
-        return clap_mangen::generate_to(command, &folder).with_context(|| format!("{}", folder.display()));
+        let written = fs::create_dir_all(&folder).and_then(|()| clap_mangen::generate_to(command, &folder));
+        return written.map_err(|error| {
+            anyhow::anyhow!("no man pages can be written into {} ({error}); name another --folder", folder.display())
+        });
     }
     let mut text = Vec::new();
     clap_mangen::Man::new(command).render(&mut text)?;
@@ -46,9 +49,23 @@ mod tests {
             assert!(names.iter().all(|name| text.contains(name.as_str())), "{shell}");
         }
         let folder = tempfile::tempdir().unwrap();
-        man(Some(folder.path().into())).unwrap();
+        let made = folder.path().join("share/man1");
+        man(Some(made.clone())).unwrap();
         for name in names.iter().filter(|name| *name != "help") {
-            assert!(folder.path().join(format!("unisono-{name}.1")).exists(), "{name}");
+            assert!(made.join(format!("unisono-{name}.1")).exists(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named_with_what_to_try() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "mine").unwrap();
+        for wanted in [file.clone(), file.join("below")] {
+            let said = format!("{:#}", man(Some(wanted.clone())).unwrap_err());
+            assert!(said.contains(&*wanted.to_string_lossy()) && said.contains("--folder"), "{said}");
+            assert!(!said.contains('\n'), "{said}");
+        }
+        assert_eq!(fs::read_to_string(file).unwrap(), "mine");
     }
 }

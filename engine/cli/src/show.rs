@@ -1,5 +1,6 @@
 //! What the hub says, for a person.
 
+use unisono_core::words::count;
 use unisono_hub::api::types::{GroupView, HealthView, HubView, NodeView, TokenView};
 
 /// The hub in a line.
@@ -24,10 +25,7 @@ fn group_line(group: &GroupView) -> String {
         _ => String::new(),
     };
     let muted = if group.muted { ", muted" } else { "" };
-    let rooms = match group.rooms.len() {
-        1 => String::from("1 room"),
-        rooms => format!("{rooms} rooms"),
-    };
+    let rooms = count(group.rooms.len(), "room");
     let latency = format!(
         "{:.0} ms latency ({:.0} outputs, {:.0} network)",
         group.latency_s * 1e3,
@@ -61,12 +59,8 @@ pub(crate) fn health(found: &[HealthView]) -> String {
 
 /// A token, and what to do with it.
 pub(crate) fn token(token: &TokenView) -> String {
-    let uses = if token.uses == 1 { String::from("one node") } else { format!("{} nodes", token.uses) };
-    format!(
-        "On the machine that is to play, within {} minutes, for {uses}:\n\n  unisono-node --join {}",
-        token.lifetime_s / 60,
-        token.token
-    )
+    let (minutes, nodes) = (count(token.lifetime_s / 60, "minute"), count(token.uses, "node"));
+    format!("On the machine that is to play, within {minutes}, for {nodes}:\n\n  unisono-node --join {}", token.token)
 }
 
 /// Minutes and seconds.

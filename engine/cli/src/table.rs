@@ -72,7 +72,8 @@ fn span(seconds: f64) -> String {
     match seconds {
         ..120.0 => format!("{seconds:.0} s"),
         120.0..7_200.0 => format!("{minutes:.0} min"),
-        _ => format!("{hours:.0} h"),
+        7_200.0..172_800.0 => format!("{hours:.0} h"),
+        _ => format!("{:.0} days", hours / 24.0),
     }
 }
 
@@ -122,7 +123,7 @@ fn row(room: &RoomView) -> [String; 13] {
         volume,
         codec(room),
         error(sync),
-        sync.evidence.clone(),
+        evidence(sync),
         format!("{:.0} ms", sync.buffered_s * 1e3),
         sync.lost.to_string(),
         sync.repaired.to_string(),
@@ -139,6 +140,13 @@ fn codec(room: &RoomView) -> String {
         (Some(codec), Some(bit_rate)) => format!("{codec} {}k", bit_rate / 1_000),
         _ => String::from("-"),
     }
+}
+
+/// What the error rests on, and how long ago that was so.
+fn evidence(sync: &SyncView) -> String {
+    let age =
+        sync.age_s.map(|age| if age < 10.0 { format!(", {age:.1} s ago") } else { format!(", {} ago", span(age)) });
+    sync.evidence.clone() + &age.unwrap_or_default()
 }
 
 /// The error and how far it may be off; nothing without evidence.
@@ -179,6 +187,7 @@ mod tests {
             channels: "stereo".into(),
             sound_problem: None,
             latency: Vec::new(),
+            volume_state: None,
         }
     }
 
@@ -186,6 +195,7 @@ mod tests {
         SyncView {
             error_s: -12.4e-6,
             evidence: "device".into(),
+            age_s: Some(0.4),
             uncertainty_s: 41e-6,
             rtt_s: 2e-3,
             clock_drift_ppm: -30.04,

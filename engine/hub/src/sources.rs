@@ -79,6 +79,15 @@ impl Sources {
         self.inputs.iter().any(|(settings, _)| settings.name == name)
     }
 
+    /// Why nothing comes from a live input, in one line; `None` when it works, or waits for somebody who writes.
+    pub fn problem(&self, name: &str) -> Option<String> {
+        let (_, input) = self.inputs.iter().find(|(settings, _)| settings.name == name)?;
+        match input {
+            Some(input) => input.status().problem,
+            None => Some("it could not be opened when the hub was started; the hub's log says why".into()),
+        }
+    }
+
     /// A live input, to be heard from now on.
     ///
     /// # Errors

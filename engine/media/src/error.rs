@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 /// What files can hold.
-pub(crate) const SUPPORTED: &str = "WAV, FLAC, AIFF, MP3, M4A (AAC or ALAC), Ogg Vorbis or Ogg Opus";
+pub(crate) const SUPPORTED: &str = "WAV, FLAC, AIFF, MP3, M4A (AAC or ALAC), AAC, Ogg Vorbis or Ogg Opus";
 
 /// Why sound could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

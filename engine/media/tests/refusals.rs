@@ -67,7 +67,8 @@ fn a_file_that_may_not_be_read_says_so() {
 fn formats_that_are_not_supported_are_named() {
     let folder = folder("formats");
     let ogg = |name: &[u8]| [&b"OggS\0\x02"[..], &[0; 20], b"\x01\x13", name].concat();
-    let headless: [(&str, Vec<u8>); 3] = [
+    let headless: [(&str, Vec<u8>); 4] = [
+        ("a.aac", vec![0xff, 0xf1, 0x50, 0x80]),
         ("b.m4a", b"\0\0\0\x10ftypM4A \0\0\0\0".to_vec()),
         ("b.opus", ogg(b"OpusHead")),
         ("b.aiff", b"FORM\0\0\0\0AIFF".to_vec()),
@@ -78,7 +79,7 @@ fn formats_that_are_not_supported_are_named() {
         assert!(!matches!(refusal(&path), Error::Empty { .. } | Error::Read { .. }), "{name}");
     }
     let heads: [(&str, Vec<u8>, &str); 5] = [
-        ("a.aac", vec![0xff, 0xf1, 0x50, 0x80], "AAC without M4A around it"),
+        ("main.aac", vec![0xff, 0xf1, 0x10, 0x80], "AAC of an unusual kind"),
         ("a.spx", ogg(b"Speex   "), "Speex"),
         ("a.wma", vec![0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66], "Windows Media"),
         ("a.mka", vec![0x1a, 0x45, 0xdf, 0xa3], "Matroska or WebM"),
@@ -99,7 +100,7 @@ fn formats_that_are_not_supported_are_named() {
     let line = Error::Unsupported { path: "a.m4a".into(), what: "AAC".into() }.to_string();
     assert_eq!(
         line,
-        "\"a.m4a\" holds AAC, which is not supported; convert it to WAV, FLAC, AIFF, MP3, M4A (AAC or ALAC), Ogg Vorbis or Ogg Opus"
+        "\"a.m4a\" holds AAC, which is not supported; convert it to WAV, FLAC, AIFF, MP3, M4A (AAC or ALAC), AAC, Ogg Vorbis or Ogg Opus"
     );
 }
 

@@ -6,36 +6,40 @@ import './elements/mini.js';
 import './elements/shell.js';
 import { h } from './lib/dom.js';
 import { tellNews } from './news.js';
-import { route, start } from './router.js';
-import './screens/album.js';
-import './screens/bluetooth.js';
-import './screens/devices.js';
-import './screens/entrance.js';
-import './screens/first-room.js';
-import './screens/health.js';
-import './screens/music.js';
+import { fetchRest, route, start } from './router.js';
 import './screens/playing.js';
-import './screens/room.js';
 import './screens/rooms.js';
-import './screens/scenes.js';
-import './screens/settings.js';
 import { store } from './store.js';
+
+/** What is first seen is fetched first; the rest has so long after that, in milliseconds. */
+const REST = 500;
+
+const album = () => import('./screens/album.js');
+const bluetooth = () => import('./screens/bluetooth.js');
+const devices = () => import('./screens/devices.js');
+const entrance = () => import('./screens/entrance.js');
+const firstRoom = () => import('./screens/first-room.js');
+const health = () => import('./screens/health.js');
+const music = () => import('./screens/music.js');
+const room = () => import('./screens/room.js');
+const scenes = () => import('./screens/scenes.js');
+const settings = () => import('./screens/settings.js');
 
 route('/', 'screen-rooms', 'rooms');
 route('/playing', 'screen-playing', 'playing');
 route('/playing/:group', 'screen-playing', 'playing');
-route('/music', 'screen-music', 'music');
-route('/music/:tab', 'screen-music', 'music');
-route('/music/album/:album', 'screen-album', 'music');
-route('/music/artist/:artist', 'screen-artist', 'music');
-route('/rooms/:room', 'screen-room', 'rooms');
-route('/rooms/:room/bluetooth', 'screen-bluetooth', 'rooms');
-route('/scenes', 'screen-scenes', 'rooms');
-route('/health', 'screen-health', 'health');
-route('/settings', 'screen-settings', 'settings');
-route('/devices', 'screen-devices', 'settings');
-route('/first-room', 'screen-first-room', 'rooms');
-route('/setup', 'screen-setup', 'settings');
+route('/music', 'screen-music', 'music', music);
+route('/music/:tab', 'screen-music', 'music', music);
+route('/music/album/:album', 'screen-album', 'music', album);
+route('/music/artist/:artist', 'screen-artist', 'music', album);
+route('/rooms/:room', 'screen-room', 'rooms', room);
+route('/rooms/:room/bluetooth', 'screen-bluetooth', 'rooms', bluetooth);
+route('/scenes', 'screen-scenes', 'rooms', scenes);
+route('/health', 'screen-health', 'health', health);
+route('/settings', 'screen-settings', 'settings', settings);
+route('/devices', 'screen-devices', 'settings', devices);
+route('/first-room', 'screen-first-room', 'rooms', firstRoom);
+route('/setup', 'screen-setup', 'settings', entrance);
 
 /** Shows the door to whoever is not known, the house to whoever is. */
 async function enter() {
@@ -48,23 +52,27 @@ async function enter() {
     session = error.status === 401 ? { scope: null } : { scope: 'admin', loopback: true };
   }
   store.set('session', session);
+  if (!session.scope) await entrance();
   document.querySelector('.door')?.remove();
   // On the hub's own machine one is let in before there is a secret.
   if (session.scope) {
     document.querySelector('screen-entrance')?.remove();
     shell.hidden = false;
-    if (!shell.running) start(document.querySelector('#main'), (tab, path) => shell.at(tab, path));
+    if (!shell.running) {
+      start(document.querySelector('#main'), (tab, path) => shell.at(tab, path));
+      setTimeout(fetchRest, REST);
+    }
     shell.running = true;
     return connect();
   }
   shell.hidden = true;
   if (document.querySelector('screen-entrance')) return undefined;
-  const entrance = Object.assign(h('screen-entrance', { role: 'main' }), { fresh: session.setup_needed });
-  entrance.addEventListener('entered', () => {
-    entrance.remove();
+  const gate = Object.assign(h('screen-entrance', { role: 'main' }), { fresh: session.setup_needed });
+  gate.addEventListener('entered', () => {
+    gate.remove();
     enter();
   });
-  return document.body.append(entrance);
+  return document.body.append(gate);
 }
 
 addEventListener('unisono-unknown', () => store.session?.scope && enter());

@@ -1,13 +1,25 @@
 // Which screen is shown: what stands after # in the address.
 
+import { failed } from './lib/notices.js';
+
 const routes = [];
 const places = new Map();
 let shown = null;
 let chosen = false;
+let turn = 0;
 
-/** Adds a route: parts that begin with a colon are given to the screen by that name. */
-export function route(pattern, tag, tab) {
-  routes.push({ parts: pattern.split('/').filter(Boolean), tag, tab });
+/**
+ * Adds a route: parts that begin with a colon are given to the screen by that name. `load` fetches the module of one that
+ * is not there from the beginning.
+ */
+export function route(pattern, tag, tab, load = null) {
+  routes.push({ parts: pattern.split('/').filter(Boolean), tag, tab, load });
+}
+
+/** Fetches what is not there yet, so that every screen is at hand when the hub is not. */
+export function fetchRest() {
+  // What does not come now is fetched when it is wanted.
+  return Promise.allSettled(routes.map(({ load }) => load?.()));
 }
 
 /** Shows screens in an element from now on. */
@@ -31,7 +43,7 @@ export function back(path) {
   else go(path);
 }
 
-function show(main, changed) {
+async function show(main, changed) {
   if (location.hash && !location.hash.startsWith('#/') && shown) return;
   const path = location.hash.slice(1) || '/';
   const parts = path.split('?')[0].split('/').filter(Boolean).map(decoded);
@@ -39,6 +51,17 @@ function show(main, changed) {
   if (!found) {
     location.replace('#/');
     return;
+  }
+  const mine = (turn += 1);
+  if (!customElements.get(found.tag)) {
+    try {
+      await found.load();
+    } catch {
+      if (mine === turn) failed('The hub does not answer; this part of the page has yet to come from there.');
+      return;
+    }
+    // Somebody has gone on meanwhile.
+    if (mine !== turn) return;
   }
   if (shown) places.set(shown.path, scrollY);
   const screen = document.createElement(found.tag);

@@ -91,7 +91,7 @@ class Store {
     const known = this.items[kind].get(id);
     const merged = { ...known, ...item };
     if (kind === 'groups') merged.heardAt = 'position_s' in item ? performance.now() : known?.heardAt;
-    if (kind === 'rooms' && item.sync && item.sync.evidence !== known?.sync?.evidence) merged.evidenceSince = Date.now() / 1000;
+    if (kind === 'rooms' && item.sync) merged.syncAt = performance.now() / 1000;
     this.items[kind].set(id, merged);
     if (kind === 'rooms' && item.sync) this.#remember(id, item.sync);
     this.tell(kind);

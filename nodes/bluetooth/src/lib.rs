@@ -6,6 +6,7 @@
 //! | [`pairing`] | from a scan to a speaker that plays | sans-IO |
 //! | [`reconnect`] | when a remembered speaker is called, and when it is left alone | sans-IO |
 //! | [`latency`] | from handing over a frame to hearing it, in parts with their sources | sans-IO |
+//! | [`volume`] | a speaker's own volume, where it stands for the room's | sans-IO |
 //! | [`speakers`] | what is known of models before they are measured | |
 //! | [`doctor`] | what is wrong with Bluetooth on a machine, and what to do about it | |
 //! | [`a2dp`] | SBC in RTP at absolute deadlines, on the socket of a transport | |
@@ -22,5 +23,6 @@ pub mod pairing;
 pub mod reconnect;
 pub mod service;
 pub mod speakers;
+pub mod volume;
 
 pub use self::{address::Address, failure::Failure};

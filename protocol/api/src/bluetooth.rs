@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::sound::EqualiserView;
+
 /// Why something did not work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FailureView {
@@ -98,6 +100,22 @@ pub struct SpeakerChange {
     /// `standard`, or `xq`: how much is asked of the radio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<String>,
+    /// What stands for a room's volume on it: `speaker` (its own, where it has one that follows) or `samples` (the node
+    /// scales them, and its own is left as it is).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_mode: Option<String>,
+}
+
+/// An equaliser that the speaker table offers for a model. It is never applied unasked: whoever wants it sets it as a
+/// room's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OfferView {
+    /// What the model is called.
+    pub model: String,
+    /// Where the table has it from.
+    pub source: String,
+    /// As a room takes it.
+    pub equaliser: EqualiserView,
 }
 
 /// What a person wants to know of a remembered speaker; the API says more.
@@ -121,6 +139,12 @@ pub struct SpeakerSummary {
     pub trim_ms: f64,
     /// What was agreed on with it.
     pub codec: Option<String>,
+    /// What stands for a room's volume on it, while a stream goes to it: `speaker` or `samples`.
+    pub volume_by: Option<String>,
+    /// Why it is not the speaker's own.
+    pub volume_why: Option<String>,
+    /// An equaliser for its model, if the speaker table has one.
+    pub equaliser_offer: Option<OfferView>,
 }
 
 /// Something that the doctor has found.

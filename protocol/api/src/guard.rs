@@ -64,8 +64,11 @@ fn refusal(request: &Request) -> Option<Refusal> {
     if !text(header::HOST).is_some_and(is_local) {
         return Some(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "this API answers to localhost only"));
     }
-    let origin = text(header::ORIGIN);
-    let foreign = origin.is_some_and(|origin| !origin.strip_prefix("http://").is_some_and(is_local));
+    // Another server on this machine has pages of its own, which are somebody else's, too.
+    let host = text(header::HOST);
+    let elsewhere = text(header::ORIGIN).is_some_and(|origin| origin.strip_prefix("http://") != host);
+    let site = text(header::HeaderName::from_static("sec-fetch-site"));
+    let foreign = elsewhere || site.is_some_and(|site| !matches!(site, "same-origin" | "none"));
     if foreign && !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Some(Refusal::new(StatusCode::FORBIDDEN, "a page from elsewhere may not change anything here"));
     }

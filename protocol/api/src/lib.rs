@@ -3,6 +3,8 @@
 //!
 //! | module | what is in it |
 //! |---|---|
+//! | [`bounds`] | what values may be, for the description |
+//! | [`body`] | bodies of requests: objects, and no lists in their place |
 //! | `guard` | who may ask a node: programs on this machine, and no web page of somebody else's |
 //! | `refusal` | every refusal is `{"error": "one line"}` |
 //! | [`metrics`] | what both tell Prometheus |
@@ -12,6 +14,8 @@
 #![forbid(unsafe_code)]
 
 pub mod bluetooth;
+pub mod body;
+pub mod bounds;
 mod guard;
 pub mod metrics;
 pub mod node;

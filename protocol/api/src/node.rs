@@ -3,9 +3,15 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{ObjectBuilder, OneOfBuilder, Type},
+};
 
-use crate::sound::{EqualiserView, LatencyPartView};
+use crate::{
+    bounds::one_of,
+    sound::{EqualiserView, LatencyPartView, VolumeView},
+};
 
 /// A node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -78,6 +84,8 @@ pub struct RoomView {
     pub channels: String,
     /// Its equaliser, as its hub said last.
     pub equaliser: EqualiserView,
+    /// What stands for its volume.
+    pub volume_state: VolumeView,
 }
 
 /// Which of its outputs a room uses, and why.
@@ -157,8 +165,16 @@ pub struct StandaloneView {
 #[serde(deny_unknown_fields)]
 pub struct StandaloneChange {
     /// `true`: now, hub or no hub; `false`: never; `"auto"`: while there is no hub.
-    #[schema(value_type = Value)]
+    #[schema(value_type = WhenAlone)]
     pub on: On,
+}
+
+crate::bounds! {
+    /// `true`, `false` or `"auto"`.
+    pub WhenAlone = OneOfBuilder::new()
+        .item(ObjectBuilder::new().schema_type(Type::Boolean))
+        .item(one_of(["auto"]))
+        .into();
 }
 
 /// When to stand alone.

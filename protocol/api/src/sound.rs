@@ -1,10 +1,15 @@
-//! How a room shapes its sound, and where its latency comes from, as both APIs say it.
+//! How a room shapes its sound, what stands for its volume, and where its latency comes from, as both APIs say it.
 
 use serde::{Deserialize, Serialize};
 use unisono_core::{
     sound::{Band, BandKind, Bands, ChannelMap, Decibels, Equaliser, Frequency, Quality},
-    wire::control::LatencyPart,
+    wire::control::{LatencyPart, VolumeReport},
 };
+
+use crate::bounds::{Gain, Hertz, Kind, Narrowness};
+
+// The description has a literal.
+const _: () = assert!(unisono_core::sound::MAX_BANDS == 10, "as described");
 
 /// A parametric equaliser. One that is off changes nothing of the sound.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -13,8 +18,11 @@ pub struct EqualiserView {
     /// Whether it is on.
     pub enabled: bool,
     /// What all of the sound is raised by, in decibels, −24 to 12: below 0 where bands raise something.
+    #[schema(value_type = Gain)]
     pub preamp_db: f64,
     /// At most 10.
+    #[serde(deserialize_with = "crate::body::objects")]
+    #[schema(max_items = 10)]
     pub bands: Vec<BandView>,
 }
 
@@ -23,14 +31,18 @@ pub struct EqualiserView {
 #[serde(deny_unknown_fields)]
 pub struct BandView {
     /// `peak`, `low_shelf`, `high_shelf`, `low_pass`, `high_pass` or `notch`.
+    #[schema(value_type = Kind)]
     pub kind: String,
     /// Where, in hertz, 20 to 20000.
+    #[schema(value_type = Hertz)]
     pub frequency_hz: f64,
     /// By how much, in decibels, −24 to 12. Nothing to a pass or a notch.
     #[serde(default)]
+    #[schema(value_type = Gain)]
     pub gain_db: f64,
     /// How narrow it is, 0.1 to 10.
     #[serde(default = "butterworth")]
+    #[schema(value_type = Narrowness)]
     pub q: f64,
 }
 
@@ -43,10 +55,28 @@ pub struct LatencyPartView {
     /// How long it takes; what is added by hand may be negative.
     pub seconds: f64,
     /// Who says so: `computed`, `socket`, `report` (the speaker), `report_bounded`, `remembered`, `table`, `default`
-    /// (nobody: what most are near) or `setting`.
+    /// (nobody: what most are near), `setting` or `completion` (the Bluetooth adapter, which says of each packet when it
+    /// was sent).
     pub source: String,
     /// How far that may be off, about one standard deviation, where that is known.
     pub uncertainty_s: Option<f64>,
+}
+
+/// What stands for a room's volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct VolumeView {
+    /// `samples`: the node scales them; `speaker`: the Bluetooth speaker's own volume is moved, and what somebody turns
+    /// there is the room's volume.
+    pub by: String,
+    /// Why it is not the speaker's own, where the room plays on one.
+    pub why: Option<String>,
+}
+
+impl From<&VolumeReport> for VolumeView {
+    fn from(report: &VolumeReport) -> Self {
+        let why = (!report.why.is_empty()).then(|| report.why.clone());
+        Self { by: report.by.name().into(), why }
+    }
 }
 
 impl Default for EqualiserView {

@@ -14,6 +14,7 @@
 //! | [`sound`] | how a room's sound is shaped: channels, equaliser |
 //! | [`leadership`] | terms, and the node as their judge |
 //! | [`session`] | the state machines at both ends of a connection |
+//! | [`words`] | how numbers of things are said |
 #![forbid(unsafe_code)]
 
 pub mod clock;
@@ -27,3 +28,4 @@ pub mod time;
 pub mod timeline;
 pub mod units;
 pub mod wire;
+pub mod words;

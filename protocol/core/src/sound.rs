@@ -125,18 +125,22 @@ macro_rules! quantity {
         pub struct $name($raw);
 
         impl $name {
+            /// The least and the most that there is.
+            pub const RANGE: (f64, f64) = ($low, $high);
+
             /// The nearest that there is.
             ///
             /// # Errors
             /// When it is out of range, or no number.
             pub fn new(value: f64) -> Result<Self, OutOfRange> {
                 let steps = (value * $steps).round();
-                if (f64::from($low) * $steps..=f64::from($high) * $steps).contains(&steps) {
+                let (low, high) = Self::RANGE;
+                if (low * $steps..=high * $steps).contains(&steps) {
                     #[expect(clippy::cast_possible_truncation, reason = "it is in range")]
                     #[allow(clippy::cast_sign_loss, reason = "it is in range")]
                     Ok(Self(steps as $raw))
                 } else {
-                    Err(OutOfRange { what: $what, value, low: f64::from($low), high: f64::from($high) })
+                    Err(OutOfRange { what: $what, value, low, high })
                 }
             }
 
@@ -164,17 +168,17 @@ macro_rules! quantity {
 
 quantity! {
     /// A gain in decibels, −24 to +12, in steps of a hundredth.
-    Decibels(i16), "gain_db", 100.0 a "i16", -24 to 12
+    Decibels(i16), "gain_db", 100.0 a "i16", -24.0 to 12.0
 }
 
 quantity! {
     /// A frequency in hertz, 20 to 20 000, in steps of a tenth.
-    Frequency(u32), "frequency_hz", 10.0 a "u32", 20 to 20_000
+    Frequency(u32), "frequency_hz", 10.0 a "u32", 20.0 to 20_000.0
 }
 
 quantity! {
     /// How narrow a band is (its frequency over its width), 0.1 to 10, in steps of a thousandth.
-    Quality(u16), "q", 1_000.0 a "u16", 0.1 to 10
+    Quality(u16), "q", 1_000.0 a "u16", 0.1 to 10.0
 }
 
 impl Decibels {

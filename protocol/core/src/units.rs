@@ -156,6 +156,12 @@ impl Volume {
     pub fn gain(self) -> Gain {
         Gain((f32::from(self.0) / 100.0).powf(1.5))
     }
+
+    /// The volume whose [`Self::gain`] is nearest to a gain.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
+    pub fn nearest(gain: Gain) -> Self {
+        Self((gain.0.powf(2.0 / 3.0) * 100.0).round() as u8)
+    }
 }
 
 impl TryFrom<u8> for Volume {
@@ -234,6 +240,7 @@ mod tests {
         assert_eq!(SampleRate::new(0), None);
         assert_eq!(SampleRate::new(1_000_000), None);
         assert_eq!(Volume::new(101), None);
+        assert!((0..=100).map(Volume).all(|volume| Volume::nearest(volume.gain()) == volume));
         assert_eq!(Gain::new(f32::NAN), Gain::SILENT);
         assert_eq!(Gain::new(7.0), Gain::UNITY);
         assert_eq!(Drift::from_ppm(f64::INFINITY), Drift::ZERO);

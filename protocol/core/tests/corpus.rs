@@ -16,7 +16,7 @@ use unisono_core::{
             Anchors, Answer, Ask, ClockReport, Codec, Evidence, Figures, Forget, Format, Hello, LatencyPart,
             LatencyReport, LatencySource, LatencyStage, Members, Message, Method, OutputChoice, OutputReport,
             Outranked, Refuse, RefuseReason, Report, Room, RoomFigures, RoomReport, RoomState, Rooms, SetGain,
-            SetSound, SpeakerFigures, StreamStart, StreamStop, Trailing, Welcome,
+            SetSound, SpeakerFigures, StreamStart, StreamStop, Trailing, Turned, VolumeBy, VolumeReport, Welcome,
         },
         frame::FrameReader,
         ids::{AskId, ClockTag, HouseholdId, PeerId, RoomIndex, StreamId},
@@ -89,8 +89,14 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("rooms", Rooms { rooms: vec![room()] }.into()),
         (
             "report",
-            Report { clock, rooms: vec![room_report], outputs: Trailing::default(), latencies: Trailing::default() }
-                .into(),
+            Report {
+                clock,
+                rooms: vec![room_report],
+                outputs: Trailing::default(),
+                latencies: Trailing::default(),
+                volumes: Trailing::default(),
+            }
+            .into(),
         ),
         ("outranked", Outranked { room: RoomIndex(0), term: TERM }.into()),
         (
@@ -206,6 +212,24 @@ fn messages_1_3() -> Vec<(&'static str, Message)> {
     ]
 }
 
+/// What 1.4 added.
+fn messages_1_4() -> Vec<(&'static str, Message)> {
+    let Message::Report(mut report) = messages_1_3().swap_remove(1).1 else { panic!("another message") };
+    report.latencies.0[0].parts.push(LatencyPart {
+        stage: LatencyStage::Link,
+        value: Nanos::new(3_250_000),
+        source: LatencySource::Completion,
+        uncertainty: Some(Nanos::from_millis(1)),
+    });
+    let volume = |room, by, why: &str| VolumeReport { room: RoomIndex(room), by, why: why.into() };
+    let why = "the speaker was asked and does not follow";
+    let volumes = vec![volume(0, VolumeBy::Speaker, ""), volume(1, VolumeBy::Samples, why)].into();
+    vec![
+        ("report", Report { volumes, ..report }.into()),
+        ("turned", Turned { room: RoomIndex(1), gain: Gain::new(0.125) }.into()),
+    ]
+}
+
 fn corpus(name: &str) -> Vec<u8> {
     frozen("v1.0", name)
 }
@@ -264,6 +288,11 @@ fn control_messages_of_version_1_3_are_understood() {
     understood("v1.3", messages_1_3());
 }
 
+#[test]
+fn control_messages_of_version_1_4_are_understood() {
+    understood("v1.4", messages_1_4());
+}
+
 fn understood(version: &str, messages: Vec<(&str, Message)>) {
     for (name, expected) in messages {
         let mut reader = FrameReader::default();
@@ -273,14 +302,20 @@ fn understood(version: &str, messages: Vec<(&str, Message)>) {
     }
 }
 
-/// As long as this build speaks 1.3 it also writes it, byte for byte: every message as the version has it that changed it
+/// As long as this build speaks 1.4 it also writes it, byte for byte: every message as the version has it that changed it
 /// last.
 #[test]
 fn this_build_writes_what_it_froze() {
-    if VERSION != (Version { major: 1, minor: 3 }) {
+    if VERSION != (Version { major: 1, minor: 4 }) {
         return;
     }
-    let versions = [("v1.0", messages()), ("v1.1", messages_1_1()), ("v1.2", messages_1_2()), ("v1.3", messages_1_3())];
+    let versions = [
+        ("v1.0", messages()),
+        ("v1.1", messages_1_1()),
+        ("v1.2", messages_1_2()),
+        ("v1.3", messages_1_3()),
+        ("v1.4", messages_1_4()),
+    ];
     let mut newer = Vec::new();
     for (version, messages) in versions.iter().rev() {
         for (name, message) in messages.iter().filter(|(_, message)| !newer.contains(&message.to_frame().kind)) {

@@ -3,7 +3,7 @@
 #![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a model of a converter")]
 
 use unisono_core::{
-    playout::{DacReading, Playout, Queued, Step},
+    playout::{DacReading, Leaving, Playout, Queued, Step},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::{Anchor, Phase, Play, Timeline},
     units::{Drift, FramePosition, OutputPosition, SampleRate},
@@ -54,6 +54,8 @@ struct Room {
     wrote: Vec<Wrote>,
     /// What lies behind the converter, from which frame on.
     behind: Vec<(u64, Nanos)>,
+    /// What was mixed in: from which frame on, for how many, and what.
+    crossed: Vec<(u64, u64, Leaving)>,
 }
 
 impl Room {
@@ -68,7 +70,7 @@ impl Room {
         let playout = Playout::new(rate, Nanos::ZERO);
         let rate = f64::from(rate.hertz()) * (1.0 + ppm * 1e-6);
         let behind = vec![(0, Nanos::ZERO)];
-        let mut room = Self { playout, timeline, rate, millis: 0, wrote: Vec::new(), behind };
+        let mut room = Self { playout, timeline, rate, millis: 0, wrote: Vec::new(), behind, crossed: Vec::new() };
         room.playout.set_timeline(timeline);
         room.step_clock(Nanos::ZERO);
         room
@@ -111,7 +113,11 @@ impl Room {
                 let sound = match self.playout.plan(CHUNK, queued, first < played + URGENT) {
                     Step::Wait | Step::Discard { .. } => break,
                     Step::Silence { .. } => None,
-                    Step::Play { start, gain, .. } => Some((start, gain)),
+                    Step::Play { start, gain, leaving, .. } => {
+                        let frames = self.playout.written().0 - first;
+                        self.crossed.extend(leaving.map(|leaving| (first, frames, leaving)));
+                        Some((start, gain))
+                    }
                 };
                 self.wrote.push(Wrote { first, frames: self.playout.written().0 - first, sound });
             }
@@ -403,30 +409,61 @@ fn a_latency_that_scatters_by_less_than_is_heard_leaves_the_pitch_alone() {
     }
 }
 
+/// Changes what lies behind a converter while so much sound is kept behind what is played and 0.45 s ahead of it is there.
+fn changed(from: i64, to: i64, kept: u64) -> (Room, f64) {
+    let mut room = Room::playing(60.0);
+    room.put_behind(Nanos::from_millis(from));
+    room.until(30_000, sound(1));
+    let (resyncs, before) = (room.playout.status().resyncs, room.wrote.len());
+    room.crossed.clear();
+    room.put_behind(Nanos::from_millis(to));
+    while room.millis < 31_000 {
+        let played = (room.millis as f64 * 1e-3 - 1.0 + 0.45) * 48_000.0;
+        let start = room.wrote.last().and_then(|wrote| wrote.sound).map_or(0, |(start, _)| start.frame().0 - 32 - kept);
+        let queued = Queued { run: 1, start: FramePosition(start), end: FramePosition(played as u64) };
+        room.until(room.millis + 5, Some(queued));
+    }
+    let silent: u64 = room.wrote[before..].iter().filter(|wrote| wrote.sound.is_none()).map(|w| w.frames).sum();
+    assert!(room.last_error().is_some_and(|error| error.abs() < 50.0), "{:?} µs", room.last_error());
+    assert_eq!(room.playout.status().resyncs, resyncs + 1, "{from} to {to} ms");
+    assert_eq!(room.playout.status().starved, 0);
+    assert!(room.worst_click() < 1e-6, "a click of {}", room.worst_click());
+    (room, silent as f64 / RATE)
+}
+
 #[test]
-fn a_larger_change_is_a_short_fade_and_the_room_is_in_time_behind_it() {
-    // What is taken back cannot be heard twice: it is silent for as long.
-    for (from, to, allowed) in [(0, 200, 0.03), (250, 50, 0.22), (0, 26, 0.03), (26, 0, 0.05)] {
-        let mut room = Room::playing(60.0);
-        room.put_behind(Nanos::from_millis(from));
-        room.until(30_000, sound(1));
-        let (resyncs, before) = (room.playout.status().resyncs, room.wrote.len());
-        room.put_behind(Nanos::from_millis(to));
-        // The sound to jump to is there, and no more behind what is played than that.
-        while room.millis < 31_000 {
-            let played = (room.millis as f64 * 1e-3 - 1.0 + 0.45) * 48_000.0;
-            let start = room.wrote.last().and_then(|wrote| wrote.sound).map_or(0, |(start, _)| start.frame().0 - 32);
-            let queued = Queued { run: 1, start: FramePosition(start), end: FramePosition(played as u64) };
-            room.until(room.millis + 5, Some(queued));
+fn a_larger_change_is_a_crossfade_of_ten_milliseconds_and_the_room_is_in_time_at_once() {
+    for (from, to) in [(0, 200), (250, 101), (0, 26), (26, 0)] {
+        let (room, silent) = changed(from, to, 7_200);
+        assert!(silent == 0.0, "{from} to {to} ms: silent for {silent} s");
+        assert_eq!(room.crossed.iter().map(|(_, frames, _)| frames).sum::<u64>(), 480, "{from} to {to} ms");
+        // The old goes evenly, without a step of where it is heard or how loud.
+        let (mut share, mut place) = (1.0, None);
+        for (first, frames, leaving) in &room.crossed {
+            assert_eq!(leaving.share.0, share, "{from} to {to} ms");
+            let step = place.map_or(0.0, |place| leaving.start.distance_from(place));
+            assert!(step.abs() < 1e-3, "{from} to {to} ms: it moves by {step} frames");
+            share = leaving.share.1;
+            place = Some(leaving.start.advanced_by(*frames as f64 * (1.0 + room.playout.status().read_drift.excess())));
+            let new = room.wrote.iter().find(|wrote| wrote.first == *first).and_then(|wrote| room.error(wrote));
+            assert!(new.is_some_and(|error| error.abs() < 50.0), "{from} to {to} ms: {new:?} µs");
         }
-        let silent: u64 = room.wrote[before..].iter().filter(|wrote| wrote.sound.is_none()).map(|w| w.frames).sum();
-        let silent = silent as f64 / RATE;
+        assert_eq!(share, 0.0);
+        let (first, _, leaving) = &room.crossed[0];
+        let before = room.wrote.iter().rfind(|wrote| wrote.first < *first).copied().unwrap();
+        let went_on = before.sound.unwrap().0.advanced_by(before.frames as f64);
+        assert!(leaving.start.distance_from(went_on).abs() < 0.1, "{from} to {to} ms: what was heard goes on");
+    }
+}
+
+#[test]
+fn a_larger_change_to_what_is_not_kept_is_a_short_fade_and_the_room_is_in_time_behind_it() {
+    // What is taken back and not there any more is silent for as long.
+    for (from, to, allowed) in [(250, 50, 0.22), (26, 0, 0.05)] {
+        let (room, silent) = changed(from, to, 0);
         println!("{from} to {to} ms: silent for {silent:.3} s");
         assert!(silent < allowed, "{from} to {to} ms: silent for {silent} s");
-        assert!(room.last_error().is_some_and(|error| error.abs() < 50.0), "{:?} µs", room.last_error());
-        assert_eq!(room.playout.status().resyncs, resyncs + 1);
-        assert_eq!(room.playout.status().starved, 0);
-        assert!(room.worst_click() < 1e-6, "a click of {}", room.worst_click());
+        assert!(room.crossed.is_empty());
     }
 }
 

@@ -16,7 +16,7 @@ use unisono_core::{
         VERSION,
         control::{
             Anchors, Codec, Evidence, Format, Hello, Members, Message, Refuse, RefuseReason, Report, Room, RoomReport,
-            RoomState, Rooms, SetGain, SetSound, StreamStart, StreamStop, Trailing, Welcome,
+            RoomState, Rooms, SetGain, SetSound, StreamStart, StreamStop, Trailing, Turned, Welcome,
         },
         frame::{Frame, FrameReader},
         ids::{ClockTag, PeerId, RoomIndex, StreamId},
@@ -196,7 +196,7 @@ impl Node {
     }
 
     fn counts(&mut self, room: u8) -> (u64, u64, u64) {
-        self.session.report(self.now(), vec![report(room)], vec![], vec![]);
+        self.session.report(self.now(), vec![report(room)], vec![], vec![], vec![]);
         self.collect();
         let Some(Message::Report(told)) = self.told().pop() else { panic!("no report") };
         (told.rooms[0].received, told.rooms[0].lost, told.rooms[0].repaired)
@@ -269,11 +269,23 @@ fn a_node_that_was_replaced_neither_plays_nor_asks_nor_reports_any_more() {
     node.session.handle_frame(node.now(), &Frame { kind: 68, body: vec![0xff; 2] }, &mut []);
     node.packet(1, 5);
     node.until(3_000);
-    node.session.report(node.now(), vec![report(0)], vec![], vec![]);
+    node.session.report(node.now(), vec![report(0)], vec![], vec![], vec![]);
     node.collect();
     assert!(node.done.is_empty() && node.probes.is_empty(), "{:?}", node.done);
     assert_eq!(node.session.poll_timeout(), None);
     assert_eq!(node.judges[1].highest(), None, "a hub that is gone has led a room");
+}
+
+#[test]
+fn what_was_turned_at_a_speaker_is_told_once_the_hub_has_let_the_node_in() {
+    let mut greeting = Node::new();
+    greeting.session.turned(RoomIndex(1), Gain::new(0.25));
+    greeting.collect();
+    assert!(!greeting.told().iter().any(|told| matches!(told, Message::Turned(_))));
+    let mut node = Node::welcomed();
+    node.session.turned(RoomIndex(1), Gain::new(0.25));
+    node.collect();
+    assert!(node.told().contains(&Turned { room: RoomIndex(1), gain: Gain::new(0.25) }.into()));
 }
 
 #[test]
@@ -352,7 +364,7 @@ fn nothing_is_reported_before_the_welcome() {
     let mut node = Node::new();
     node.collect();
     node.done.clear();
-    node.session.report(node.now(), vec![report(0)], vec![], vec![]);
+    node.session.report(node.now(), vec![report(0)], vec![], vec![], vec![]);
     node.collect();
     assert!(node.done.is_empty(), "{:?}", node.done);
 }
@@ -374,7 +386,7 @@ fn a_report_says_whether_the_clock_is_good_enough_to_play_by() {
     let mut node = Node::welcomed();
     for (millis, locked) in [(1, false), (3_000, true)] {
         node.until(millis);
-        node.session.report(node.now(), vec![], vec![], vec![]);
+        node.session.report(node.now(), vec![], vec![], vec![], vec![]);
         node.collect();
         let Some(Message::Report(Report { clock, .. })) = node.told().pop() else { panic!("no report") };
         assert_eq!(clock.locked, locked, "{clock:?}");

@@ -57,7 +57,7 @@ pub fn node_session(data: &[u8]) {
     }
     let _ = node.poll_timeout();
     let _ = node.estimate(now);
-    node.report(now, Vec::new(), Vec::new(), Vec::new());
+    node.report(now, Vec::new(), Vec::new(), Vec::new(), Vec::new());
 }
 
 /// What a node sends to a hub: control messages and requests for repair.

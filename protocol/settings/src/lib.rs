@@ -5,35 +5,21 @@
 mod address;
 mod file;
 mod folders;
+mod log;
 mod stop;
 mod usage;
 
 use std::{
     fmt::Display,
-    io::{self, ErrorKind, IsTerminal, Write, stderr, stdout},
+    io::{self, ErrorKind, Write, stderr, stdout},
 };
-
-use tracing_subscriber::EnvFilter;
 
 pub use address::{address, api_address};
 pub use file::{Error, checked, read, read_if_there};
 pub use folders::{Program, runtime_folder, state_folder};
+pub use log::start_logging;
 pub use stop::{hangup_ends, when_parent_ends};
 pub use usage::{WRONG_USAGE, arguments, misunderstood, one_line};
-
-/// Logs to standard error. `RUST_LOG` chooses what (see `tracing_subscriber::EnvFilter`); otherwise what a person who
-/// runs the program wants to know.
-pub fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,mdns_sd=off"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
-        .with_target(false)
-        // Where standard error takes nothing, nobody reads why; the programs play on.
-        .log_internal_errors(false)
-        .init();
-}
 
 /// Prints an answer. Whoever closes standard output has seen enough.
 ///

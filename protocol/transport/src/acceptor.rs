@@ -1,6 +1,10 @@
-//! Lets machines in: handshakes run side by side and are bounded in number and time.
+//! Lets machines in: handshakes run side by side and are bounded in number and time, and each machine in how often it
+//! may begin one.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use quinn::{Incoming, ServerConfig};
 use tokio::{
@@ -10,7 +14,7 @@ use tokio::{
 };
 use tracing::debug;
 
-use crate::{Connection, congestion::Window, parameters::transport, socket::SharedSocket};
+use crate::{Connection, congestion::Window, pace::Pace, parameters::transport, socket::SharedSocket};
 
 /// Takes in what arrives at one endpoint.
 pub(crate) struct Acceptor {
@@ -30,9 +34,18 @@ impl Acceptor {
     async fn run(self, accepted: mpsc::Sender<Connection>) {
         let slots = Arc::new(Semaphore::new(self.max_connections.min(Semaphore::MAX_PERMITS)));
         let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+        // What comes from addresses that nobody has shown to be theirs is not to count against whoever has them.
+        let (mut claimed, mut shown) = (Pace::default(), Pace::default());
         while let Some(incoming) = self.endpoint.accept().await {
             let pending = MAX_HANDSHAKES - handshakes.available_permits();
-            if pending > TRUSTED_HANDSHAKES && !incoming.remote_address_validated() {
+            let (from, now) = (incoming.remote_address().ip(), Instant::now());
+            if incoming.remote_address_validated() {
+                if !shown.allows(from, now) {
+                    debug!(%from, "it begins too many handshakes");
+                    incoming.refuse();
+                    continue;
+                }
+            } else if pending > TRUSTED_HANDSHAKES || !claimed.allows(from, now) {
                 // Only fails for an address that was validated.
                 let _ = incoming.retry();
                 continue;

@@ -6,6 +6,7 @@ mod pairing;
 mod playing;
 mod power;
 mod source;
+mod volume;
 
 pub use self::{
     alone::alone,
@@ -14,6 +15,7 @@ pub use self::{
     playing::{bass, playing},
     power::power,
     source::source,
+    volume::volume,
 };
 
 use std::time::Duration;

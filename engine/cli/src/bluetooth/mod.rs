@@ -80,6 +80,9 @@ pub(crate) struct Change {
     /// How much is asked of the radio
     #[arg(long, value_parser = ["standard", "xq"])]
     quality: Option<String>,
+    /// What stands for the room's volume: the speaker's own, where it has one that follows, or the samples alone
+    #[arg(long, value_parser = ["speaker", "samples"])]
+    volume: Option<String>,
 }
 
 /// What a person is to do first.
@@ -124,8 +127,8 @@ impl<'a> Speakers<'a> {
             Command::Disconnect { address } => self.act(&address, "disconnect", "is disconnected"),
             Command::Test { address } => self.act(&address, "test", "has played a chime"),
             Command::Set { address, change } => {
-                let Change { name, mode, trim_ms, idle, quality } = change;
-                let change = SpeakerChange { name, mode, trim_ms, idle, quality };
+                let Change { name, mode, trim_ms, idle, quality, volume } = change;
+                let change = SpeakerChange { name, mode, trim_ms, idle, quality, volume_mode: volume };
                 let changed: Value = self.client.patch(&self.below(&[&address]), &change)?;
                 self.out.print(&changed, |_| format!("{address} is changed"))
             }

@@ -2,6 +2,8 @@
 
 use unisono_api::bluetooth::{FoundView, SpeakerSummary};
 
+use crate::equaliser;
+
 /// A device that was found, in a line.
 pub(crate) fn found(found: &FoundView) -> String {
     let signal = found.signal.map_or_else(|| String::from("       "), |signal| format!("{signal:>3} dBm"));
@@ -33,7 +35,13 @@ fn speaker(speaker: &SpeakerSummary) -> String {
     } else {
         format!("\n    {}; {}", speaker.why, speaker.what_brings_it_back)
     };
-    format!("{}  {}{model}: {state}{codec}{trim}{why}\n", speaker.address, speaker.name)
+    let volume = match (speaker.volume_by.as_deref(), &speaker.volume_why) {
+        (Some("speaker"), _) => "\n    volume: the speaker's own".into(),
+        (Some(_), Some(why)) => format!("\n    volume: samples are scaled; {why}"),
+        _ => String::new(),
+    };
+    let offer = speaker.equaliser_offer.as_ref().map(equaliser::show_offer).unwrap_or_default();
+    format!("{}  {}{model}: {state}{codec}{trim}{why}{volume}\n{offer}", speaker.address, speaker.name)
 }
 
 #[cfg(test)]

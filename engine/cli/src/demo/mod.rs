@@ -16,6 +16,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use unisono_core::words::count;
 use unisono_hub::{
     api::types::{GroupView, NewGroup, Play, RoomChange, RoomView},
     location,
@@ -37,7 +38,7 @@ const REPRINT: Duration = Duration::from_secs(5);
 /// How to run the demonstration.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// A WAV, FLAC, AIFF, MP3, M4A, Ogg Vorbis or Ogg Opus file; without it a short piece is repeated
+    /// A WAV, FLAC, AIFF, MP3, M4A, AAC, Ogg Vorbis or Ogg Opus file; without it a short piece is repeated
     file: Option<PathBuf>,
     /// End after so many seconds
     #[arg(long, value_name = "SECONDS")]
@@ -154,10 +155,10 @@ impl Demo {
         let title = group.title.as_deref().unwrap_or_default();
         let warning = group.warning.as_ref().map(|warning| format!("warning: {warning}\n")).unwrap_or_default();
         let text = format!(
-            "\"{title}\" {position} of {length} in {} rooms, {:.0} ms behind the hub.\n\
+            "\"{title}\" {position} of {length} in {}, {:.0} ms behind the hub.\n\
              Page: http://{api}/ · API: http://{api}/api/v1\n{warning}\n{}\n\
              The sync error is what the converters report, not what a microphone hears. Ctrl-C ends it.\n",
-            rooms.len(),
+            count(rooms.len(), "room"),
             group.latency_s * 1e3,
             table::rooms(&rooms),
             api = self.house.api(),

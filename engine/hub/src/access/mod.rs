@@ -5,7 +5,7 @@
 //! | `caller` | who asks, from what a request says of itself |
 //! | `browser` | requests that a web page of somebody else's has brought about |
 //! | `hosts` | the names by which the hub may be called |
-//! | `attempts` | how often secrets and codes may be guessed |
+//! | `attempts` | how often secrets, codes and tokens may be guessed |
 //! | `code` | the one-time setup code, as it is printed |
 //! | `routes` | which scope each route wants |
 //! | `secret` | secrets and tokens: drawn, hashed, compared |
@@ -69,7 +69,7 @@ impl Access {
             local,
             cookie: format!("unisono-{port}"),
             code: Mutex::new(code),
-            attempts: Mutex::new(Attempts::default()),
+            attempts: Mutex::new(Attempts::at_few_secrets()),
             hashing: tokio::sync::Semaphore::new(1),
         }
     }

@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use unisono_api::body::Body;
 use unisono_household::config::{
     Command,
     access::{Grant, GrantHash, Scope},
@@ -17,7 +18,7 @@ use super::{
     configure,
     error::ApiError,
     guard::Asker,
-    types::{AccessView, Login, NewAccess, NewAccessView, SessionView, Setup},
+    types::{AccessView, Login, MAX_SECRET, MIN_SECRET, NewAccess, NewAccessView, SessionView, Setup},
 };
 use crate::{
     access::{Access, draw_token, hash_secret, is_secret},
@@ -26,12 +27,6 @@ use crate::{
 
 /// A browser that is logged in has to log in again after a month.
 const SESSION_SECS: u64 = 30 * 86_400;
-
-/// What NIST asks of a secret that a person has chosen (SP 800-63B).
-const MIN_SECRET: usize = 8;
-
-/// Longer than any sentence.
-const MAX_SECRET: usize = 256;
 
 /// Who asks, and whether the hub has yet to be set up.
 #[utoipa::path(get, path = "/session", tag = "access", responses((status = OK, body = SessionView)))]
@@ -54,9 +49,9 @@ pub(super) async fn setup(
     State(engine): State<EngineHandle>,
     State(access): State<Arc<Access>>,
     asker: Asker,
-    Json(wanted): Json<Setup>,
+    Body(wanted): Body<Setup>,
 ) -> Result<Response, ApiError> {
-    if !(MIN_SECRET..=MAX_SECRET).contains(&wanted.secret.len()) {
+    if !(MIN_SECRET..=MAX_SECRET).contains(&wanted.secret.chars().count()) {
         let problem = format!("secret: it takes {MIN_SECRET} to {MAX_SECRET} letters");
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem));
     }
@@ -94,14 +89,14 @@ pub(super) async fn login(
     State(engine): State<EngineHandle>,
     State(access): State<Arc<Access>>,
     asker: Asker,
-    Json(wanted): Json<Login>,
+    Body(wanted): Body<Login>,
 ) -> Result<Response, ApiError> {
     let Some(secret) = access.config().borrow().access.secret.clone() else {
         return Err(ApiError::new(StatusCode::CONFLICT, "this hub has no secret yet; set it up first"));
     };
     access.may_try(asker.from)?;
     let turn = access.hashing.acquire().await.map_err(|_| ApiError::STOPPING)?;
-    let is_right = wanted.secret.len() <= MAX_SECRET
+    let is_right = wanted.secret.chars().count() <= MAX_SECRET
         && tokio::task::spawn_blocking(move || is_secret(&wanted.secret, &secret))
             .await
             .map_err(|_| ApiError::STOPPING)?;
@@ -147,7 +142,7 @@ pub(super) async fn list(State(access): State<Arc<Access>>) -> Json<Vec<AccessVi
 ))]
 pub(super) async fn create(
     State(engine): State<EngineHandle>,
-    Json(wanted): Json<NewAccess>,
+    Body(wanted): Body<NewAccess>,
 ) -> Result<(StatusCode, Json<NewAccessView>), ApiError> {
     let problem = || format!("scope: \"{}\" is none of read, control, admin", wanted.scope);
     let scope =

@@ -42,7 +42,6 @@ impl From<Refused> for ApiError {
             | Refused::UnknownRoom(_)
             | Refused::UnknownEntry(..)
             | Refused::NotInGroup(..) => StatusCode::NOT_FOUND,
-            Refused::BeyondEnd(..) | Refused::TooLoud(..) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::CONFLICT,
         };
         Self::new(status, refused.to_string())

@@ -46,6 +46,9 @@ const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// Nothing is expected from the other side, and it is not to fill the memory.
 const MAX_MESSAGE: usize = 4 * 1024;
 
+/// Of pongs there is one for each ping. Who says more than this meanwhile wants nothing but to keep the hub busy.
+const MAX_SAID: u32 = 64;
+
 /// The sockets that are there.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
@@ -138,7 +141,7 @@ async fn watch(socket: &mut WebSocket, events: &Events, asker: &Asker) -> Option
     send(socket, Message::Text(snapshot)).await?;
     let (mut stop, mut config) = (events.stop.clone(), events.access.config());
     let mut ping = interval(PING);
-    let mut heard = Instant::now();
+    let (mut heard, mut said) = (Instant::now(), 0);
     loop {
         tokio::select! {
             next = watcher.next() => match next {
@@ -147,9 +150,15 @@ async fn watch(socket: &mut WebSocket, events: &Events, asker: &Asker) -> Option
             },
             received = socket.recv() => match received {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
-                Some(Ok(_)) => heard = Instant::now(),
+                Some(Ok(_)) => {
+                    (heard, said) = (Instant::now(), said + 1);
+                    if said > MAX_SAID {
+                        return Some((close_code::POLICY, "nothing is expected here"));
+                    }
+                }
             },
             _ = ping.tick() => {
+                said = 0;
                 if heard.elapsed() > SILENCE {
                     return None;
                 }

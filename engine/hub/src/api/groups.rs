@@ -5,6 +5,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use unisono_api::body::Body;
 use unisono_core::time::{HubClock, Timestamp};
 use unisono_household::config::Command;
 
@@ -14,7 +15,7 @@ use super::{
     guard::Asker,
     queue::{summary, track_view},
     rooms::checked_volume,
-    types::{GroupChange, GroupView, NewGroup, Play, Seek},
+    types::{GroupChange, GroupView, MAX_POSITION_S, NewGroup, Play, Seek},
 };
 use crate::{
     engine::{EngineHandle, PlayError, frames_of},
@@ -50,7 +51,7 @@ pub(super) async fn show(State(engine): State<EngineHandle>, Path(group): Path<S
     responses((status = CREATED, body = GroupView), (status = NOT_FOUND, description = "a room is not there"), (status = CONFLICT, description = "the name is taken")))]
 pub(super) async fn create(
     State(engine): State<EngineHandle>,
-    Json(wanted): Json<NewGroup>,
+    Body(wanted): Body<NewGroup>,
 ) -> Result<(StatusCode, Json<GroupView>), ApiError> {
     let found = engine.call(move |engine, _| {
         let rooms = wanted.rooms.iter().map(|room| engine.house().find_room(room)).collect::<Result<Vec<_>, _>>()?;
@@ -69,7 +70,7 @@ pub(super) async fn create(
 pub(super) async fn change(
     State(engine): State<EngineHandle>,
     Path(group): Path<String>,
-    Json(change): Json<GroupChange>,
+    Body(change): Body<GroupChange>,
 ) -> Answer {
     let volume = change.volume.map(checked_volume).transpose()?;
     let id = find(&engine, group).await?;
@@ -140,7 +141,7 @@ pub(super) async fn play(
     State(engine): State<EngineHandle>,
     asker: Asker,
     Path(group): Path<String>,
-    Json(play): Json<Play>,
+    Body(play): Body<Play>,
 ) -> Answer {
     if play.file.is_some() && !asker.here {
         let problem = "file: only programs on the hub's machine may name a file; play something of its library";
@@ -189,7 +190,7 @@ pub(super) async fn stop(State(engine): State<EngineHandle>, Path(group): Path<S
 pub(super) async fn seek(
     State(engine): State<EngineHandle>,
     Path(group): Path<String>,
-    Json(seek): Json<Seek>,
+    Body(seek): Body<Seek>,
 ) -> Answer {
     let seconds = checked_seconds(seek.position_s)?;
     command(&engine, group, move |house, now, id| {
@@ -231,7 +232,7 @@ pub(super) async fn find_heard(engine: &EngineHandle, group: String) -> Result<G
 
 /// A position that can be.
 fn checked_seconds(seconds: f64) -> Result<f64, ApiError> {
-    let possible = (0.0..=1e7).contains(&seconds);
+    let possible = (0.0..=MAX_POSITION_S).contains(&seconds);
     let problem = || format!("position_s: {seconds} is not a position");
     if possible { Ok(seconds) } else { Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem())) }
 }
@@ -252,7 +253,7 @@ fn view(house: &House, now: Timestamp<HubClock>, id: GroupId) -> Option<GroupVie
         }
         .into(),
         title: group.media.as_ref().map(|media| media.title.clone()),
-        warning: group.warning.clone(),
+        warning: group.warning().map(Into::into),
         position_s: house.position(now, id).map(seconds),
         length_s: group.media.as_ref().and_then(|media| media.frames).map(seconds),
         track: group.media.as_ref().and_then(|media| media.track.as_deref()).map(track_view),

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use unisono_api::{MAX_BODY, Refusal};
 use unisono_household::config::access::Scope;
 
-use super::error::ApiError;
+use super::{error::ApiError, server::Standing};
 use crate::{
     access::{Access, Caller, Claims, Shown, Wanted, Who, foreign, wanted},
     engine::unix_now,
@@ -25,6 +25,10 @@ use crate::{
 
 /// A body is here within this, or whoever sends it has other things in mind.
 const BODY_LIMIT: Duration = Duration::from_secs(10);
+
+/// What proxies add to a request that they pass on. One that adds nothing cannot be told from a program on this machine.
+const BY_PROXIES: [&str; 7] =
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-server", "x-real-ip"];
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +73,12 @@ impl<S: Sync> FromRequestParts<S> for Asker {
 pub(super) async fn read_whole(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let refusal = match timeout(BODY_LIMIT, to_bytes(body, MAX_BODY)).await {
-        Ok(Ok(body)) => return next.run(Request::from_parts(parts, Body::from(body))).await,
+        Ok(Ok(body)) => {
+            if let Some(standing) = parts.extensions.get::<Standing>() {
+                standing.is_whole();
+            }
+            return next.run(Request::from_parts(parts, Body::from(body))).await;
+        }
         Ok(Err(_)) => {
             let problem = format!("the body breaks off or is longer than {} KiB", MAX_BODY / 1024);
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, problem)
@@ -83,6 +92,11 @@ pub(super) async fn read_whole(request: Request, next: Next) -> Response {
 pub(super) async fn judge(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
     match judged(&access, &request) {
         Ok(asker) => {
+            if asker.caller.is_some()
+                && let Some(standing) = request.extensions().get::<Standing>()
+            {
+                standing.is_known();
+            }
             request.extensions_mut().insert(asker);
             next.run(request).await
         }
@@ -107,7 +121,7 @@ fn judged(access: &Access, request: &Request) -> Result<Asker, ApiError> {
     let from = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
     let shown = Shown {
         from,
-        forwarded: headers.contains_key(header::FORWARDED) || headers.contains_key("x-forwarded-for"),
+        forwarded: BY_PROXIES.iter().any(|name| headers.contains_key(*name)),
         token: bearer(headers),
         session: access.cookie_in(headers),
     };

@@ -14,7 +14,10 @@ use utoipa::ToSchema;
 
 use super::{
     error::ApiError,
-    types::{AlbumTracksView, AlbumView, ArtistView, LibraryView, PageView, ProblemView, ScanView, TrackView},
+    types::{
+        AlbumTracksView, AlbumView, ArtistView, LibraryView, Limit, MAX_LIMIT, Offset, PageView, ProblemView, ScanView,
+        TrackView,
+    },
 };
 use crate::engine::EngineHandle;
 
@@ -28,11 +31,13 @@ pub(super) struct Wanted {
     /// The name of an artist.
     artist: Option<String>,
     /// The id of an album.
+    #[param(pattern = "^[0-9a-f]{32}$")]
     album: Option<String>,
     /// So many are left out, from the first.
-    offset: usize,
+    #[param(value_type = Offset, inline)]
+    offset: u32,
     /// So many are given at most.
-    #[param(maximum = 500)]
+    #[param(value_type = Limit, inline)]
     limit: usize,
 }
 
@@ -47,9 +52,6 @@ impl Default for Wanted {
 #[schema(value_type = String, format = Binary)]
 #[expect(dead_code, reason = "it is there to be described")]
 struct Picture(Vec<u8>);
-
-/// The longest part of a list that is given at once.
-const MAX_LIMIT: usize = 500;
 
 /// A picture is what its id says: whoever has it need never ask again.
 const KEEP: &str = "private, max-age=31536000, immutable";
@@ -229,7 +231,13 @@ fn checked(wanted: Wanted) -> Result<library::Query, ApiError> {
         return Err(impossible(format!("limit: {limit} is more than {MAX_LIMIT}")));
     }
     let album = album.map(|album| album.parse().map_err(|problem| impossible(format!("album: {problem}"))));
-    Ok(library::Query { search, artist, album: album.transpose()?, offset, limit })
+    Ok(library::Query {
+        search,
+        artist,
+        album: album.transpose()?,
+        offset: offset.try_into().unwrap_or(usize::MAX),
+        limit,
+    })
 }
 
 /// Looks something up on a thread for that.

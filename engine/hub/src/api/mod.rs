@@ -37,11 +37,13 @@ use axum::{
     extract::{FromRef, State},
     http::StatusCode,
 };
+use qrcode::{Color, QrCode};
 use tokio::{
     net::TcpListener,
     sync::watch::{Receiver, Sender},
 };
 use tracing::warn;
+use unisono_api::body::Body;
 use unisono_core::wire::VERSION;
 use unisono_household::{
     config::{Command, Config, access::GrantHash},
@@ -52,7 +54,7 @@ pub use self::server::Limits;
 use self::{
     error::ApiError,
     events::{Events, Sockets},
-    types::{HubView, NewToken, TokenView},
+    types::{HubView, MAX_TOKEN_LIFETIME_S, MAX_TOKEN_USES, NewToken, TokenView},
     watch::Watch,
 };
 use crate::{
@@ -179,17 +181,14 @@ async fn configure(engine: &EngineHandle, command: Command) -> Result<(), ApiErr
     Ok(engine.configure(command).await.ok_or(ApiError::STOPPING)??)
 }
 
-/// A token is as good as a key while it lasts.
-const MAX_TOKEN_LIFETIME_S: u64 = 365 * 86_400;
-
 /// Makes a token with which nodes join the household.
-#[utoipa::path(post, path = "/tokens", tag = "nodes", responses(
+#[utoipa::path(post, path = "/tokens", tag = "nodes", request_body = NewToken, responses(
     (status = OK, body = TokenView),
     (status = CONFLICT, description = "there are too many"),
 ))]
 async fn issue_token(
     State(engine): State<EngineHandle>,
-    Json(wanted): Json<NewToken>,
+    Body(wanted): Body<NewToken>,
 ) -> Result<Json<TokenView>, ApiError> {
     for (key, value) in [("lifetime_s", wanted.lifetime_s), ("uses", wanted.uses.into())] {
         if value == 0 {
@@ -201,7 +200,20 @@ async fn issue_token(
         let problem = format!("lifetime_s: {} is more than a year, {MAX_TOKEN_LIFETIME_S}", wanted.lifetime_s);
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem));
     }
+    if wanted.uses > MAX_TOKEN_USES {
+        let problem = format!("uses: {} is more than a household has machines, {MAX_TOKEN_USES}", wanted.uses);
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem));
+    }
     let token = engine.issue_token(wanted.lifetime_s, wanted.uses).await.ok_or(ApiError::STOPPING)?;
     let token = token.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-    Ok(Json(TokenView { token: token.to_string(), lifetime_s: wanted.lifetime_s, uses: wanted.uses }))
+    let token = token.to_string();
+    let qr = drawn(&format!("unisono-node --join {token}"));
+    Ok(Json(TokenView { token, lifetime_s: wanted.lifetime_s, uses: wanted.uses, qr }))
+}
+
+/// A text as a QR code, row by row; none where it is too long for one.
+fn drawn(text: &str) -> Vec<String> {
+    let Ok(code) = QrCode::new(text) else { return Vec::new() };
+    let digit = |colour: &Color| if *colour == Color::Dark { '1' } else { '0' };
+    code.to_colors().chunks(code.width()).map(|row| row.iter().map(digit).collect()).collect()
 }

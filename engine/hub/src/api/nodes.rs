@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use unisono_api::body::Body;
 use unisono_core::wire::ids::PeerId;
 use unisono_household::config::{Command, Config};
 
@@ -44,7 +45,7 @@ pub(super) fn views(engine: &mut Engine, config: &Config) -> Vec<NodeView> {
 pub(super) async fn rename(
     State(engine): State<EngineHandle>,
     Path(node): Path<String>,
-    Json(change): Json<NodeChange>,
+    Body(change): Body<NodeChange>,
 ) -> Result<Json<NodeView>, ApiError> {
     let peer = find(&engine, node).await?;
     configure(&engine, Command::RenameMember { peer, name: change.name }).await?;

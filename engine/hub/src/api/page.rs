@@ -5,7 +5,11 @@
 
 mod files;
 
-use std::{collections::HashMap, io::Write, sync::LazyLock};
+use std::{
+    collections::{BTreeSet, HashMap},
+    io::Write,
+    sync::LazyLock,
+};
 
 use axum::{
     Router,
@@ -35,7 +39,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Where the files are, in the documents.
 const PLACE: &str = "/ui/";
 
-/// The one of which the other modules of the page hang; before it they are named, to be fetched all at once.
+/// The one of which the other modules of the page hang; before it those that it needs at once are named, to be fetched
+/// together. Those of other screens come afterwards.
 const MAIN: &str = "<script type=\"module\" src=\"/ui/js/main.js\"></script>";
 
 /// What it takes to describe a version: hexadecimal digits.
@@ -132,14 +137,37 @@ impl File {
 
 /// A document that says which version of its files it means.
 fn document(text: &str, version: &str) -> String {
-    let modules = FILES.iter().map(|(path, _)| *path).filter(|path| path.starts_with("js/") && is_module(path));
-    let links: String = modules.map(|path| format!("<link rel=\"modulepreload\" href=\"{PLACE}{path}\">\n")).collect();
+    let links = needed_at_once().into_iter();
+    let links: String = links.map(|path| format!("<link rel=\"modulepreload\" href=\"{PLACE}{path}\">\n")).collect();
     text.replace(MAIN, &format!("{links}{MAIN}")).replace(PLACE, &format!("{PLACE}{version}/"))
 }
 
-/// Whether the page imports it.
-fn is_module(path: &str) -> bool {
-    !["js/look.js", "js/api-viewer.js"].contains(&path)
+/// The modules that are imported where the first one begins, and where those begin.
+fn needed_at_once() -> BTreeSet<String> {
+    let (mut needed, mut next) = (BTreeSet::new(), vec![String::from("js/main.js")]);
+    while let Some(path) = next.pop() {
+        let text = FILES.iter().find(|(known, _)| *known == path).and_then(|(_, text)| std::str::from_utf8(text).ok());
+        if needed.insert(path.clone()) {
+            let imports = text.unwrap_or_default().lines().filter(|line| line.starts_with("import "));
+            let imported = imports.filter_map(|line| line.split('\'').nth(1));
+            next.extend(imported.map(|to| reached(&path, to)));
+        }
+    }
+    needed
+}
+
+/// Where a relative path leads from a file.
+fn reached(from: &str, to: &str) -> String {
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
+    for part in to.split('/') {
+        match part {
+            "." => {}
+            ".." => drop(parts.pop()),
+            other => parts.push(other),
+        }
+    }
+    parts.join("/")
 }
 
 fn kind_of(path: &str) -> &'static str {

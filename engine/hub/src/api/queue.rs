@@ -7,7 +7,8 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use unisono_core::{time::Timestamp, units::SampleRate};
+use unisono_api::body::Body;
+use unisono_core::{time::Timestamp, units::SampleRate, words::count};
 use unisono_household::config::Command;
 
 use super::{
@@ -35,34 +36,46 @@ pub(super) async fn list(State(engine): State<EngineHandle>, Path(group): Path<S
     change(&engine, group, |_, _, _| Ok(())).await
 }
 
-/// Puts tracks, albums, stations or inputs into a queue, and plays them if so wanted.
+/// Puts tracks, albums, stations or inputs into a queue, and plays them if so wanted: what plays goes on until the first
+/// of them is open, and when none can be opened nothing has changed.
 #[utoipa::path(post, path = "/groups/{group}/queue", tag = "queue", request_body = NewEntries,
     params(("group" = String, Path, description = "Its id or its name")),
     responses(
         (status = OK, body = QueueView),
         (status = NOT_FOUND, description = "there is no such group, or nothing of this id to play"),
         (status = CONFLICT, description = "nobody would hear it, or the queue is full"),
+        (status = UNPROCESSABLE_ENTITY, description = "none of it can be played; the queue is as it was, and the line says why"),
     ))]
 pub(super) async fn add(
     State(engine): State<EngineHandle>,
     Path(group): Path<String>,
-    Json(wanted): Json<NewEntries>,
+    Body(wanted): Body<NewEntries>,
 ) -> QueueAnswer {
     let id = if wanted.play { find_heard(&engine, group).await? } else { find(&engine, group).await? };
     let NewEntries { items, at, play, index } = wanted;
-    let media = resolve(&engine, items).await?;
-    if play && index >= media.len() {
-        let problem = format!("index: {index} is none of the {} entries that are added", media.len());
+    if items.is_empty() {
+        let problem = "items: there is nothing to add; name a track, an album, a station or a source";
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem));
     }
-    let added = engine.call(move |engine, now| match at {
-        ItemsAt::Replace => engine.house().replace_queue(now, id, media, play),
-        ItemsAt::Next => engine.house().enqueue(now, id, media, At::Next),
-        ItemsAt::End => engine.house().enqueue(now, id, media, At::End),
-    });
-    let added = added.await.ok_or(ApiError::STOPPING)??;
-    if let Some(first) = added.get(index).filter(|_| play) {
-        engine.start(id, *first).await?;
+    let index = checked_place("index", index)?;
+    let media = resolve(&engine, items).await?;
+    if play && index >= media.len() {
+        let problem = format!("index: {index} is none of the {} to be added", count(media.len(), "entry"));
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem));
+    }
+    let at = match at {
+        ItemsAt::Replace => None,
+        ItemsAt::Next => Some(At::Next),
+        ItemsAt::End => Some(At::End),
+    };
+    if play {
+        engine.play_new(id, media, at, index).await?;
+    } else {
+        let added = engine.call(move |engine, now| match at {
+            Some(at) => engine.house().enqueue(now, id, media, at),
+            None => engine.house().replace_queue(now, id, media, false),
+        });
+        added.await.ok_or(ApiError::STOPPING)??;
     }
     list(State(engine), Path(id.to_string())).await
 }
@@ -93,10 +106,10 @@ pub(super) async fn remove(
 pub(super) async fn move_to(
     State(engine): State<EngineHandle>,
     Path((group, entry)): Path<(String, String)>,
-    Json(wanted): Json<MoveTo>,
+    Body(wanted): Body<MoveTo>,
 ) -> QueueAnswer {
-    change(&engine, group, move |house, now, id| house.move_entry(now, id, entry_of(house, id, &entry)?, wanted.to))
-        .await
+    let to = checked_place("to", wanted.to)?;
+    change(&engine, group, move |house, now, id| house.move_entry(now, id, entry_of(house, id, &entry)?, to)).await
 }
 
 /// Plays an entry from its start.
@@ -155,7 +168,7 @@ pub(super) async fn previous(State(engine): State<EngineHandle>, Path(group): Pa
 pub(super) async fn set_rooms(
     State(engine): State<EngineHandle>,
     Path(group): Path<String>,
-    Json(wanted): Json<GroupRooms>,
+    Body(wanted): Body<GroupRooms>,
 ) -> Answer {
     let found = engine.call(move |engine, _| {
         let house: &House = engine.house();
@@ -185,6 +198,12 @@ async fn change(
     // A long queue is written where it holds nobody up.
     let (queue, rate) = done.await.ok_or(ApiError::STOPPING)??;
     Ok(Json(view(&queue, rate)))
+}
+
+/// A place that an entry can have.
+fn checked_place(key: &str, place: usize) -> Result<usize, ApiError> {
+    let problem = || format!("{key}: {place} is more than the {MAX_ENTRIES} that a queue holds");
+    if place <= MAX_ENTRIES { Ok(place) } else { Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem())) }
 }
 
 fn entry_of(house: &House, group: GroupId, text: &str) -> Result<EntryId, Refused> {

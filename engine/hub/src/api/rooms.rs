@@ -6,11 +6,12 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use unisono_api::sound;
+use unisono_api::{body::Body, metrics::evidence_name, sound};
 use unisono_core::{
     sound::{ChannelMap, Equaliser, RoomSound},
+    time::{HubClock, Timestamp},
     units::Volume,
-    wire::control::{Evidence, Method, OutputReport, RoomState},
+    wire::control::{Method, OutputReport, RoomReport, RoomState},
 };
 use unisono_household::config::Command;
 
@@ -19,7 +20,7 @@ use super::{
     error::ApiError,
     guard::Asker,
     relay,
-    types::{LatencyPartView, OutputView, RoomChange, RoomView, SyncView},
+    types::{LatencyPartView, OutputView, RoomChange, RoomView, SyncView, VolumeView},
 };
 use crate::{
     engine::EngineHandle,
@@ -29,13 +30,13 @@ use crate::{
 /// Lists the rooms, and how well they are in time.
 #[utoipa::path(get, path = "/rooms", tag = "rooms", responses((status = OK, body = Vec<RoomView>)))]
 pub(super) async fn list(State(engine): State<EngineHandle>) -> Result<Json<Vec<RoomView>>, ApiError> {
-    let rooms = engine.look(|engine, _| views(engine.house()));
+    let rooms = engine.look(|engine, now| views(engine.house(), now));
     Ok(Json(rooms.await.ok_or(ApiError::STOPPING)?))
 }
 
 /// Every room.
-pub(super) fn views(house: &House) -> Vec<RoomView> {
-    house.rooms().keys().filter_map(|id| view(house, *id)).collect()
+pub(super) fn views(house: &House, now: Timestamp<HubClock>) -> Vec<RoomView> {
+    house.rooms().keys().filter_map(|id| view(house, now, *id)).collect()
 }
 
 /// Changes a room. Volume and mute take the scope control, all else admin.
@@ -49,7 +50,7 @@ pub(super) async fn change(
     State(engine): State<EngineHandle>,
     asker: Asker,
     Path(room): Path<String>,
-    Json(change): Json<RoomChange>,
+    Body(change): Body<RoomChange>,
 ) -> Result<Json<RoomView>, ApiError> {
     asker.check(change.wants())?;
     let volume = change.volume.map(checked_volume).transpose()?;
@@ -78,10 +79,10 @@ pub(super) async fn change(
     if equaliser.is_some() || channels.is_some() {
         shape(&engine, id, equaliser, channels).await?;
     }
-    let changed = engine.call(move |engine, _| {
+    let changed = engine.call(move |engine, now| {
         let house = engine.house();
         house.set_room(id, volume, change.muted)?;
-        Ok::<_, ApiError>(view(house, id))
+        Ok::<_, ApiError>(view(house, now, id))
     });
     changed.await.ok_or(ApiError::STOPPING)??.map(Json).ok_or_else(|| ApiError::STOPPING.into())
 }
@@ -163,7 +164,7 @@ fn impossible(problem: String) -> ApiError {
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem)
 }
 
-fn view(house: &House, id: RoomId) -> Option<RoomView> {
+fn view(house: &House, now: Timestamp<HubClock>, id: RoomId) -> Option<RoomView> {
     let room = house.rooms().get(&id)?;
     let online = house.is_online(id.node);
     let report = room.report.as_ref().filter(|_| online);
@@ -178,16 +179,11 @@ fn view(house: &House, id: RoomId) -> Option<RoomView> {
         Some(RoomState::Alone) => "alone",
         Some(RoomState::Other(_)) => "unknown",
     };
+    let rests_on = |report: &RoomReport| evidence_name(report.evidence);
     let sync = report.map(|report| SyncView {
         error_s: report.sync_error.as_secs_f64(),
-        evidence: match report.evidence {
-            Evidence::Estimate => "estimate",
-            Evidence::Device => "device",
-            Evidence::Acoustic => "acoustic",
-            Evidence::Model => "model",
-            Evidence::Nothing | Evidence::Other(_) => "nothing",
-        }
-        .into(),
+        evidence: rests_on(report).unwrap_or("nothing").into(),
+        age_s: rests_on(report).map(|_| (now - room.reported_at).as_secs_f64()),
         uncertainty_s: report.uncertainty.as_secs_f64(),
         rtt_s: room.clock.rtt.as_secs_f64(),
         clock_drift_ppm: f64::from(room.clock.drift_ppb) * 1e-3,
@@ -222,6 +218,7 @@ fn view(house: &House, id: RoomId) -> Option<RoomView> {
         channels: room.sound.channels.name().into(),
         sound_problem: house.sound_problem(id),
         latency: room.latency_parts.iter().map(LatencyPartView::from).collect(),
+        volume_state: room.volume_report.as_ref().map(VolumeView::from),
     })
 }
 

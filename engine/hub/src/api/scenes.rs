@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use unisono_api::body::Body;
 use unisono_core::units::Volume;
 use unisono_household::config::{Command, Scene, SceneGroup, SceneId};
 
@@ -39,7 +40,7 @@ pub(super) fn views(scenes: &BTreeMap<SceneId, Scene>) -> Vec<SceneView> {
 ))]
 pub(super) async fn save(
     State(engine): State<EngineHandle>,
-    Json(NewScene { name }): Json<NewScene>,
+    Body(NewScene { name }): Body<NewScene>,
 ) -> Result<(StatusCode, Json<SceneView>), ApiError> {
     let scene = engine.call(move |engine, _| as_it_is(engine.house(), name)).await.ok_or(ApiError::STOPPING)?;
     let id = SceneId(fastrand::u64(1..));

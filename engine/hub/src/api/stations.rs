@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use unisono_api::body::Body;
 use unisono_household::config::{Command, Station, StationId};
 
 use super::{
@@ -34,7 +35,7 @@ pub(super) fn views(stations: &BTreeMap<StationId, Station>) -> Vec<StationView>
 ))]
 pub(super) async fn add(
     State(engine): State<EngineHandle>,
-    Json(NewStation { name, url }): Json<NewStation>,
+    Body(NewStation { name, url }): Body<NewStation>,
 ) -> Result<(StatusCode, Json<StationView>), ApiError> {
     let id = StationId(fastrand::u64(1..));
     configure(&engine, Command::AddStation { id, name, url }).await?;

@@ -1,5 +1,6 @@
 //! What the API gives and takes. Times are in seconds, rates in parts per million, volumes in percent.
 
+mod bounds;
 mod library;
 mod queue;
 mod saved;
@@ -7,12 +8,18 @@ mod saved;
 use serde::{Deserialize, Deserializer, Serialize};
 pub use unisono_api::{
     ErrorView,
+    body::{object_or_null, whole, whole_or_null},
+    bounds::{Channels, Name, NameOrNothing, Percent},
     node::OutputView,
-    sound::{BandView, EqualiserView, LatencyPartView},
+    sound::{BandView, EqualiserView, LatencyPartView, VolumeView},
 };
 use unisono_household::config::access::Scope;
 use utoipa::ToSchema;
 
+use self::bounds::{File, Lifetime, Position, ScopeName, Secret, Uses};
+pub(super) use self::bounds::{
+    Limit, MAX_LIMIT, MAX_POSITION_S, MAX_SECRET, MAX_TOKEN_LIFETIME_S, MAX_TOKEN_USES, MIN_SECRET, Offset,
+};
 pub use self::{
     library::{AlbumTracksView, AlbumView, ArtistView, LibraryView, PageView, ProblemView, ScanView, TrackView},
     queue::{EntryView, GroupRooms, Item, ItemsAt, MoveTo, NewEntries, QueueSummary, QueueView, RepeatMode},
@@ -95,6 +102,8 @@ pub struct RoomView {
     pub sound_problem: Option<String>,
     /// Where `latency_s` comes from, in the order of the way; empty when its node does not say.
     pub latency: Vec<LatencyPartView>,
+    /// What stands for its volume; `None` when its node does not say.
+    pub volume_state: Option<VolumeView>,
 }
 
 /// How well a room is in time, and what that rests on.
@@ -104,6 +113,8 @@ pub struct SyncView {
     pub error_s: f64,
     /// What the figure rests on: `nothing`, `model` (nothing is heard), `estimate`, `device` or `acoustic`.
     pub evidence: String,
+    /// How long ago that was so; `None` where the figure rests on nothing.
+    pub age_s: Option<f64>,
     /// How far the figure may be off, unequal ways of the network apart.
     pub uncertainty_s: f64,
     /// The shortest round trip.
@@ -172,27 +183,34 @@ pub struct GroupView {
 #[serde(default, deny_unknown_fields)]
 pub struct RoomChange {
     /// What people call it; empty for what its node calls it.
+    #[schema(value_type = Option<NameOrNothing>)]
     pub name: Option<String>,
     /// The loudest that it may be, 0 to 100.
+    #[schema(value_type = Option<Percent>)]
+    #[serde(deserialize_with = "whole_or_null")]
     pub max_volume: Option<u8>,
     /// 0 to 100.
+    #[schema(value_type = Option<Percent>)]
+    #[serde(deserialize_with = "whole_or_null")]
     pub volume: Option<u8>,
     /// Whether it is muted.
     pub muted: Option<bool>,
     /// The volume that it does not begin to play above, 0 to 100; `null` for none.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Percent>)]
     pub start_volume: Option<Option<u8>>,
     /// Its equaliser, all of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object_or_null", skip_serializing_if = "Option::is_none")]
     pub equaliser: Option<EqualiserView>,
     /// Which channels it plays: `stereo`, `left`, `right`, `mono` or `swapped`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Channels>)]
     pub channels: Option<String>,
 }
 
 /// A value that may be `null`, and is not left out.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u8>>, D::Error> {
+    whole_or_null(deserializer).map(Some)
 }
 
 /// A change to a machine of the household.
@@ -200,6 +218,7 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
 #[serde(deny_unknown_fields)]
 pub struct NodeChange {
     /// What people call it.
+    #[schema(value_type = Name)]
     pub name: String,
 }
 
@@ -208,6 +227,7 @@ pub struct NodeChange {
 #[serde(deny_unknown_fields)]
 pub struct NewGroup {
     /// What people call it.
+    #[schema(value_type = Name)]
     pub name: String,
     /// Ids or names of its rooms.
     #[serde(default)]
@@ -219,8 +239,11 @@ pub struct NewGroup {
 #[serde(default, deny_unknown_fields)]
 pub struct GroupChange {
     /// What people call it.
+    #[schema(value_type = Option<Name>)]
     pub name: Option<String>,
     /// 0 to 100.
+    #[schema(value_type = Option<Percent>)]
+    #[serde(deserialize_with = "whole_or_null")]
     pub volume: Option<u8>,
     /// Whether all of it is muted.
     pub muted: Option<bool>,
@@ -235,8 +258,10 @@ pub struct GroupChange {
 #[serde(default, deny_unknown_fields)]
 pub struct Play {
     /// A file on the hub, as an absolute path or, where its name is no UTF-8, a `file://` URL.
+    #[schema(value_type = Option<File>)]
     pub file: Option<String>,
     /// Where to begin.
+    #[schema(value_type = Position)]
     pub position_s: f64,
 }
 
@@ -245,6 +270,7 @@ pub struct Play {
 #[serde(deny_unknown_fields)]
 pub struct Seek {
     /// From the start.
+    #[schema(value_type = Position)]
     pub position_s: f64,
 }
 
@@ -253,8 +279,12 @@ pub struct Seek {
 #[serde(default, deny_unknown_fields)]
 pub struct NewToken {
     /// For how long it is good.
+    #[schema(value_type = Lifetime)]
+    #[serde(deserialize_with = "whole")]
     pub lifetime_s: u64,
     /// How many nodes can join with it.
+    #[schema(value_type = Uses)]
+    #[serde(deserialize_with = "whole")]
     pub uses: u32,
 }
 
@@ -273,6 +303,9 @@ pub struct TokenView {
     pub lifetime_s: u64,
     /// How many nodes can join with it.
     pub uses: u32,
+    /// The command as a QR code: its rows, from above, `1` where it is dark.
+    #[serde(default)]
+    pub qr: Vec<String>,
 }
 
 impl RoomChange {
@@ -304,7 +337,8 @@ pub struct Setup {
     /// The code that the hub has printed at its start; administrators need none.
     #[serde(default)]
     pub code: String,
-    /// The secret, 8 to 256 bytes.
+    /// The secret, 8 to 256 letters.
+    #[schema(value_type = Secret)]
     pub secret: String,
 }
 
@@ -338,8 +372,10 @@ pub struct AccessView {
 #[serde(deny_unknown_fields)]
 pub struct NewAccess {
     /// What it is for; no two have one name.
+    #[schema(value_type = Name)]
     pub name: String,
     /// `read`, `control` or `admin`.
+    #[schema(value_type = ScopeName)]
     pub scope: String,
 }
 

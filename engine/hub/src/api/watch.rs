@@ -158,7 +158,7 @@ impl Watch {
                 let house = &*engine.house();
                 let outranked = house.rooms().iter().filter(|(_, room)| room.outranked);
                 let outranked = outranked.map(|(id, _)| id.to_string()).collect();
-                (now, hub, rooms::views(house), outranked, groups::views(house, now), nodes, is_durable)
+                (now, hub, rooms::views(house, now), outranked, groups::views(house, now), nodes, is_durable)
             })
             .await?;
         let at_s = seconds(now);

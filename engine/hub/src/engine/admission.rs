@@ -2,11 +2,12 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, PoisonError},
     time::Instant,
 };
 
 use nix::net::if_::InterfaceFlags;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use unisono_core::wire::{
     control::{Hello, RefuseReason, Room},
     ids::PeerId,
@@ -19,7 +20,7 @@ use unisono_household::{
 };
 
 use super::{Engine, EngineHandle, doubles::Present, unix_now};
-use crate::house::ConnectionId;
+use crate::{access::Attempts, house::ConnectionId};
 
 /// What was decided.
 enum Verdict {
@@ -41,17 +42,26 @@ impl Engine {
             }
             return self.house.refuse(id, RefuseReason::Replaced, text.into());
         }
-        let handle = self.handle.clone();
+        let Some(from) = self.links.get(&id).map(|link| link.connection.remote_address().ip()) else { return };
+        let (handle, attempts) = (self.handle.clone(), Arc::clone(&self.attempts));
         tokio::spawn(async move {
             let asked = hello.clone();
-            let Some(verdict) = handle.household(move |household| decide(household, peer, &asked)).await else {
-                return;
-            };
+            let decided = handle.household(move |household| {
+                // One after the other, so that whoever asks many times at once has no more attempts than others.
+                let mut attempts = attempts.lock().unwrap_or_else(PoisonError::into_inner);
+                decide(household, &mut attempts, Comer { peer, from, now: Instant::now() }, &asked)
+            });
+            let Some(verdict) = decided.await else { return };
             handle
                 .call(move |engine, now| match verdict {
                     Verdict::Admit(members) => {
                         info!("node \"{}\" ({peer}) is connected", hello.name);
                         engine.house.admit(now, id, hello, members);
+                    }
+                    Verdict::Refuse(RefuseReason::Full, text) => {
+                        // It asks again and again.
+                        debug!("node \"{}\" ({peer}) is put off: {text}", hello.name);
+                        engine.house.refuse(id, RefuseReason::Full, text);
                     }
                     Verdict::Refuse(reason, text) => {
                         warn!("node \"{}\" ({peer}) is refused: {text}", hello.name);
@@ -126,7 +136,16 @@ fn reachable_at(listens_at: SocketAddr) -> Vec<SocketAddr> {
     addresses.into_iter().map(|ip| SocketAddr::new(ip, listens_at.port())).collect()
 }
 
-fn decide(household: &mut HubHousehold, peer: PeerId, hello: &Hello) -> Verdict {
+/// Somebody who wants to come in.
+#[derive(Clone, Copy, Debug)]
+struct Comer {
+    peer: PeerId,
+    from: IpAddr,
+    now: Instant,
+}
+
+fn decide(household: &mut HubHousehold, attempts: &mut Attempts, comer: Comer, hello: &Hello) -> Verdict {
+    let Comer { peer, from, now } = comer;
     if hello.household.is_some_and(|theirs| theirs != household.household_id()) {
         let text = "the node belongs to another household; delete its state folder to have it join this one";
         return Verdict::Refuse(RefuseReason::OtherHousehold, text.into());
@@ -137,7 +156,19 @@ fn decide(household: &mut HubHousehold, peer: PeerId, hello: &Hello) -> Verdict 
                         --join TOKEN";
             return Verdict::Refuse(RefuseReason::NotAMember, text.into());
         };
-        if let Err(error) = household.redeem(secret, peer, &hello.name, unix_now()) {
+        if let Err(too_many) = attempts.begin(from, now) {
+            let wait_s = too_many.wait.as_millis().div_ceil(1_000);
+            let text = format!("too many join tokens from {from} were not good; wait {wait_s} s before the next");
+            return Verdict::Refuse(RefuseReason::Full, text);
+        }
+        let redeemed = household.redeem(secret, peer, &hello.name, unix_now());
+        if !matches!(
+            redeemed,
+            Err(Error::Rejected(Rejected::TokenUnknown | Rejected::TokenUsed | Rejected::TokenExpired))
+        ) {
+            attempts.was_right(from);
+        }
+        if let Err(error) = redeemed {
             return refused(&error);
         }
         info!("node \"{}\" ({peer}) has joined the household", hello.name);
@@ -164,4 +195,108 @@ fn refused(error: &Error) -> Verdict {
         _ => RefuseReason::Full,
     };
     Verdict::Refuse(reason, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use unisono_core::wire::VERSION;
+
+    use super::*;
+
+    const PHONE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 2));
+    const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 3));
+
+    struct Door {
+        household: HubHousehold,
+        attempts: Attempts,
+        now: Instant,
+        comers: u8,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Door {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let household = HubHousehold::open_or_create(folder.path(), "attic", 0).unwrap();
+            Self { household, attempts: Attempts::at_long_tokens(), now: Instant::now(), comers: 0, _folder: folder }
+        }
+
+        fn token(&mut self, uses: u32) -> [u8; 16] {
+            let at = SocketAddr::from(([192, 168, 1, 1], 8470));
+            *self.household.issue_token(&[at], 3_600, uses, unix_now()).unwrap().secret()
+        }
+
+        /// A machine that was never there before comes with a token; why it is refused.
+        fn come(&mut self, from: IpAddr, secret: [u8; 16]) -> Option<(RefuseReason, String)> {
+            self.comers += 1;
+            let hello = Hello {
+                version: VERSION,
+                name: format!("node {}", self.comers),
+                household: None,
+                members_version: 0,
+                join: Some(secret),
+                codecs: Vec::new(),
+                rooms: Vec::new(),
+            };
+            let comer = Comer { peer: PeerId([self.comers; 32]), from, now: self.now };
+            match decide(&mut self.household, &mut self.attempts, comer, &hello) {
+                Verdict::Admit(_) => None,
+                Verdict::Refuse(reason, text) => Some((reason, text)),
+            }
+        }
+
+        fn reason(&mut self, from: IpAddr, secret: [u8; 16]) -> Option<RefuseReason> {
+            self.come(from, secret).map(|(reason, _)| reason)
+        }
+    }
+
+    #[test]
+    fn whoever_tries_tokens_waits_longer_each_time_is_told_so_and_holds_up_nobody_else() {
+        let mut door = Door::new();
+        let good = door.token(2);
+        for wrong in 0..3 {
+            assert_eq!(door.reason(PHONE, [wrong; 16]), Some(RefuseReason::TokenUnknown));
+        }
+        for (wait_s, wrong) in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300].into_iter().zip(10..) {
+            // The right one is not even looked at.
+            let (reason, text) = door.come(PHONE, good).unwrap();
+            assert_eq!(reason, RefuseReason::Full);
+            assert!(text.contains("192.168.1.2") && text.contains(&format!("wait {wait_s} s ")), "{text}");
+            door.now += Duration::from_secs(wait_s) - Duration::from_millis(1);
+            assert_eq!(door.reason(PHONE, good), Some(RefuseReason::Full));
+            door.now += Duration::from_millis(1);
+            assert_eq!(door.reason(PHONE, [wrong; 16]), Some(RefuseReason::TokenUnknown));
+        }
+        assert_eq!(door.reason(OTHER, good), None);
+        door.now += Duration::from_secs(300);
+        assert_eq!(door.reason(PHONE, good), None);
+    }
+
+    #[test]
+    fn a_house_full_of_nodes_joins_at_once_and_members_are_never_held_up() {
+        let mut door = Door::new();
+        let good = door.token(100);
+        for _ in 0..100 {
+            assert_eq!(door.reason(PHONE, good), None);
+        }
+        for _ in 0..3 {
+            assert_eq!(door.reason(PHONE, good), Some(RefuseReason::TokenUsed));
+        }
+        assert_eq!(door.reason(PHONE, good), Some(RefuseReason::Full));
+        door.comers = 0;
+        assert_eq!(door.reason(PHONE, good), None, "the first is a member");
+    }
+
+    #[test]
+    fn many_who_try_tokens_from_many_addresses_do_not_keep_out_whoever_has_one() {
+        let mut door = Door::new();
+        let good = door.token(1);
+        for number in 0..100 {
+            let from = IpAddr::from([10, 0, 0, number]);
+            assert_eq!(door.reason(from, [number; 16]), Some(RefuseReason::TokenUnknown));
+        }
+        assert_eq!(door.reason(PHONE, good), None);
+    }
 }

@@ -18,6 +18,9 @@ pub trait Catalogue: Send + Sync {
     /// Whether there is an input of this name.
     fn has_source(&self, name: &str) -> bool;
 
+    /// Why nothing comes from an input, in one line; `None` when it works, or waits for somebody who writes.
+    fn source_problem(&self, name: &str) -> Option<String>;
+
     /// Opens a track, for a stream of this rate and so many channels. May wait for a disk.
     ///
     /// # Errors
@@ -52,6 +55,10 @@ impl Catalogue for Nothing {
 
     fn has_source(&self, _: &str) -> bool {
         false
+    }
+
+    fn source_problem(&self, _: &str) -> Option<String> {
+        None
     }
 
     fn open_track(&self, id: &str, _: SampleRate, _: u8) -> Result<Box<dyn Source>, PlayError> {

@@ -23,7 +23,7 @@ use unisono_core::{
 use unisono_media::{Chain, Damage, Piece, Source};
 
 use super::{EngineHandle, figures::Silence};
-use crate::house::{EntryId, GroupId, RenditionPlan};
+use crate::house::{Cause, EntryId, GroupId, RenditionPlan};
 
 /// Frames read at once: every packet length divides it.
 const BLOCK: usize = 960;
@@ -555,8 +555,8 @@ impl Thread {
             self.trouble = trouble.map(Into::into);
             let (group, run, entry, trouble) = (self.group, self.run, self.entry, self.trouble.clone());
             self.engine.tell(move |engine, _| match trouble {
-                Some(trouble) => engine.house().warn(group, run, entry, trouble),
-                None => engine.house().all_is_well(group, run),
+                Some(trouble) => drop(engine.house().warn(group, run, entry, Cause::Trouble, trouble)),
+                None => engine.house().all_is_well(group, run, entry),
             });
         }
     }

@@ -12,6 +12,7 @@ mod link;
 mod playing;
 mod probes;
 mod shelf;
+mod strangers;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -60,6 +61,7 @@ use self::{
     probes::ConnectionCount,
 };
 use crate::{
+    access::Attempts,
     house::{Action, ConnectionId, GroupId, House, StreamSettings},
     metrics::Metrics,
     sources::{SourceSettings, Sources},
@@ -68,8 +70,8 @@ use crate::{
 /// Events that may wait. At 500 nodes this is a tenth of a second of requests for repair.
 const QUEUE: usize = 4_096;
 
-/// Every member of the largest household, and machines that have yet to show that they are one.
-const MAX_CONNECTIONS: usize = MAX_MEMBERS + 128;
+/// Every member of the largest household, machines that have yet to join, and handshakes of either.
+const MAX_CONNECTIONS: usize = MAX_MEMBERS + strangers::MAX_STRANGERS + 64;
 
 /// So many events are taken before the engine looks whether sound is due.
 const TOGETHER: usize = 64;
@@ -175,6 +177,8 @@ pub struct Engine {
     catalogue: Arc<dyn Catalogue>,
     keeper: Keeper,
     doubles: Doubles,
+    /// Tokens that were tried.
+    attempts: Arc<Mutex<Attempts>>,
     underruns: figures::Underruns,
     household_id: HouseholdId,
     asks: asks::Waiting,
@@ -259,6 +263,7 @@ impl Engine {
             catalogue,
             keeper,
             doubles: Doubles::default(),
+            attempts: Arc::new(Mutex::new(Attempts::at_long_tokens())),
             underruns: figures::Underruns::new(),
             household_id,
             asks: asks::Waiting::new(),
@@ -364,6 +369,9 @@ impl Engine {
                 }
             }
             Event::Connected(connection) => {
+                if let Some(text) = self.too_many_strangers(&connection) {
+                    return connection.close(&text);
+                }
                 let id = ConnectionId(self.next_connection);
                 self.next_connection += 1;
                 debug!("connection {} from {} ({})", id.0, connection.remote_address(), connection.peer());
@@ -455,6 +463,16 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Why a machine that is no member cannot be heard now.
+    fn too_many_strangers(&mut self, connection: &Connection) -> Option<String> {
+        let members = self.house.members();
+        if members.contains(&connection.peer()) {
+            return None;
+        }
+        let others = self.links.values().filter(|link| !members.contains(&link.connection.peer()));
+        strangers::refusal(connection.remote_address().ip(), others.map(|link| link.connection.remote_address().ip()))
     }
 
     /// Tells a link something; one that does not keep up is closed.

@@ -16,7 +16,7 @@ use super::{
     unix_now,
 };
 use crate::{
-    house::{EntryId, GroupId, House, Media, MediaKind, Playback, Refused, SavedGroup},
+    house::{At, Cause, EntryId, GroupId, House, Media, MediaKind, Playback, Refused, SavedGroup, Wish},
     location,
 };
 
@@ -37,6 +37,9 @@ pub enum PlayError {
     /// What is in the queue is nowhere else any more.
     #[error("{0} is not there any more; take it out of the queue")]
     Gone(String),
+    /// Nothing comes from a live input: its name, then why.
+    #[error("source \"{0}\" does not work: {1}")]
+    Source(String, String),
     /// A station does not play.
     #[error("{0}")]
     Station(String),
@@ -58,11 +61,12 @@ impl EngineHandle {
     /// # Errors
     /// When the file cannot be played, or the group is not there or has no rooms.
     pub async fn play_file(&self, group: GroupId, path: PathBuf, seconds: f64) -> Result<String, PlayError> {
+        let wish = self.wish(group).await?;
         let opened = open(self, Media { location: location::of(&path), ..Media::default() }).await?;
         let title = opened.media.title.clone();
         self.call(move |engine, now| {
             let frame = frames_of(seconds, engine.house.settings().rate);
-            engine.play(group, opened.source, |house| house.play(now, group, opened.media, frame))
+            engine.play(group, wish, opened.source, |house| house.play(now, group, opened.media, frame))
         })
         .await
         .ok_or(PlayError::Stopping)??;
@@ -96,6 +100,11 @@ impl EngineHandle {
     /// # Errors
     /// When it is not there, or cannot be played.
     pub async fn play_entry(&self, group: GroupId, entry: EntryId, frame: u64) -> Result<(), PlayError> {
+        let wish = self.wish(group).await?;
+        self.play_wished(group, wish, entry, frame).await
+    }
+
+    async fn play_wished(&self, group: GroupId, wish: Wish, entry: EntryId, frame: u64) -> Result<(), PlayError> {
         let found = self.call(move |engine, _| {
             let house: &House = &engine.house;
             house.check_entry(group, entry)?;
@@ -105,7 +114,7 @@ impl EngineHandle {
         let Some(media) = found.await.ok_or(PlayError::Stopping)?? else { return Ok(()) };
         let opened = open(self, media).await?;
         let played = self.call(move |engine, now| {
-            engine.play(group, opened.source, |house| {
+            engine.play(group, wish, opened.source, |house| {
                 house.describe_entry(group, entry, opened.media);
                 // What was known of its length may have been wrong.
                 house.play_entry(now, group, entry, frame).or_else(|_| house.play_entry(now, group, entry, 0))
@@ -117,32 +126,129 @@ impl EngineHandle {
     /// Plays an entry, or when it cannot be played the first behind it that can.
     ///
     /// # Errors
-    /// When none of them can.
+    /// When none of them can; what plays goes on then.
     pub async fn start(&self, group: GroupId, entry: EntryId) -> Result<(), PlayError> {
+        let mut broken = Vec::new();
+        let started = self.start_any(group, entry, &mut broken).await;
+        if started.is_ok() {
+            self.say_broken(group, broken).await;
+        }
+        started
+    }
+
+    /// As [`Self::start`], for an entry whose turn it is: when none can be played, nothing plays.
+    pub(super) async fn start_or_stop(&self, group: GroupId, entry: EntryId) {
+        let mut broken = Vec::new();
+        match self.start_any(group, entry, &mut broken).await {
+            Ok(()) => {}
+            Err(PlayError::Refused(Refused::Overtaken(_))) => return,
+            Err(error) => {
+                warn!("group {group} stops: {error}");
+                let _ = self.call(move |engine, now| engine.house.stop(now, group)).await;
+            }
+        }
+        self.say_broken(group, broken).await;
+    }
+
+    /// Plays an entry or the first behind it that can be played. Gives those that cannot, and why.
+    async fn start_any(
+        &self,
+        group: GroupId,
+        entry: EntryId,
+        broken: &mut Vec<(EntryId, String)>,
+    ) -> Result<(), PlayError> {
+        let wish = self.wish(group).await?;
         let mut entry = entry;
         loop {
-            let error = match self.play_entry(group, entry, 0).await {
-                Err(error) if !matches!(error, PlayError::Refused(_) | PlayError::Stopping) => error,
-                played => return played,
+            let error = match self.play_wished(group, wish, entry, 0).await {
+                Err(error) if !error.is_of_the_source() => return Err(error),
+                Err(error) => error,
+                Ok(()) => return Ok(()),
             };
-            let reason = error.to_string();
-            let next = self.call(move |engine, _| {
-                engine.house.pass_over(group, entry, &reason);
-                engine.house.entry_behind(group, entry)
-            });
+            broken.push((entry, error.to_string()));
+            let known: Vec<EntryId> = broken.iter().map(|(entry, _)| *entry).collect();
+            let next = self.call(move |engine, _| engine.house.entry_behind(group, entry, &known));
             entry = next.await.ok_or(PlayError::Stopping)?.ok_or(error)?;
         }
+    }
+
+    async fn wish(&self, group: GroupId) -> Result<Wish, PlayError> {
+        Ok(self.call(move |engine, _| engine.house.wish(group)).await.ok_or(PlayError::Stopping)??)
+    }
+
+    async fn say_broken(&self, group: GroupId, broken: Vec<(EntryId, String)>) {
+        if broken.is_empty() {
+            return;
+        }
+        let say = move |engine: &mut Engine, _| {
+            broken.iter().for_each(|(entry, reason)| engine.house.passed_over(group, *entry, reason));
+        };
+        // The engine may have ended.
+        let _ = self.call(say).await;
+    }
+
+    /// Puts something into a group's queue, or with `None` in the place of all that there is, and plays it from one of
+    /// it on; or from the first behind that which can be played. It is opened before anything is changed, so that what
+    /// plays goes on until then.
+    ///
+    /// # Errors
+    /// When none of it can be played, or it does not fit; the queue is as it was then.
+    pub async fn play_new(
+        &self,
+        group: GroupId,
+        mut media: Vec<Media>,
+        at: Option<At>,
+        first: usize,
+    ) -> Result<(), PlayError> {
+        let wish = self.wish(group).await?;
+        let mut broken = Vec::new();
+        let mut why = None;
+        for index in first..media.len() {
+            let Opened { source, media: known } = match open_new(self, media[index].clone()).await {
+                Err(error) if !error.is_of_the_source() => return Err(error),
+                Err(error) => {
+                    broken.push((index, error.to_string()));
+                    why.get_or_insert(error);
+                    continue;
+                }
+                Ok(opened) => opened,
+            };
+            media[index] = known;
+            let played = self.call(move |engine, now| {
+                engine.house.check_audience(group)?;
+                engine.play(group, wish, source, |house| {
+                    let added = match at {
+                        Some(at) => house.enqueue(now, group, media, at)?,
+                        None => house.replace_queue(now, group, media, true)?,
+                    };
+                    house.play_entry(now, group, added[index], 0)?;
+                    broken.iter().for_each(|(index, reason)| house.passed_over(group, added[*index], reason));
+                    Ok(())
+                })
+            });
+            return Ok(played.await.ok_or(PlayError::Stopping)??);
+        }
+        Err(why.unwrap_or(PlayError::Stopping))
+    }
+}
+
+impl PlayError {
+    /// Whether it is the fault of what was to be played, so that something else may do.
+    const fn is_of_the_source(&self) -> bool {
+        !matches!(self, Self::Refused(_) | Self::Stopping)
     }
 }
 
 impl Engine {
-    /// Has the house play something that was opened.
+    /// Has the house play something that was wished for and is open now.
     fn play(
         &mut self,
         group: GroupId,
+        wish: Wish,
         source: Box<dyn Source>,
         play: impl FnOnce(&mut House) -> Result<(), Refused>,
     ) -> Result<(), Refused> {
+        self.house.grant(group, wish)?;
         // The cue that this brings about finds its source here.
         let damage = source.damage();
         self.sources.insert(group, source);
@@ -218,12 +324,7 @@ impl Engine {
     /// Opens an entry and plays it.
     pub(super) fn start_entry(&self, group: GroupId, entry: EntryId) {
         let handle = self.handle.clone();
-        tokio::spawn(async move {
-            if let Err(error) = handle.start(group, entry).await {
-                warn!("group {group} stops: {error}");
-                let _ = handle.call(move |engine, now| engine.house.stop(now, group)).await;
-            }
-        });
+        tokio::spawn(async move { handle.start_or_stop(group, entry).await });
     }
 
     /// An encoder does not have the source any more that it is to read.
@@ -247,9 +348,8 @@ impl Engine {
         let at = damage.seconds;
         let warning = format!("{location:?} {what} at {at:.1} s; what can be decoded is played. Try another copy");
         // What was seen when the file was opened is seen again by who reads it.
-        if known.warning.as_ref() != Some(&warning) {
+        if self.house.warn(group, run, id, Cause::Damage, warning.clone()) {
             warn!("{warning}");
-            self.house.warn(group, run, id, warning);
         }
     }
 }
@@ -269,6 +369,19 @@ pub(super) async fn resume(handle: EngineHandle, group: GroupId) {
         Ok(()) => info!("group {group} goes on"),
         Err(error) => warn!("group {group} does not go on: {error}"),
     }
+}
+
+/// As [`open`], for somebody who wants to hear it now: an input from which nothing comes will not do, though there may
+/// be something later.
+async fn open_new(handle: &EngineHandle, media: Media) -> Result<Opened, PlayError> {
+    if media.kind == MediaKind::Source {
+        let name = media.location.clone();
+        let problem = handle.call(move |engine, _| engine.catalogue.source_problem(&name));
+        if let Some(problem) = problem.await.ok_or(PlayError::Stopping)? {
+            return Err(PlayError::Source(media.location, problem));
+        }
+    }
+    open(handle, media).await
 }
 
 /// Opens something; it may wait for a disk or a network, so it is done on a thread for that.

@@ -29,6 +29,10 @@ impl Catalogue for Shelf {
         self.sources.has(name)
     }
 
+    fn source_problem(&self, name: &str) -> Option<String> {
+        self.sources.problem(name)
+    }
+
     fn open_track(&self, id: &str, rate: SampleRate, channels: u8) -> Result<Box<dyn Source>, PlayError> {
         let gone = || PlayError::Gone(format!("track {id}"));
         let id = id.parse().map_err(|_| gone())?;

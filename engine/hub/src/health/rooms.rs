@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use unisono_core::words::count;
+
 use super::{Complaint, Seen, Severity};
 use crate::api::types::RoomView;
 
@@ -132,7 +134,7 @@ pub(super) fn complaints(seen: &Seen, room: &RoomView, heard: &Heard) -> Vec<Com
         complaints.push(of_room("concealment", severity, what, remedy.into(), 0.0));
     }
     if runs > 0 {
-        let what = format!("its converter ran dry {runs} times within the last minute");
+        let what = format!("its converter ran dry {} within the last minute", count(runs, "time"));
         let remedy = format!("its machine is too busy; {doctor}");
         complaints.push(of_room("underruns", Severity::Warning, what, remedy, 0.0));
     }

@@ -7,6 +7,7 @@ fn sync() -> SyncView {
     SyncView {
         error_s: 0.0,
         evidence: "device".into(),
+        age_s: Some(0.5),
         uncertainty_s: 1e-4,
         rtt_s: 1e-3,
         clock_drift_ppm: 0.0,

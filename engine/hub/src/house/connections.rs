@@ -66,10 +66,11 @@ impl House {
             Ok(Some(HubEvent::Rooms(rooms))) => self.actions.push_back(Action::Meet(peer, rooms)),
             Ok(Some(HubEvent::Report(report))) => {
                 self.judge_link(now, id, peer, &report);
-                self.handle_report(peer, report);
+                self.handle_report(now, peer, report);
             }
             Ok(Some(HubEvent::Figures(figures))) => self.handle_figures(id, peer, figures),
             Ok(Some(HubEvent::Outranked(outranked))) => self.handle_outranked(peer, &outranked),
+            Ok(Some(HubEvent::Turned(turned))) => self.handle_turned(peer, turned),
             Ok(Some(HubEvent::Answer(answer))) => self.handle_answer(id, answer),
             Err(refuse) => self.turn_away(id, refuse),
         }
@@ -135,7 +136,7 @@ impl House {
         self.unsubscribe_connection(id);
         self.drop_asks(id);
         for (_, room) in self.rooms.iter_mut().filter(|(room, _)| room.node == connection.peer) {
-            (room.report, room.output_report, room.figures) = (None, None, None);
+            (room.report, room.output_report, room.figures, room.volume_report) = (None, None, None, None);
             room.latency_parts.clear();
         }
     }
@@ -166,7 +167,7 @@ impl House {
         self.actions.push_back(Action::Changed);
     }
 
-    fn handle_report(&mut self, peer: PeerId, report: Report) {
+    fn handle_report(&mut self, now: Timestamp<HubClock>, peer: PeerId, report: Report) {
         for told in report.rooms {
             let id = RoomId { node: peer, index: told.room };
             if let Some(room) = self.rooms.get_mut(&id) {
@@ -174,7 +175,8 @@ impl House {
                 if !matches!(told.state, RoomState::NoOutput) {
                     room.output.clone_from(&told.output);
                 }
-                room.report = Some(told);
+                room.sync_errors.add(told.sync_error, told.evidence);
+                (room.report, room.reported_at) = (Some(told), now);
             }
         }
         for told in report.outputs.0 {
@@ -185,6 +187,11 @@ impl House {
         for told in report.latencies.0 {
             if let Some(room) = self.rooms.get_mut(&RoomId { node: peer, index: told.room }) {
                 room.latency_parts = told.parts;
+            }
+        }
+        for told in report.volumes.0 {
+            if let Some(room) = self.rooms.get_mut(&RoomId { node: peer, index: told.room }) {
+                room.volume_report = Some(told);
             }
         }
     }

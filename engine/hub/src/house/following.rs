@@ -2,10 +2,10 @@
 //!
 //! Whoever reads is up to a second ahead of what is heard: half a second of packets that wait, and those that are on
 //! their way. It is told in time what follows, goes over by itself, and says where. What a person changes meanwhile
-//! counts: an entry that is read already and not to be heard any more is taken back, as long as none of it has left;
-//! and cut off at its beginning, when some has.
+//! counts: an entry that is read already and not to be heard any more is taken back, as long as none of it has left.
+//! When some has, what is wanted begins as another run where that would have begun, or as soon after as rooms can have
+//! it. Until then what they were sent is heard: nothing between two entries is silent.
 
-use tracing::warn;
 use unisono_core::{
     time::{HubClock, Nanos, Timestamp},
     units::FramePosition,
@@ -43,22 +43,26 @@ impl House {
         if let Some(group) = self.groups.get_mut(&id) {
             group.queue.describe(entry, media);
         }
-        let wrong = self.wrong_from(id);
         let Some(stream) = self.streams.get_mut(&id) else { return false };
-        let instead_from = match wrong {
-            Some(from) if !stream.is_unsent(now, from, TAKE_BACK_TIME) => {
-                let at = stream.timeline().instant_of(from).unwrap_or(now);
-                self.turn_to(id, entry);
-                self.begin_after(now, id, entry, 0, at);
-                return true;
-            }
-            wrong => wrong,
+        let border = stream.reading().wrong_from().or_else(|| stream.end_position());
+        let is_late = match border {
+            Some(from) => !stream.is_unsent(now, from, TAKE_BACK_TIME),
+            None => stream.is_ending(),
         };
-        if let Some(from) = instead_from {
+        if is_late {
+            let at = border.map_or_else(|| stream.over_at(), |from| stream.begins(from));
+            self.begin_behind(now, id, entry, at.unwrap_or(now));
+            return true;
+        }
+        let goes_on = if stream.is_ending() { stream.go_on() } else { None };
+        if let Some(from) = border {
             stream.reading_mut().take_back(from);
         }
         stream.reading_mut().set_follower(Some(Follower { entry, is_ready: true }));
-        self.actions.push_back(Action::Follow { group: id, run, entry, instead_from });
+        self.actions.push_back(Action::Follow { group: id, run, entry, instead_from: border });
+        if let Some(anchor) = goes_on {
+            self.announce(id, &[anchor]);
+        }
         true
     }
 
@@ -124,6 +128,7 @@ impl House {
             stream.reading().ahead().zip(1..).take_while(|(mark, steps)| group.queue.ahead(*steps) == Some(mark.entry));
         let right = right.count();
         let wrong = stream.reading().ahead().nth(right);
+        stream.reading_mut().set_wrong_from(wrong.map(|mark| mark.position));
         let wish = group.queue.ahead(right + 1);
         let follower = stream.reading().follower();
         let (dry, must_wait) = (stream.reading().dry(), stream.reading().ask_at().is_some());
@@ -143,6 +148,10 @@ impl House {
             }
             (Some(_), _) => {}
             (None, Some(wrong)) if stream.is_unsent(now, wrong.position, TAKE_BACK_TIME) => {
+                // The end comes sooner than it was settled, if it was.
+                if stream.is_ending() {
+                    stream.go_on();
+                }
                 stream.reading_mut().take_back(wrong.position);
                 self.actions.push_back(Action::Finish { group: id, run, end_at: Some(wrong.position) });
                 self.handle_end(id, run, wrong.position);
@@ -152,7 +161,7 @@ impl House {
                 self.end_after(now, id, at);
             }
             (None, None) => {
-                if let Some(position) = dry {
+                if let Some(position) = dry.filter(|_| !stream.is_ending()) {
                     self.actions.push_back(Action::Finish { group: id, run, end_at: None });
                     self.handle_end(id, run, position);
                 }
@@ -184,11 +193,12 @@ impl House {
         let Some(group) = self.groups.get_mut(&id) else { return };
         group.queue.turn_to(entry);
         if let Some(entry) = group.queue.entry(entry) {
-            group.media = Some(entry.media.clone());
+            let title = group.next_title.take_if(|(of, _)| *of == entry.id).map(|(_, title)| title);
+            let title = title.unwrap_or_else(|| entry.media.title.clone());
+            group.media = Some(Media { title, ..entry.media.clone() });
         }
-        if !std::mem::take(&mut group.warns_of_next) {
-            group.warning = None;
-        }
+        let ahead = self.streams.get(&id).into_iter().flat_map(|stream| stream.reading().ahead());
+        group.keep_warnings_of(entry, &ahead.map(|mark| mark.entry).collect::<Vec<_>>());
         self.actions.push_back(Action::Changed);
     }
 
@@ -204,28 +214,9 @@ impl House {
         stream.reading_mut().set_ask_at(Some(at.unwrap_or(now).max(now)));
     }
 
-    /// Whether a run plays, and it is open yet what follows.
+    /// Whether a run plays.
     fn is_reading(&self, id: GroupId, run: u32) -> bool {
         let plays = self.groups.get(&id).is_some_and(|group| group.playback == Playback::Playing);
-        plays && self.streams.get(&id).is_some_and(|stream| stream.run() == run && !stream.is_ending())
-    }
-
-    /// Where something begins that was read ahead and is not to be heard.
-    fn wrong_from(&mut self, id: GroupId) -> Option<FramePosition> {
-        let (stream, group) = (self.streams.get(&id)?, self.groups.get_mut(&id)?);
-        let mut ahead = stream.reading().ahead().zip(1..);
-        let wrong = ahead.find(|(mark, steps)| group.queue.ahead(*steps) != Some(mark.entry));
-        wrong.map(|(mark, _)| mark.position)
-    }
-
-    /// Notes that an entry cannot be played, and says so: for as long as that which plays then.
-    pub fn pass_over(&mut self, id: GroupId, entry: EntryId, reason: &str) {
-        let Some(group) = self.groups.get_mut(&id) else { return };
-        group.queue.set_broken(entry, true);
-        let title = group.queue.entry(entry).map_or_else(String::new, |entry| entry.media.title.clone());
-        let warning = format!("\"{title}\" is left out: {reason}");
-        warn!("group {id}: {warning}");
-        group.warning = Some(warning);
-        group.warns_of_next = true;
+        plays && self.run_of(id) == Some(run)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use unisono_core::{time::Nanos, units::Volume};
 pub use unisono_household::config::GroupId;
 
-use super::{Action, House, Media, Queue, Refused, RoomId};
+use super::{Action, EntryId, House, Media, Queue, Refused, RoomId, warnings::Warning, wishes::Wishes};
 
 /// Whether a group plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +31,12 @@ pub struct Group {
     pub muted: bool,
     /// What it plays, played last, or will play on.
     pub media: Option<Media>,
-    /// What is wrong with that: one line.
-    pub warning: Option<String>,
-    /// Whether that is about what plays next, and stays said then.
-    pub(super) warns_of_next: bool,
+    /// What is heard by its own account of an entry that has its turn soon.
+    pub(super) next_title: Option<(EntryId, String)>,
+    /// What is wrong with entries of the queue; the last is the newest.
+    pub(super) warnings: Vec<Warning>,
+    /// Who wants to hear what.
+    pub(super) wishes: Wishes,
     /// What it plays one after the other.
     pub queue: Queue,
     /// Whether it plays.
@@ -51,8 +53,9 @@ impl Group {
             volume: Volume::FULL,
             muted: false,
             media: None,
-            warning: None,
-            warns_of_next: false,
+            next_title: None,
+            warnings: Vec::new(),
+            wishes: Wishes::default(),
             queue: Queue::default(),
             playback: Playback::Stopped,
             margin,

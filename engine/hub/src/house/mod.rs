@@ -24,6 +24,9 @@ mod room;
 mod snapshot;
 mod sound;
 mod stream;
+mod sync_errors;
+mod warnings;
+mod wishes;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -53,6 +56,9 @@ pub use self::{
     room::{Room, RoomId},
     snapshot::{SavedGroup, SavedPlace, SavedRoom, Snapshot},
     stream::{RenditionPlan, StreamSettings},
+    sync_errors::{SyncErrorCounts, SyncErrors},
+    warnings::Cause,
+    wishes::Wish,
 };
 
 /// One connection, as the driver names it; never used twice.
@@ -203,6 +209,9 @@ pub enum Refused {
     /// Nothing comes behind or before what plays.
     #[error("nothing comes {0} what plays in \"{1}\"; `unisono queue` shows what there is")]
     NothingThere(&'static str, String),
+    /// While it was opened, somebody wanted something else.
+    #[error("something else was wanted in \"{0}\" since; play it again if it is to be heard")]
+    Overtaken(String),
     /// Nobody would hear it.
     #[error("no room of \"{0}\" is online; start `unisono-node` in one, or add a room that is online")]
     NobodyThere(String),

@@ -18,7 +18,8 @@ use unisono_core::{
 };
 
 use super::{
-    Action, At, ConnectionId, EntryId, Group, GroupId, House, Media, Playback, Refused, RenditionPlan, RoomId,
+    Action, At, ConnectionId, EntryId, Group, GroupId, House, Media, MediaKind, Playback, Refused, RenditionPlan,
+    RoomId,
     departures::{self, Departure},
     ladder::Ladder,
     stream::{Rendition, Stream},
@@ -26,6 +27,10 @@ use super::{
 
 /// What a source needs to seek and to encode its first packets.
 const CUE_TIME: Nanos = Nanos::from_millis(50);
+
+/// Where there is no time for the whole margin, the first packets have so much of it: a decoder wants them
+/// [50 ms](LEADS) before they are heard, and as much is left for the way and for one to be asked for again.
+const SHORT_MARGIN: Nanos = Nanos::from_millis(100);
 
 /// An anchor needs so long to reach every room of a group, beyond what the rooms have written to their devices.
 const ANNOUNCE_TIME: Nanos = Nanos::from_millis(60);
@@ -91,6 +96,7 @@ impl House {
     pub fn pause(&mut self, now: Timestamp<HubClock>, id: GroupId) -> Result<(), Refused> {
         let group = self.group_mut(id)?;
         let name = group.name.clone();
+        group.wishes.wish_for_silence();
         match group.playback {
             Playback::Paused(_) => return Ok(()),
             Playback::Stopped => return Err(Refused::NothingPlays(name)),
@@ -154,7 +160,7 @@ impl House {
     /// # Errors
     /// When there is no such group.
     pub fn stop(&mut self, now: Timestamp<HubClock>, id: GroupId) -> Result<(), Refused> {
-        self.group_mut(id)?;
+        self.group_mut(id)?.wishes.wish_for_silence();
         self.end_after(now, id, now);
         self.set_playback(id, Playback::Stopped);
         Ok(())
@@ -219,33 +225,15 @@ impl House {
         }
     }
 
-    /// Something is wrong with an entry that a run reads. It stays said until something else plays.
-    pub fn warn(&mut self, id: GroupId, run: u32, entry: EntryId, warning: String) {
-        if self.run_of(id) == Some(run)
-            && let Some(group) = self.groups.get_mut(&id)
-        {
-            group.warning = Some(warning);
-            group.warns_of_next = group.queue.current().is_some_and(|current| current.id != entry);
-        }
-    }
-
-    /// What was wrong with the source of a run is so no longer.
-    pub fn all_is_well(&mut self, id: GroupId, run: u32) {
-        if self.run_of(id) == Some(run)
-            && let Some(group) = self.groups.get_mut(&id)
-        {
-            group.warning = None;
-        }
-    }
-
-    /// The source of a run says that something else is heard now.
+    /// The source of a run says that something else is heard now; or will be, when it is read ahead.
     pub fn retitle(&mut self, id: GroupId, run: u32, entry: EntryId, title: String) {
         if self.run_of(id) == Some(run)
             && let Some(group) = self.groups.get_mut(&id)
-            && group.queue.current().is_some_and(|current| current.id == entry)
-            && let Some(media) = &mut group.media
         {
-            media.title = title;
+            match &mut group.media {
+                Some(media) if group.queue.current().is_some_and(|current| current.id == entry) => media.title = title,
+                _ => group.next_title = Some((entry, title)),
+            }
         }
     }
 
@@ -375,26 +363,18 @@ impl House {
         let stopped = self.groups.get(&id).filter(|group| group.playback == Playback::Stopped);
         let rooms = stopped.map(|group| group.rooms.clone()).unwrap_or_default();
         rooms.into_iter().for_each(|room| self.start_softly(room));
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.warnings.clear();
+            group.next_title = None;
+        }
         self.turn_to(id, entry);
         self.begin(now, id, entry, source_frame);
     }
 
     /// Starts a run for a group, with a stream when it has none yet.
     fn begin(&mut self, now: Timestamp<HubClock>, id: GroupId, entry: EntryId, source_frame: u64) {
-        self.begin_after(now, id, entry, source_frame, now);
-    }
-
-    /// As [`Self::begin`], but what plays until an instant is heard to the end.
-    pub(super) fn begin_after(
-        &mut self,
-        now: Timestamp<HubClock>,
-        id: GroupId,
-        entry: EntryId,
-        source_frame: u64,
-        after: Timestamp<HubClock>,
-    ) {
         let lead = self.lead_of(id);
-        let cut_at = after.max(now + self.announce_time(id));
+        let cut_at = now + self.announce_time(id);
         let fresh = !self.streams.contains_key(&id);
         let rate = self.settings.rate;
         let stream = self.streams.entry(id).or_insert_with(|| Stream::new(rate));
@@ -426,6 +406,37 @@ impl House {
         self.plan_to_ask(now, id);
     }
 
+    /// Starts a run with an entry in the place of what was read behind that which is to be heard until `border`; or as
+    /// soon after that as rooms can have it. Until then what they were sent is heard.
+    pub(super) fn begin_behind(
+        &mut self,
+        now: Timestamp<HubClock>,
+        id: GroupId,
+        entry: EntryId,
+        border: Timestamp<HubClock>,
+    ) {
+        let (lead, Some(group)) = (self.lead_of(id), self.groups.get(&id)) else { return };
+        let spread = departures::spread(group.rooms.len(), Nanos::from_millis(20));
+        let leaves = now + CUE_TIME;
+        // What comes only as it is made cannot be read faster until the lead is what it is to be.
+        let is_live = group.queue.entry(entry).is_some_and(|entry| entry.media.kind == MediaKind::Source);
+        let margin = if is_live { group.margin } else { group.margin.min(SHORT_MARGIN) };
+        let at = border.max(leaves + spread + self.output_latency(group) + margin);
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        // Whoever encodes has it still; behind the cue it is gone.
+        for (rendition, position) in stream.due_for(at) {
+            self.actions.push_back(Action::Packet { group: id, stream: rendition, position });
+        }
+        let cut = stream.cut(at).0;
+        self.announce(id, &[cut]);
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let (run, position, anchor) = stream.begin_behind(at, leaves, lead, entry);
+        self.actions.push_back(Action::Cue { group: id, run, position, entry, source_frame: 0 });
+        self.announce(id, &[anchor]);
+        self.budgets(id);
+        self.plan_to_ask(now, id);
+    }
+
     /// What plays ends at an instant, or as soon after it as rooms can be told, and all is over.
     pub(super) fn end_after(&mut self, now: Timestamp<HubClock>, id: GroupId, at: Timestamp<HubClock>) {
         let at = at.max(now + self.announce_time(id));
@@ -446,7 +457,7 @@ impl House {
     }
 
     /// Tells every room of a group what its stream's positions mean, and how early its packets are sent.
-    fn announce(&mut self, id: GroupId, anchors: &[Anchor]) {
+    pub(super) fn announce(&mut self, id: GroupId, anchors: &[Anchor]) {
         let Some(stream) = self.streams.get(&id) else { return };
         for rendition in stream.renditions() {
             let (anchors, lead) = (anchors.to_vec(), Some(stream.settled_lead()).into());

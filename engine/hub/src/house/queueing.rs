@@ -47,6 +47,7 @@ impl House {
         }
         group.queue.clear();
         let added = group.queue.add(media, At::End);
+        group.forget_warnings_of_the_gone();
         if !goes_on {
             self.stop(now, id)?;
         }
@@ -63,6 +64,7 @@ impl House {
         let group = self.group_mut(id)?;
         let was_current = group.queue.current().is_some_and(|current| current.id == entry);
         group.queue.remove(entry);
+        group.forget_warnings_of_the_gone();
         let next = group.queue.current().cloned();
         match (group.playback, next) {
             (Playback::Playing, Some(next)) if was_current => self.actions.push_back(Action::Start(id, next.id)),
@@ -170,10 +172,10 @@ impl House {
         group.queue.entry(entry).map(|_| ()).ok_or_else(unknown)
     }
 
-    /// The entry that plays behind another one, as the order is now.
-    pub fn entry_behind(&mut self, id: GroupId, entry: EntryId) -> Option<EntryId> {
-        let group = self.groups.get_mut(&id)?;
-        let mut queue = group.queue.clone();
+    /// The entry that plays behind another one, as the order is now, when these cannot be played.
+    pub fn entry_behind(&self, id: GroupId, entry: EntryId, broken: &[EntryId]) -> Option<EntryId> {
+        let mut queue = self.groups.get(&id)?.queue.clone();
+        broken.iter().for_each(|entry| queue.set_broken(*entry, true));
         queue.turn_to(entry);
         queue.following().filter(|next| *next != entry)
     }

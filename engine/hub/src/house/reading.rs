@@ -26,6 +26,8 @@ pub(super) struct Reading {
     follower: Option<Follower>,
     /// Where what was read ends, when whoever reads waits for what follows.
     dry: Option<FramePosition>,
+    /// From where on what was read is not what the queue says. It has no turn; something else is about to come there.
+    wrong_from: Option<FramePosition>,
     /// When what follows is to be asked for; `None` once that was the case.
     ask_at: Option<Timestamp<HubClock>>,
 }
@@ -41,7 +43,7 @@ pub(super) struct Follower {
 impl Reading {
     pub(super) fn new(position: FramePosition, entry: EntryId, source_frame: u64) -> Self {
         let marks = VecDeque::from([Mark { entry, position, source_frame }]);
-        Self { marks, follower: None, dry: None, ask_at: None }
+        Self { marks, follower: None, dry: None, wrong_from: None, ask_at: None }
     }
 
     /// The entry that a position holds, and its frame; `None` for what was before the run.
@@ -55,9 +57,10 @@ impl Reading {
         self.marks.front().map_or((EntryId::default(), 0), |mark| (mark.entry, mark.source_frame))
     }
 
-    /// The entry that is heard next, where one was read that far.
+    /// The entry that is to be heard next, where one was read that far.
     pub(super) fn next(&self) -> Option<Mark> {
-        self.marks.get(1).copied()
+        let next = self.marks.get(1).copied()?;
+        Some(next)
     }
 
     /// The entries that were read ahead of the one that is heard.
@@ -76,6 +79,14 @@ impl Reading {
 
     pub(super) const fn dry(&self) -> Option<FramePosition> {
         self.dry
+    }
+
+    pub(super) const fn wrong_from(&self) -> Option<FramePosition> {
+        self.wrong_from
+    }
+
+    pub(super) const fn set_wrong_from(&mut self, from: Option<FramePosition>) {
+        self.wrong_from = from;
     }
 
     pub(super) const fn ask_at(&self) -> Option<Timestamp<HubClock>> {
@@ -112,7 +123,7 @@ impl Reading {
     /// What was read ahead is not heard, and nothing follows.
     pub(super) fn stop(&mut self) {
         self.marks.truncate(1);
-        (self.follower, self.dry, self.ask_at) = (None, None, None);
+        (self.follower, self.dry, self.wrong_from, self.ask_at) = (None, None, None, None);
     }
 
     /// What was read from a position on is void.
@@ -120,6 +131,14 @@ impl Reading {
         while self.marks.len() > 1 && self.marks.back().is_some_and(|mark| mark.position >= from) {
             self.marks.pop_back();
         }
-        self.dry = Some(from);
+        (self.dry, self.wrong_from) = (Some(from), None);
+    }
+
+    /// Another run goes on with an entry, which begins at a position of that, behind what is right.
+    pub(super) fn go_on_with(&mut self, entry: EntryId, position: FramePosition) {
+        if let Some(from) = self.wrong_from {
+            self.take_back(from);
+        }
+        self.go_over(entry, position);
     }
 }

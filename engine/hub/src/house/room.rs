@@ -3,13 +3,18 @@
 use unisono_core::{
     leadership::Term,
     sound::RoomSound,
-    time::Nanos,
+    time::{HubClock, Nanos, Timestamp},
     units::{Gain, Volume},
-    wire::control::{ClockReport, LatencyPart, Message, OutputReport, RoomFigures, RoomReport, SetGain},
+    wire::{
+        control::{
+            ClockReport, LatencyPart, Message, OutputReport, RoomFigures, RoomReport, SetGain, Turned, VolumeReport,
+        },
+        ids::PeerId,
+    },
 };
 pub use unisono_household::config::RoomId;
 
-use super::{Action, GroupId, House, Playback, Refused};
+use super::{Action, GroupId, House, Playback, Refused, SyncErrors};
 
 /// A change of volume takes so long: no click, and done before the ear has noticed a fade.
 const VOLUME_RAMP_MS: u16 = 30;
@@ -39,12 +44,18 @@ pub struct Room {
     pub clock: ClockReport,
     /// How the room is doing, as its node last said.
     pub report: Option<RoomReport>,
+    /// When it said that.
+    pub reported_at: Timestamp<HubClock>,
+    /// How far it was from its group, each time that its node has said so since the hub began.
+    pub sync_errors: SyncErrors,
     /// Which of its outputs it uses and why, as its node last said; a node of 1.1 does not.
     pub output_report: Option<OutputReport>,
     /// What else its node last said of it; a node of 1.2 does not.
     pub figures: Option<RoomFigures>,
     /// What its latency is made of, as its node last said; a node of 1.2 does not.
     pub latency_parts: Vec<LatencyPart>,
+    /// What stands for its volume, as its node last said; a node of 1.3 does not.
+    pub volume_report: Option<VolumeReport>,
     /// How it shapes its sound. What is configured, but for a change that is on its way there.
     pub sound: RoomSound,
     /// What is configured of that.
@@ -68,9 +79,12 @@ impl Room {
             outranked: false,
             clock: ClockReport::default(),
             report: None,
+            reported_at: Timestamp::from_nanos(0),
+            sync_errors: SyncErrors::default(),
             output_report: None,
             figures: None,
             latency_parts: Vec::new(),
+            volume_report: None,
             sound: RoomSound::default(),
             configured_sound: RoomSound::default(),
             start_volume: None,
@@ -143,6 +157,21 @@ impl House {
             return Gain::SILENT;
         }
         room.volume.gain() * group.map_or(Gain::UNITY, |group| group.volume.gain())
+    }
+
+    /// Somebody has turned a room's volume at its speaker. It is the room's from now on, as far as that and its group may
+    /// be as loud; the speaker hears what has come of it.
+    pub(super) fn handle_turned(&mut self, peer: PeerId, told: Turned) {
+        let id = RoomId { node: peer, index: told.room };
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        let group = room.group.and_then(|group| self.groups.get(&group));
+        let share = group.map_or(Gain::UNITY, |group| group.volume.gain());
+        // Behind a group that is silent a speaker says nothing of its room.
+        if share != Gain::SILENT {
+            room.volume = Volume::nearest(Gain::new(told.gain.factor() / share.factor())).min(room.max_volume);
+            self.actions.push_back(Action::Changed);
+        }
+        self.send_gain(id);
     }
 
     pub(super) fn send_gain(&mut self, id: RoomId) {

@@ -135,6 +135,13 @@ impl Rendition {
         spread(self.subscribers.len(), packet)
     }
 
+    /// The packet whose turn it is; the one behind it is next.
+    fn take(&mut self) -> (StreamId, FramePosition) {
+        let position = self.next;
+        self.next += FrameCount(u64::from(self.plan.format.packet_frames));
+        (self.plan.stream, position)
+    }
+
     fn align(&self, position: FramePosition) -> FramePosition {
         let frames = u64::from(self.plan.format.packet_frames);
         FramePosition(position.0.div_ceil(frames) * frames)
@@ -210,11 +217,26 @@ impl Stream {
         self.over_at.is_some()
     }
 
+    /// When all is over, once that is settled.
+    pub(super) const fn over_at(&self) -> Option<Timestamp<HubClock>> {
+        self.over_at
+    }
+
+    /// The position at which it is settled that all is over; `None` when it ends at an instant, or not.
+    pub(super) const fn end_position(&self) -> Option<FramePosition> {
+        self.end
+    }
+
+    /// When what is heard at a position begins; at the end of all, when that comes.
+    pub(super) fn begins(&self, position: FramePosition) -> Option<Timestamp<HubClock>> {
+        self.timeline.instant_of(position).or_else(|| self.over_at.filter(|_| self.end == Some(position)))
+    }
+
     /// Whether no packet has been asked for that holds anything from a position on, or will be within `time`.
     pub(super) fn is_unsent(&self, now: Timestamp<HubClock>, position: FramePosition, time: Nanos) -> bool {
         let from = FramePosition(position.0 / GRID * GRID);
         let is_time = |rendition: &Rendition| {
-            let at = self.timeline.instant_of(from);
+            let at = self.begins(from);
             at.is_some_and(|at| self.lead.leaves(at - rendition.spread()) >= now + time)
         };
         self.renditions.iter().all(|rendition| rendition.next <= from && is_time(rendition))
@@ -367,12 +389,34 @@ impl Stream {
         entry: EntryId,
         source_frame: u64,
     ) -> (u32, FramePosition, Anchor) {
+        let (run, position, anchor) = self.start_run(at, Lead::new(lead));
+        self.reading = Reading::new(position, entry, source_frame);
+        (run, position, anchor)
+    }
+
+    /// As [`Self::begin`], but an entry from its start, and what is right of that which plays is heard until then. The
+    /// first packet leaves at `from`: where that leaves it less time than it is to have, those behind it catch up.
+    pub(super) fn begin_behind(
+        &mut self,
+        at: Timestamp<HubClock>,
+        from: Timestamp<HubClock>,
+        lead: Nanos,
+        entry: EntryId,
+    ) -> (u32, FramePosition, Anchor) {
+        let spread = self.renditions.iter().map(Rendition::spread).max().unwrap_or(Nanos::ZERO);
+        let mut growing = Lead::new((at - spread - from).min(lead));
+        growing.grow(from, lead);
+        let (run, position, anchor) = self.start_run(at, growing);
+        self.reading.go_on_with(entry, position);
+        (run, position, anchor)
+    }
+
+    fn start_run(&mut self, at: Timestamp<HubClock>, lead: Lead) -> (u32, FramePosition, Anchor) {
         let sent = self.renditions.iter().map(|rendition| rendition.next.0).max().unwrap_or(0);
         let position = FramePosition((sent.max(self.origin.0 + 1)).div_ceil(GRID) * GRID);
-        self.lead = Lead::new(lead);
+        self.lead = lead;
         self.run += 1;
         self.origin = position;
-        self.reading = Reading::new(position, entry, source_frame);
         self.end = None;
         self.over_at = None;
         for rendition in &mut self.renditions {
@@ -407,6 +451,13 @@ impl Stream {
         Some(self.anchor(at, None))
     }
 
+    /// What was settled of the end is so no longer: the run goes on.
+    pub(super) fn go_on(&mut self) -> Option<Anchor> {
+        (self.end, self.over_at) = (None, None);
+        let run = self.timeline.iter().filter(|anchor| anchor.play.is_some()).last().copied()?;
+        Some(self.anchor(run.at, run.play))
+    }
+
     /// Whether what plays has ended in every room.
     pub(super) fn is_over(&self, now: Timestamp<HubClock>) -> bool {
         self.over_at.is_some_and(|at| at <= now)
@@ -425,9 +476,22 @@ impl Stream {
         let mut due = Vec::new();
         for i in 0..self.renditions.len() {
             while self.leaves_at(&self.renditions[i]).is_some_and(|at| at <= now) {
-                let rendition = &mut self.renditions[i];
-                due.push((rendition.plan.stream, rendition.next));
-                rendition.next += FrameCount(u64::from(rendition.plan.format.packet_frames));
+                due.push(self.renditions[i].take());
+            }
+        }
+        due
+    }
+
+    /// The packets of what is heard until an instant that have not left.
+    pub(super) fn due_for(&mut self, until: Timestamp<HubClock>) -> Vec<(StreamId, FramePosition)> {
+        let until = self.over_at.map_or(until, |over| over.min(until));
+        let Some(last) = self.timeline.phase_at(until - Nanos::new(1)).map(Phase::frame) else { return Vec::new() };
+        let mut due = Vec::new();
+        for i in 0..self.renditions.len() {
+            // What a codec has looked ahead to comes out of the packet behind.
+            let last = last + FrameCount(u64::from(self.renditions[i].plan.format.lookahead));
+            while self.renditions[i].next <= last && self.leaves_at(&self.renditions[i]).is_some() {
+                due.push(self.renditions[i].take());
             }
         }
         due

@@ -2,6 +2,7 @@
 //! one page has the whole household; when a room is forgotten its series go with it.
 
 mod snapshot;
+mod sync_errors;
 mod targets;
 
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registr
 use unisono_api::metrics::{HttpMetrics, Page, RoomMetrics, Told, state_name};
 use unisono_core::wire::VERSION;
 
-use self::snapshot::Snapshot;
 pub(crate) use self::targets::{TargetGroup, targets};
+use self::{snapshot::Snapshot, sync_errors::SyncErrorHistogram};
 use crate::engine::EngineHandle;
 
 unisono_api::families! {
@@ -80,6 +81,7 @@ pub(crate) struct Metrics {
     page: Page,
     http: Arc<HttpMetrics>,
     rooms: RoomMetrics,
+    sync_errors: SyncErrorHistogram,
     families: Families,
     /// Volumes and what plays.
     pub(crate) session: StateWrites,
@@ -94,7 +96,9 @@ impl Metrics {
         let [session, configuration] = state_writes(registry, ["session", "configuration"]);
         let http = Arc::new(HttpMetrics::register(registry));
         let (rooms, families) = (RoomMetrics::register(registry), Families::register(registry));
-        Self { http, rooms, families, session, configuration, page }
+        let sync_errors = SyncErrorHistogram::new();
+        registry.register(Box::new(sync_errors.clone())).expect("no two have one name");
+        Self { http, rooms, sync_errors, families, session, configuration, page }
     }
 
     /// For the layer that counts requests.
@@ -106,6 +110,8 @@ impl Metrics {
         self.page.text(|| {
             self.rooms.reset();
             self.families.reset();
+            let errors = snapshot.rooms.iter().map(|room| (room.name.clone(), room.sync_errors.clone()));
+            self.sync_errors.set(errors.collect());
             self.fill(snapshot);
         })
     }

@@ -9,7 +9,7 @@ use unisono_core::{
 
 use crate::{
     engine::Engine,
-    house::{House, Playback, RoomId},
+    house::{House, Playback, RoomId, SyncErrors},
 };
 
 /// The household.
@@ -44,6 +44,7 @@ pub(super) struct RoomSnapshot {
     pub(super) margin: Option<Nanos>,
     pub(super) clock: ClockReport,
     pub(super) report: Option<RoomReport>,
+    pub(super) sync_errors: SyncErrors,
     pub(super) output_report: Option<OutputReport>,
     pub(super) latency_parts: Vec<LatencyPart>,
     pub(super) figures: Option<RoomFigures>,
@@ -118,6 +119,7 @@ fn room(house: &House, id: RoomId, name: String) -> RoomSnapshot {
         is_outranked: known.outranked,
         margin: group.map(|group| group.margin),
         clock: known.clock,
+        sync_errors: known.sync_errors.clone(),
         report: known.report.clone().filter(|_| is_online),
         output_report: known.output_report.clone(),
         latency_parts: known.latency_parts.clone(),

@@ -73,6 +73,23 @@ impl Ear {
         (begin, sound)
     }
 
+    /// What was to be heard since it has joined, one after the other, up to the last packet; interleaved.
+    pub(crate) fn heard(&self) -> Vec<f32> {
+        let heard = self.0.lock().unwrap();
+        let (Some(timeline), mut sound) = (&heard.timeline, Vec::new()) else { return Vec::new() };
+        for segment in timeline.segments() {
+            let Some(play) = segment.anchor.play else { continue };
+            let end = segment.next.map(|next| timeline.phase_within(&segment.anchor, next.at).advanced_by(0.5).frame());
+            let (begin, end) = (play.position.0, end.map_or(u64::MAX, |end| end.0));
+            for (position, samples) in &heard.packets {
+                let from = usize::try_from(begin.saturating_sub(position.0)).unwrap() * 2;
+                let to = usize::try_from(end.saturating_sub(position.0)).unwrap_or(usize::MAX).saturating_mul(2);
+                sound.extend_from_slice(samples.get(from..to.min(samples.len())).unwrap_or_default());
+            }
+        }
+        sound
+    }
+
     /// How many times nothing was to be heard, and then something again, since it has joined.
     pub(crate) fn gaps(&self) -> usize {
         let heard = self.0.lock().unwrap();

@@ -261,3 +261,18 @@ fn what_a_socket_sends_is_bounded_and_asking_without_one_is_refused() {
     let _ = socket.socket.send(Message::text("x".repeat(100_000)));
     socket.closed();
 }
+
+#[test]
+fn whoever_floods_a_socket_loses_it_and_nobody_else_does() {
+    let (hub, _node) = Hub::with_a_group();
+    let (mut other, mut flood) = (Socket::open(&hub, &[]).unwrap(), Socket::open(&hub, &[]).unwrap());
+    for _ in 0..10_000 {
+        // It is closed meanwhile.
+        if flood.socket.send(Message::Ping(vec![0; 100].into())).is_err() {
+            break;
+        }
+    }
+    assert!(flood.closed().is_none_or(|frame| u16::from(frame.code) == 1008));
+    hub.patch("/rooms/kitchen", &json!({"volume": 42}));
+    other.until("rooms", |room| room["volume"] == 42);
+}

@@ -64,6 +64,27 @@ fn a_thousand_that_say_nothing_and_a_thousand_that_never_end_hold_up_nobody() {
     watcher.until("rooms", |room| room["volume"] == 42);
 }
 
+/// Asks on a connection that goes on; what is answered.
+fn ask_on(stream: &mut TcpStream) -> String {
+    stream.write_all(b"GET /api/v1/hub HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut answer = vec![0; 4096];
+    let length = stream.read(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+#[test]
+fn requests_whose_end_does_not_come_keep_nobody_out_and_throw_nobody_out() {
+    let hub = Hub::start();
+    let mut known = TcpStream::connect(hub.api).unwrap();
+    assert!(ask_on(&mut known).starts_with("HTTP/1.1 200 "));
+    let head = "POST /api/v1/groups HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    let slow = connections(&hub, 1_000, format!("{head}content-length: 10\r\n\r\n{{").as_bytes());
+    assert!(slow.len() > 600, "the system gives {} connections", slow.len());
+    let wait = p99(&hub);
+    assert!(wait < Duration::from_millis(500), "{wait:?} beside {}", slow.len());
+    assert!(ask_on(&mut known).starts_with("HTTP/1.1 200 "), "whoever was there before is still heard");
+}
+
 #[test]
 fn ten_thousand_idle_ones_hold_up_nobody() {
     let (hub, _node) = Hub::with_a_group();

@@ -17,8 +17,8 @@ use crate::{
 };
 
 /// Loud and different everywhere, so that whatever is missing at a cut is missed.
-fn recording(frames: u32) -> Vec<i16> {
-    let mut random = fastrand::Rng::with_seed(7);
+fn recording(seed: u64, frames: u32) -> Vec<i16> {
+    let mut random = fastrand::Rng::with_seed(seed);
     let mut low = [0.0_f64; 2];
     (0..frames * 2)
         .map(|i| {
@@ -61,7 +61,7 @@ fn is_whole(codec: Codec, rate: u32) {
     let hub = Hub::start_with(streams, shelf.catalogue());
     let ear = Ear::join(&hub, "kitchen", codec);
     hub.post("/groups", &json!({"name": "all", "rooms": ["kitchen"]}));
-    let samples = recording(rate * 3);
+    let samples = recording(7, rate * 3);
     let all = whole(&write(&hub.folder.path().join("whole.wav"), rate, &samples));
     // One track is shorter than what is read ahead.
     let cuts = [0.0, 1.000_1, 1.113, 2.2, 3.0].map(|seconds| (seconds * f64::from(rate)).round());
@@ -105,4 +105,47 @@ fn a_recording_cut_into_tracks_arrives_whole_with_its_rate_changed() {
 #[test]
 fn a_recording_cut_into_tracks_arrives_whole_through_flac() {
     is_whole(Codec::Flac, 48_000);
+}
+
+/// Plays three tracks, and takes the second out a quarter of a second before it would begin. Gives what was heard and
+/// the tracks; `None` when the machine was too slow to do that in time.
+fn with_the_second_taken_out() -> Option<(Vec<i32>, [Vec<i32>; 3])> {
+    let shelf = Shelf::new();
+    let hub = Hub::start_with(StreamSettings { codec: Codec::Pcm24, ..StreamSettings::default() }, shelf.catalogue());
+    let ear = Ear::join(&hub, "kitchen", Codec::Pcm24);
+    hub.post("/groups", &json!({"name": "all", "rooms": ["kitchen"]}));
+    let tracks = [1, 2, 3].map(|seed| {
+        let path = write(&hub.folder.path().join("track.wav"), 48_000, &recording(seed, 3 * 48_000 + 123));
+        shelf.put(&seed.to_string(), &path);
+        whole(&path)
+    });
+    let items = ["1", "2", "3"].map(|track| json!({"track": track}));
+    let queue = hub.post("/groups/all/queue", &json!({"items": items, "play": true})).1;
+    let second = format!("/groups/all/queue/{}", queue["entries"][1]["entry"].as_str().unwrap());
+    hub.wait(|hub| hub.get("/groups/all").1["position_s"].as_f64().is_some_and(|position| position > 2.75));
+    assert_eq!(hub.delete(&second).0, 200);
+    let group = hub.get("/groups/all").1;
+    if group["title"] != "1" || group["position_s"].as_f64().unwrap() > 2.99 {
+        return None;
+    }
+    hub.wait(|hub| {
+        let group = hub.get("/groups/all").1;
+        assert_ne!(group["title"], "2");
+        group["title"] == "3" && group["position_s"].as_f64().unwrap() > 0.2
+    });
+    assert_eq!(ear.gaps(), 0, "nothing is silent");
+    ear.sound();
+    Some((ear.heard().into_iter().map(integer).collect(), tracks))
+}
+
+#[test]
+fn what_is_taken_out_at_the_last_moment_leaves_no_gap() {
+    let (heard, [first, second, third]) = (0..20).find_map(|_| with_the_second_taken_out()).unwrap();
+    assert!(heard[..first.len()] == first, "the first is whole");
+    let rest = &heard[first.len()..];
+    // When the third could not be there in time, what had been sent of the second.
+    let moment = rest.iter().zip(&second).take_while(|(heard, second)| heard == second).count();
+    println!("{:.1} ms of the second", moment as f64 / 96.0);
+    let rest = &rest[moment..];
+    assert!(rest.len() > 2_000 && *rest == third[..rest.len()], "the third from its first frame on");
 }

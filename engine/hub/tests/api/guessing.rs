@@ -1,6 +1,9 @@
 //! Nobody guesses a secret or a setup code.
 
+use std::{thread::sleep, time::Duration};
+
 use serde_json::json;
+use unisono_core::wire::control::RefuseReason;
 
 use crate::{
     hub::Hub,
@@ -43,4 +46,20 @@ fn a_wrong_code_is_refused_while_there_is_one() {
     let (status, said) = hub.ask("POST", "/setup", Some(&body), &[ELSEWHERE]);
     assert_eq!(status, 403);
     assert!(said["error"].as_str().unwrap().contains("not the one that the hub has printed"), "{said}");
+}
+
+#[test]
+fn whoever_tries_join_tokens_is_told_to_wait_and_may_come_with_a_good_one_afterwards() {
+    let hub = Hub::start();
+    let token = hub.token();
+    for wrong in 0..3 {
+        let refuse = hub.knock(&format!("wrong {wrong}"), &token, [wrong; 16]).unwrap();
+        assert_eq!(refuse.reason, RefuseReason::TokenUnknown, "{}", refuse.text);
+    }
+    let refuse = hub.knock("right", &token, *token.secret()).unwrap();
+    // As one that will be asked again by itself.
+    assert_eq!(refuse.reason, RefuseReason::Full);
+    assert!(refuse.text.contains("127.0.0.1 were not good; wait 1 s"), "{}", refuse.text);
+    sleep(Duration::from_millis(1_100));
+    assert_eq!(hub.knock("right", &token, *token.secret()), None);
 }

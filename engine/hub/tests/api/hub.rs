@@ -19,7 +19,7 @@ use unisono_core::{
     time::Nanos,
     wire::{
         VERSION,
-        control::{Codec, Hello, Message, Room},
+        control::{Codec, Hello, Message, Refuse, Room},
         ids::RoomIndex,
     },
 };
@@ -30,7 +30,7 @@ use unisono_hub::{
     house::StreamSettings,
     sources::SourceSettings,
 };
-use unisono_transport::{Endpoint, Expect, Identity, Options};
+use unisono_transport::{Connection, ControlReceiver, ControlSender, Endpoint, Expect, Identity, Options};
 use ureq::{
     Agent,
     http::{Request, Response},
@@ -150,27 +150,30 @@ impl Hub {
 
     /// A node joins with a token, and its rooms are there. It goes when the task is aborted.
     pub(crate) fn join(&self, name: &str, rooms: &[&str]) -> JoinHandle<()> {
+        self.join_saying(name, rooms, &[])
+    }
+
+    /// The same; once it is let in it says this.
+    pub(crate) fn join_saying(&self, name: &str, rooms: &[&str], says: &[Message]) -> JoinHandle<()> {
         let token = self.token();
         let store = NodeStore::open(&self.folder.path().join(name)).unwrap();
-        let room = |(index, name): (u8, &&str)| Room {
-            index: RoomIndex(index),
-            name: (*name).into(),
-            output: "a speaker".into(),
-            latency: Nanos::ZERO,
-            term: None,
-        };
-        let hello = Hello {
-            version: VERSION,
-            name: name.into(),
-            household: None,
-            members_version: 0,
-            join: Some(*token.secret()),
-            codecs: vec![Codec::Opus],
-            rooms: (0..).zip(rooms).map(room).collect(),
-        };
-        let node = self.runtime.as_ref().unwrap().spawn(listen(store, token, hello));
+        let hello = hello(name, rooms, *token.secret());
+        let node = self.runtime.as_ref().unwrap().spawn(listen(store, token, hello, says.to_vec()));
         self.wait(|hub| rooms.iter().all(|room| hub.room(room)["online"] == true));
         node
+    }
+
+    /// A machine that was never there comes with a secret; why it is refused, if it is.
+    pub(crate) fn knock(&self, name: &str, token: &JoinToken, secret: [u8; 16]) -> Option<Refuse> {
+        let store = NodeStore::open(&self.folder.path().join(name)).unwrap();
+        let frame = self.runtime.as_ref().unwrap().block_on(async {
+            let (_connection, _sender, mut receiver) = greet(&store, token, hello(name, &[], secret)).await;
+            receiver.recv().await.unwrap().unwrap()
+        });
+        match Message::from_frame(&frame).unwrap().unwrap() {
+            Message::Refuse(refuse) => Some(refuse),
+            _ => None,
+        }
     }
 
     /// A token for one node.
@@ -335,14 +338,44 @@ fn check_form(answer: &Response<ureq::Body>, value: &Value) {
     assert_eq!(answer.headers().contains_key("allow"), answer.status() == 405);
 }
 
-/// Connects, greets, and stays for as long as the hub does.
-async fn listen(store: NodeStore, token: JoinToken, hello: Hello) {
+fn hello(name: &str, rooms: &[&str], secret: [u8; 16]) -> Hello {
+    let room = |(index, name): (u8, &&str)| Room {
+        index: RoomIndex(index),
+        name: (*name).into(),
+        output: "a speaker".into(),
+        latency: Nanos::ZERO,
+        term: None,
+    };
+    Hello {
+        version: VERSION,
+        name: name.into(),
+        household: None,
+        members_version: 0,
+        join: Some(secret),
+        codecs: vec![Codec::Opus],
+        rooms: (0..).zip(rooms).map(room).collect(),
+    }
+}
+
+/// Connects and greets.
+async fn greet(store: &NodeStore, token: &JoinToken, hello: Hello) -> (Connection, ControlSender, ControlReceiver) {
     let identity = Identity::from_pkcs8(store.key().pkcs8()).unwrap();
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let endpoint = Endpoint::bind(here, &identity, &Options::new([0; 64])).unwrap();
     let connection = endpoint.connect(token.addresses()[0], Expect::Key(token.hub())).await.unwrap();
-    let (sender, mut receiver) = connection.control().await.unwrap();
+    let (sender, receiver) = connection.control().await.unwrap();
     sender.send(Message::from(hello).encode()).await.unwrap();
+    (connection, sender, receiver)
+}
+
+/// Connects, greets, says something once it is let in, and stays for as long as the hub does.
+async fn listen(store: NodeStore, token: JoinToken, hello: Hello, says: Vec<Message>) {
+    let (_connection, sender, mut receiver) = greet(&store, &token, hello).await;
+    // It is let in, or refused.
+    let _ = receiver.recv().await;
+    for message in says {
+        sender.send(message.encode()).await.unwrap();
+    }
     while let Ok(Some(_)) = receiver.recv().await {}
 }
 

@@ -61,6 +61,12 @@ fn a_body_of_another_shape_is_refused() {
         ("POST", "/groups/all/queue", r#"{"items": [], "at": "last"}"#, "at"),
         ("POST", "/groups/all/queue/1/move", r#"{"to": -1}"#, "to"),
         ("POST", "/stations", r#"{"name": "x"}"#, "url"),
+        // Values in the order of the fields are no object.
+        ("POST", "/groups/all/seek", "[1]", "an object"),
+        ("POST", "/groups", r#"["x", ["kitchen"]]"#, "an object"),
+        ("POST", "/tokens", "[60, 1]", "an object"),
+        ("PATCH", "/rooms/kitchen", r#"{"equaliser": [true, 0, []]}"#, "an object"),
+        ("PATCH", "/rooms/kitchen", r#"{"equaliser": {"bands": [["peak", 100]]}}"#, "an object"),
     ] {
         hub.refused(422, names, method, path, Some(body));
     }

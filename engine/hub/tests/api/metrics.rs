@@ -1,8 +1,9 @@
 //! What Prometheus reads, and where it is sent.
 
 use serde_json::{Value, json};
+use unisono_core::wire::control::Evidence;
 
-use crate::hub::Hub;
+use crate::{hub::Hub, status::report};
 
 impl Hub {
     /// The lines of the page about Unisono, without what explains them.
@@ -34,7 +35,7 @@ fn a_hub_without_rooms_says_what_it_is() {
     has(&lines, r#"unisono_nodes{state="connected"} 0"#);
     has(&lines, r#"unisono_state_durable{store="session"} 1"#);
     has(&lines, "unisono_refused_datagrams_total 0");
-    let build = format!(r#"program="unisono-hub",protocol="1.3",version="{}""#, env!("CARGO_PKG_VERSION"));
+    let build = format!(r#"program="unisono-hub",protocol="1.4",version="{}""#, env!("CARGO_PKG_VERSION"));
     has(&lines, &format!("unisono_build_info{{{build}}} 1"));
     assert!(hub.series("unisono_hub_info{")[0].contains(r#"codec="opus""#), "{lines:#?}");
     assert!(hub.beside("/metrics", &[]).1.contains("\nprocess_resident_memory_bytes "));
@@ -70,6 +71,27 @@ fn rooms_and_groups_are_there_until_they_are_forgotten() {
     assert!(hub.series("kitchen").is_empty(), "{:#?}", hub.series("kitchen"));
     hub.patch("/groups/all", &json!({"name": "downstairs"}));
     assert!(hub.series("group=\"all\"").is_empty() && !hub.series("group=\"downstairs\"").is_empty());
+}
+
+#[test]
+fn sync_errors_are_counted_by_size_as_often_as_they_are_said_and_go_with_the_room() {
+    let hub = Hub::start();
+    let said = report(&[Evidence::Device, Evidence::Nothing]);
+    let node = hub.join_saying("ground floor", &["kitchen", "study"], &[said.clone(), said]);
+    let labels = r#"evidence="device",room="kitchen""#;
+    let count = |hub: &Hub| hub.series(&format!("unisono_sync_error_abs_seconds_count{{{labels}}}"));
+    hub.wait(|hub| count(hub) == [format!("unisono_sync_error_abs_seconds_count{{{labels}}} 2")]);
+    let lines = hub.metrics();
+    for (bound, below) in [("0.000001", 0), ("0.0002", 0), ("0.0005", 2), ("0.1", 2), ("+Inf", 2)] {
+        has(&lines, &format!("unisono_sync_error_abs_seconds_bucket{{{labels},le=\"{bound}\"}} {below}"));
+    }
+    has(&lines, &format!("unisono_sync_error_abs_seconds_sum{{{labels}}} 0.0006"));
+    let of_study = hub.series("unisono_sync_error_abs_seconds").into_iter().filter(|line| line.contains("study"));
+    assert_eq!(of_study.count(), 0, "nothing was measured there");
+    node.abort();
+    hub.wait(|hub| hub.room("kitchen")["online"] == false);
+    assert_eq!(hub.ask("DELETE", "/rooms/kitchen", None, &[]).0, 204);
+    assert!(hub.series("unisono_sync_error_abs_seconds").is_empty());
 }
 
 #[test]

@@ -24,6 +24,41 @@ fn references(value: &Value, found: &mut Vec<String>) {
 }
 
 #[test]
+fn what_values_may_be_is_described() {
+    let hub = Hub::start();
+    let description = hub.get("/openapi.json").1;
+    // Behind a reference, and beside "null" where a field may be that.
+    let schema = |view: &str, field: &str| {
+        let property = description["components"]["schemas"][view]["properties"][field].clone();
+        let choices = property["oneOf"].as_array().cloned().unwrap_or_else(|| vec![property.clone()]);
+        let reference = choices.iter().find_map(|choice| choice["$ref"].as_str());
+        let reference = reference.unwrap_or_else(|| panic!("{view}.{field}: {property}"));
+        resolve(&description, reference).unwrap().clone()
+    };
+    for (view, field, least, most) in [
+        ("RoomChange", "volume", 0.0, 100.0),
+        ("RoomChange", "start_volume", 0.0, 100.0),
+        ("GroupChange", "volume", 0.0, 100.0),
+        ("EqualiserView", "preamp_db", -24.0, 12.0),
+        ("BandView", "frequency_hz", 20.0, 20_000.0),
+        ("BandView", "q", 0.1, 10.0),
+        ("NewToken", "uses", 1.0, 1_024.0),
+        ("NewToken", "lifetime_s", 1.0, 31_536_000.0),
+        ("Seek", "position_s", 0.0, 1e7),
+    ] {
+        let schema = schema(view, field);
+        let bounds = (schema["minimum"].as_f64(), schema["maximum"].as_f64());
+        assert_eq!(bounds, (Some(least), Some(most)), "{view}.{field}: {schema}");
+    }
+    let secret = schema("Setup", "secret");
+    assert_eq!((&secret["minLength"], &secret["maxLength"]), (&Value::from(8), &Value::from(256)));
+    assert_eq!(schema("NewAccess", "scope")["enum"], serde_json::json!(["read", "control", "admin"]));
+    for (view, field) in [("NewGroup", "name"), ("RoomChange", "name"), ("NewStation", "url"), ("Play", "file")] {
+        assert!(schema(view, field)["pattern"].is_string(), "{view}.{field}");
+    }
+}
+
+#[test]
 fn the_description_is_whole() {
     let hub = Hub::start();
     let (status, description) = hub.get("/openapi.json");

@@ -119,7 +119,8 @@ fn what_cannot_be_put_into_a_queue_is_refused_by_name() {
         (422, "unknown variant `file`", r#"{"items": [{"file": "/etc/passwd"}]}"#),
         (422, "unknown variant `first`", r#"{"items": [], "at": "first"}"#),
         (422, "index: 1", r#"{"items": [{"track": "a"}], "play": true, "index": 1}"#),
-        (422, "index: 0", r#"{"items": [], "play": true}"#),
+        (422, "items: there is nothing", r#"{"items": [], "play": true}"#),
+        (422, "index: 10001", r#"{"items": [{"track": "a"}], "index": 10001}"#),
         (422, "unknown field", r#"{"items": [], "now": true}"#),
         (422, "items", "{}"),
     ] {
@@ -137,6 +138,86 @@ fn what_cannot_be_put_into_a_queue_is_refused_by_name() {
     let group = hub.get("/groups/all").1;
     assert_eq!((&group["title"], &group["queue"]["index"]), (&json!("c"), &json!(1)));
     assert!(group["warning"].as_str().unwrap().starts_with("\"b\" is left out: "), "{group}");
+}
+
+#[test]
+fn what_cannot_be_opened_leaves_the_queue_and_what_plays_as_they_were() {
+    let (hub, shelf, _node) = with_tracks();
+    assert_eq!(hub.post("/stations", &json!({"name": "gone", "url": "https://example.org/gone"})).0, 201);
+    std::fs::write(shelf.path("e"), "no sound").unwrap();
+    let nothing = hub.get("/groups/all/queue").1;
+    let dead = json!({"items": [{"station": "gone"}], "at": "replace", "play": true}).to_string();
+    hub.refused(422, "https://example.org/gone does not answer", "POST", "/groups/all/queue", Some(&dead));
+    assert_eq!((hub.get("/groups/all/queue").1, &hub.get("/groups/all").1["state"]), (nothing, &json!("stopped")));
+
+    let items = ["a", "b"].map(|track| json!({"track": track}));
+    add(&hub, &json!({"items": items, "play": true}));
+    let before = hub.get("/groups/all/queue").1;
+    for at in ["replace", "next", "end"] {
+        for items in [json!([{"station": "gone"}]), json!([{"track": "e"}, {"station": "gone"}])] {
+            let first = if items[0]["track"] == "e" { "not recognised as sound" } else { "does not answer" };
+            let body = json!({"items": items, "at": at, "play": true}).to_string();
+            hub.refused(422, first, "POST", "/groups/all/queue", Some(&body));
+            assert_eq!(hub.get("/groups/all/queue").1, before, "{at}");
+            let group = hub.get("/groups/all").1;
+            assert_eq!(
+                (&group["title"], &group["state"], &group["warning"]),
+                (&json!("a"), &json!("playing"), &Value::Null)
+            );
+        }
+    }
+    // So does going on to what cannot be played.
+    add(&hub, &json!({"items": [{"station": "gone"}], "at": "next"}));
+    let broken = hub.delete(&format!("/groups/all/queue/{}", entry(&hub.get("/groups/all/queue").1, 2))).1;
+    assert_eq!(titles(&broken), ["a", "gone"]);
+    hub.refused(422, "does not answer", "POST", "/groups/all/next", None);
+    let group = hub.get("/groups/all").1;
+    assert_eq!((&group["title"], &group["state"], &group["warning"]), (&json!("a"), &json!("playing"), &Value::Null));
+}
+
+#[test]
+fn what_is_left_out_is_said_until_something_else_is_played() {
+    let (hub, shelf, _node) = with_tracks();
+    std::fs::write(shelf.path("e"), "no sound").unwrap();
+    let warning = |hub: &Hub| hub.get("/groups/all").1["warning"].clone();
+    add(&hub, &json!({"items": [{"track": "e"}, {"track": "a"}], "at": "replace", "play": true}));
+    assert!(warning(&hub).as_str().unwrap().starts_with("\"e\" is left out: "), "{}", warning(&hub));
+    add(&hub, &json!({"items": [{"track": "b"}], "at": "next", "play": true}));
+    assert_eq!(warning(&hub), Value::Null);
+    // What comes next is opened in time, and this cannot be.
+    let queue = add(&hub, &json!({"items": [{"track": "e"}, {"track": "c"}], "at": "replace"}));
+    add(&hub, &json!({"items": [{"track": "d"}], "at": "next", "play": true}));
+    hub.wait(|hub| warning(hub).is_string());
+    assert_eq!(hub.delete(&format!("/groups/all/queue/{}", entry(&queue, 0))).0, 200);
+    assert_eq!(warning(&hub), Value::Null, "what is not in the queue is no matter");
+}
+
+#[test]
+fn a_station_that_answers_late_does_not_end_what_was_wanted_since() {
+    let (hub, shelf, _node) = with_tracks();
+    let url = |name: &str| json!({"name": name, "url": format!("https://example.org/{name}.wav")});
+    for name in ["slow", "slower"] {
+        assert_eq!(hub.post("/stations", &url(name)).0, 201);
+    }
+    let wav = hub.folder.path().join("ten.wav");
+    let station = |name: &str| json!({"items": [{"station": name}], "at": "replace", "play": true});
+    let late = |name: &str, meanwhile: &dyn Fn()| {
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| hub.post("/groups/all/queue", &station(name)));
+            hub.wait(|_| shelf.path(&format!("{name}.called")).exists());
+            meanwhile();
+            shelf.put(&format!("{name}.wav"), &wav);
+            asked.join().unwrap()
+        })
+    };
+    let (status, said) = late("slow", &|| drop(add(&hub, &json!({"items": [{"track": "a"}], "play": true}))));
+    assert_eq!(status, 409, "{said}");
+    assert!(said["error"].as_str().unwrap().contains("something else was wanted"), "{said}");
+    let group = hub.get("/groups/all").1;
+    assert_eq!((&group["title"], titles(&hub.get("/groups/all/queue").1)), (&json!("a"), vec!["a".into()]));
+    // What was wanted before and is open first does not count against it.
+    let (status, _) = late("slower", &|| {});
+    assert_eq!((status, &hub.get("/groups/all").1["title"]), (200, &json!("slower")));
 }
 
 #[test]

@@ -52,6 +52,16 @@ fn until_there_is_a_secret_this_machine_may_everything_and_others_nothing() {
     assert_eq!(said, json!({"setup_needed": true, "scope": null, "name": null, "loopback": false}));
     let (status, _) = hub.ask("POST", "/login", Some(r#"{"secret": "whatever it is"}"#), &elsewhere);
     assert_eq!(status, 409);
+    // Each proxy says in its own way that it is one.
+    for header in [
+        ("forwarded", "for=192.168.1.9"),
+        ("via", "1.1 attic"),
+        ("x-forwarded-host", "music.example"),
+        ("x-forwarded-proto", "https"),
+        ("x-real-ip", "192.168.1.9"),
+    ] {
+        assert_eq!(hub.ask("GET", "/rooms", None, &[header]).0, 401, "{header:?}");
+    }
 }
 
 #[test]

@@ -49,6 +49,25 @@ fn live_inputs_say_what_they_do() {
 }
 
 #[test]
+fn an_input_that_does_not_work_takes_the_place_of_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (fifo, taken) = (folder.path().join("fifo"), folder.path().join("taken"));
+    std::fs::write(&taken, "mine").unwrap();
+    let inputs = vec![input("mpd", Place::Fifo(fifo)), input("other", Place::Fifo(taken))];
+    let hub = Hub::with_sources(SourceSettings { inputs, radio_hosts: Vec::new() });
+    let _node = hub.join("ground floor", &["kitchen"]);
+    hub.post("/groups", &json!({"name": "all", "rooms": ["kitchen"]}));
+    let wanted = |source: &str| json!({"items": [{"source": source}], "at": "replace", "play": true});
+    let (status, queue) = hub.post("/groups/all/queue", &wanted("mpd"));
+    assert_eq!((status, &queue["entries"][0]["title"]), (200, &json!("mpd")), "it waits for who writes");
+    let names = "source \"other\" does not work: ";
+    hub.refused(422, names, "POST", "/groups/all/queue", Some(&wanted("other").to_string()));
+    assert_eq!(hub.get("/groups/all/queue").1, queue);
+    let group = hub.get("/groups/all").1;
+    assert_eq!((&group["title"], &group["state"], &group["warning"]), (&json!("mpd"), &json!("playing"), &Value::Null));
+}
+
+#[test]
 fn whoever_is_in_the_group_gets_to_a_fifo_in_the_runtime_folder() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::Fifo("music".into());

@@ -1,6 +1,15 @@
 //! What there is: the hub, nodes, tokens, rooms.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
+use unisono_core::{
+    time::Nanos,
+    wire::{
+        control::{ClockReport, Evidence, Message, Report, RoomReport, RoomState, Trailing},
+        ids::RoomIndex,
+    },
+};
 use unisono_hub::api::types::{HubView, NodeView, RoomView, TokenView};
 
 use crate::hub::Hub;
@@ -43,8 +52,15 @@ fn a_token_says_for_how_long_and_how_often_it_is_good() {
     let defaults: TokenView = serde_json::from_value(said).unwrap();
     assert_eq!((defaults.lifetime_s, defaults.uses), (3_600, 1));
     assert_ne!(defaults.token, token.token);
+    // As large as it takes, with the three corners by which it is found.
+    let corner = "1111111";
+    let qr = &token.qr;
+    assert!(qr.len() > 21 && qr.iter().all(|row| row.len() == qr.len()), "{qr:?}");
+    let (first, last) = (&qr[0], &qr[qr.len() - 1]);
+    assert!(first.starts_with(corner) && first.ends_with(corner) && last.starts_with(corner), "{qr:?}");
     let year = 365 * 86_400_u64;
-    assert_eq!(hub.post("/tokens", &json!({"lifetime_s": year, "uses": u32::MAX})).0, 200);
+    assert_eq!(hub.post("/tokens", &json!({"lifetime_s": year, "uses": 1_024})).0, 200);
+    hub.refused(422, "uses: 1025 is more", "POST", "/tokens", Some(r#"{"uses": 1025}"#));
     for lifetime in [year + 1, u64::MAX] {
         let wanted = json!({"lifetime_s": lifetime}).to_string();
         hub.refused(422, "more than a year", "POST", "/tokens", Some(&wanted));
@@ -54,6 +70,54 @@ fn a_token_says_for_how_long_and_how_often_it_is_good() {
     hub.refused(422, "uses", "POST", "/tokens", Some(r#"{"uses": 4294967296}"#));
     hub.refused(422, "lifetime_s", "POST", "/tokens", Some(r#"{"lifetime_s": -1}"#));
     hub.refused(422, "forever", "POST", "/tokens", Some(r#"{"forever": true}"#));
+}
+
+#[test]
+fn what_is_said_of_sync_says_how_old_it_is() {
+    let hub = Hub::start();
+    let node =
+        hub.join_saying("ground floor", &["kitchen", "study"], &[report(&[Evidence::Device, Evidence::Nothing])]);
+    hub.wait(|hub| hub.room("kitchen")["sync"]["evidence"] == "device");
+    let age = |hub: &Hub| hub.room("kitchen")["sync"]["age_s"].as_f64().unwrap();
+    let (first, began) = (age(&hub), Instant::now());
+    assert!((0.0..20.0).contains(&first), "{first}");
+    std::thread::sleep(Duration::from_millis(300));
+    let grown = age(&hub) - first;
+    assert!((0.29..=began.elapsed().as_secs_f64() + 0.01).contains(&grown), "{grown} s older");
+    assert_eq!(hub.room("study")["sync"]["age_s"], Value::Null);
+    node.abort();
+    hub.wait(|hub| hub.room("kitchen")["sync"].is_null());
+}
+
+/// What a node says of its rooms, each with that evidence.
+pub(crate) fn report(evidence: &[Evidence]) -> Message {
+    let room = |(index, evidence): (u8, &Evidence)| RoomReport {
+        room: RoomIndex(index),
+        state: RoomState::Playing,
+        stream: None,
+        output: "a speaker".into(),
+        sync_error: Nanos::from_micros(-300),
+        evidence: *evidence,
+        uncertainty: Nanos::from_micros(20),
+        buffered: Nanos::ZERO,
+        dac_drift_ppb: 0,
+        received: 0,
+        lost: 0,
+        repaired: 0,
+        late: 0,
+        concealed_frames: 0,
+        underruns: 0,
+        resyncs: 0,
+    };
+    let rooms = (0..).zip(evidence).map(room).collect();
+    Report {
+        clock: ClockReport::default(),
+        rooms,
+        outputs: Trailing::default(),
+        latencies: Trailing::default(),
+        volumes: Trailing::default(),
+    }
+    .into()
 }
 
 #[test]
@@ -110,7 +174,7 @@ fn a_room_is_renamed_limited_and_gets_back_what_its_node_calls_it() {
     let room: RoomView = serde_json::from_value(said).unwrap();
     assert_eq!((status, room.name.as_str(), room.max_volume, room.volume), (200, "Galley", 30, 30));
     hub.refused(404, "no room \"kitchen\"", "PATCH", "/rooms/kitchen", Some("{}"));
-    hub.refused(422, "\"Galley\" may be at 30", "PATCH", "/rooms/galley", Some(r#"{"volume": 31, "name": "x"}"#));
+    hub.refused(409, "\"Galley\" may be at 30", "PATCH", "/rooms/galley", Some(r#"{"volume": 31, "name": "x"}"#));
     hub.refused(422, "max_volume: 101", "PATCH", "/rooms/galley", Some(r#"{"max_volume": 101}"#));
     hub.refused(422, "a name needs a letter", "PATCH", "/rooms/galley", Some(r#"{"name": " \n"}"#));
     let _other = hub.join("first floor", &["bath"]);

@@ -36,6 +36,7 @@ fn report(home: &mut Home, id: ConnectionId, seconds: u64, concealed: &mut u64, 
             rooms: vec![room],
             outputs: Default::default(),
             latencies: Default::default(),
+            volumes: Default::default(),
         };
         home.frame(id, &Message::from(report).to_frame());
     }

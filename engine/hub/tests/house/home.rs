@@ -187,6 +187,11 @@ impl Home {
         self.now = end;
     }
 
+    /// What a connection was told and nobody has asked for yet.
+    pub(crate) fn told_so_far(&self, id: ConnectionId) -> Vec<Message> {
+        self.told.iter().filter(|(to, _)| *to == id).map(|(_, message)| message.clone()).collect()
+    }
+
     /// What a connection was told since it was asked last.
     pub(crate) fn told(&mut self, id: ConnectionId) -> Vec<Message> {
         let (its, others) = self.told.drain(..).partition(|(to, _)| *to == id);

@@ -2,7 +2,10 @@
 
 use unisono_core::{
     units::{Gain, Volume},
-    wire::control::Message,
+    wire::{
+        control::{Message, Turned},
+        ids::RoomIndex,
+    },
 };
 use unisono_household::config::Command;
 use unisono_hub::house::{ConnectionId, Refused};
@@ -127,4 +130,35 @@ fn a_room_is_never_louder_than_its_limit() {
     let too_loud = Refused::TooLoud("kitchen".into(), 25);
     assert_eq!(home.refused(|house, _| house.set_room(room(1), percent(26), Some(true))), too_loud);
     assert_eq!(home.house.check_room(room(1), percent(26), percent(30)), Ok(()));
+}
+
+#[test]
+fn a_volume_that_is_turned_at_the_speaker_is_the_rooms_as_far_as_the_room_may_be_as_loud() {
+    let mut home = Home::new();
+    let node = home.arrive(1, &["kitchen"]);
+    let group = home.group("all", &[room(1)]);
+    let turn = |home: &mut Home, volume: u8| {
+        let gain = Volume::new(volume).unwrap().gain();
+        let _ = home.told(node);
+        home.frame(node, &Message::from(Turned { room: RoomIndex(0), gain }).to_frame());
+        (
+            home.house.rooms()[&room(1)].volume.percent(),
+            last_gain(home, node).map(|gain| Volume::nearest(Gain::new(gain)).percent()),
+        )
+    };
+    assert_eq!(turn(&mut home, 62), (62, Some(62)), "and the speaker hears that it stays so");
+    // Half of what the group lets through, and a group that lets through less than was turned to.
+    home.tell(|house, _| house.set_group(group, percent(50), None)).unwrap();
+    assert_eq!(turn(&mut home, 25), (50, Some(25)));
+    assert_eq!(turn(&mut home, 80), (100, Some(50)), "the speaker is turned down again");
+    home.configure(&Command::SetRoomMaxVolume { room: room(1), volume: Volume::new(40).unwrap() });
+    assert_eq!(turn(&mut home, 30), (40, Some(20)));
+    // What is silent stays silent, and is as loud as it was turned to when it is heard again.
+    home.tell(|house, _| house.set_room(room(1), None, Some(true))).unwrap();
+    assert_eq!(turn(&mut home, 10), (20, Some(0)));
+    home.tell(|house, _| house.set_group(group, percent(0), None)).unwrap();
+    assert_eq!(turn(&mut home, 90), (20, Some(0)));
+    // A room that the node does not have is nobody's.
+    home.frame(node, &Message::from(Turned { room: RoomIndex(9), gain: Gain::UNITY }).to_frame());
+    assert_eq!(home.house.rooms()[&room(1)].volume.percent(), 20);
 }

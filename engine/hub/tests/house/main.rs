@@ -3,6 +3,7 @@
 
 mod adapting;
 mod asks;
+mod borders;
 mod groups;
 mod home;
 mod leaving;

@@ -1,9 +1,13 @@
 //! Play, pause, resume, stop, and the end of what plays.
 
-use unisono_core::{time::Nanos, units::FramePosition, wire::control::Message};
-use unisono_hub::house::{EntryId, GroupId, Media, Playback, Refused};
+use unisono_core::{
+    time::{HubClock, Nanos, Timestamp},
+    units::FramePosition,
+    wire::control::Message,
+};
+use unisono_hub::house::{At, Cause, EntryId, GroupId, House, Media, Playback, Refused};
 
-use crate::home::{Done, Home, SECOND, room, timeline_of};
+use crate::home::{BROKEN, Done, Home, SECOND, room, timeline_of};
 
 /// One room, one group, nothing playing.
 fn idle() -> (Home, GroupId) {
@@ -137,10 +141,10 @@ fn playing_something_else_ends_what_plays_and_only_that() {
     assert_eq!(starts.count(), 1, "the stream goes on");
     // The first source has met its end, or failed, after it was replaced.
     home.tell(|house, now| house.handle_broken(now, group, 1, (EntryId(1), FramePosition(0)), "the disk is gone"));
-    assert_eq!((playback(&home, group), &home.house.groups()[&group].warning), (Playback::Playing, &None));
+    assert_eq!((playback(&home, group), home.house.groups()[&group].warning()), (Playback::Playing, None));
     let soon = FramePosition(6 * SECOND);
     home.tell(|house, now| house.handle_broken(now, group, 2, (EntryId(2), soon), "the disk is gone"));
-    assert_eq!(home.house.groups()[&group].warning.as_deref(), Some("\"another\" is left out: the disk is gone"));
+    assert_eq!(home.house.groups()[&group].warning(), Some("\"another\" is left out: the disk is gone"));
     home.run_for(9_000);
     assert_eq!((playback(&home, group), home.count(&Done::Ended(group))), (Playback::Stopped, 1));
 }
@@ -185,8 +189,8 @@ fn what_is_wrong_with_a_source_stays_said_until_something_else_plays() {
     let mut home = Home::new();
     home.arrive(1, &["kitchen"]);
     let group = home.playing("all", &[room(1)]);
-    let warning = |home: &Home| home.house.groups()[&group].warning.clone();
-    home.tell(|house, _| house.warn(group, 1, EntryId(1), "it is damaged".into()));
+    let warning = |home: &Home| home.house.groups()[&group].warning().map(String::from);
+    home.tell(|house, _| house.warn(group, 1, EntryId(1), Cause::Damage, "it is damaged".into()));
     home.tell(|house, now| house.seek(now, group, SECOND)).unwrap();
     home.tell(|house, now| house.stop(now, group)).unwrap();
     home.run_for(2_000);
@@ -197,6 +201,55 @@ fn what_is_wrong_with_a_source_stays_said_until_something_else_plays() {
         assert_eq!(warning(&home), None);
     }
     // What is said late of the run before is not about this one.
-    home.tell(|house, _| house.warn(group, 1, EntryId(1), "it is damaged".into()));
+    home.tell(|house, _| house.warn(group, 1, EntryId(1), Cause::Damage, "it is damaged".into()));
     assert_eq!(warning(&home), None);
+}
+
+#[test]
+fn a_warning_is_taken_back_by_its_own_cause_alone() {
+    let mut home = Home::new();
+    home.arrive(1, &["kitchen"]);
+    let group = home.playing("all", &[room(1)]);
+    let run = home.house.run_of(group).unwrap();
+    let broken = Media { location: BROKEN.into(), title: "a station".into(), ..Media::default() };
+    let ids = home.tell(|house, now| house.enqueue(now, group, vec![broken, home_media()], At::End)).unwrap();
+    let warning = |home: &Home| home.house.groups()[&group].warning().map(String::from);
+    home.tell(|house, _| house.passed_over(group, ids[0], "it does not answer"));
+    let left_out = Some(String::from("\"a station\" is left out: it does not answer"));
+    assert_eq!(warning(&home), left_out);
+    // What plays has gone silent, and is there again.
+    let playing = EntryId(1);
+    home.tell(|house, _| house.warn(group, run, playing, Cause::Trouble, "nothing comes".into()));
+    assert_eq!(warning(&home).as_deref(), Some("nothing comes"));
+    home.tell(|house, _| house.all_is_well(group, run, ids[1]));
+    assert_eq!(warning(&home).as_deref(), Some("nothing comes"), "that another is well does not mend it");
+    home.tell(|house, _| house.all_is_well(group, run, playing));
+    assert_eq!(warning(&home), left_out);
+    home.tell(|house, _| house.warn(group, run, playing, Cause::Damage, "it is damaged".into()));
+    home.tell(|house, _| house.all_is_well(group, run, playing));
+    assert_eq!(warning(&home).as_deref(), Some("it is damaged"));
+    home.tell(|house, now| house.remove_entry(now, group, ids[0])).unwrap();
+    home.tell(|house, now| house.play_entry(now, group, ids[1], 0)).unwrap();
+    assert_eq!(warning(&home), None, "nothing of it is about what plays now");
+}
+
+fn home_media() -> Media {
+    Media { title: "another".into(), location: "/b.flac".into(), frames: Some(9 * SECOND), ..Media::default() }
+}
+
+#[test]
+fn whoever_wants_something_else_last_gets_it_however_long_the_others_take() {
+    type Ends = fn(&mut House, Timestamp<HubClock>, GroupId) -> Result<(), Refused>;
+    let mut home = Home::new();
+    home.arrive(1, &["kitchen"]);
+    let group = home.playing("all", &[room(1)]);
+    let overtaken = Err(Refused::Overtaken("all".into()));
+    let [first, second] = [(); 2].map(|()| home.house.wish(group).unwrap());
+    assert_eq!((home.house.grant(group, first), home.house.grant(group, second)), (Ok(()), Ok(())));
+    assert_eq!(home.house.grant(group, first), overtaken);
+    for ends in [House::pause as Ends, House::stop, House::clear_queue] {
+        let wish = home.house.wish(group).unwrap();
+        home.tell(|house, now| ends(house, now, group)).unwrap();
+        assert_eq!(home.house.grant(group, wish), overtaken);
+    }
 }

@@ -6,7 +6,7 @@ use unisono_hub::house::{At, EntryId, GroupId, Media, Playback, Refused, Repeat}
 
 use crate::home::{BROKEN, Done, Home, SECOND, room, timeline_of};
 
-fn song(number: u64, seconds: u64) -> Media {
+pub(crate) fn song(number: u64, seconds: u64) -> Media {
     let location = format!("/{number}.flac");
     Media { title: format!("song {number}"), location, frames: Some(seconds * SECOND), ..Media::default() }
 }
@@ -22,7 +22,7 @@ fn playing(seconds: &[u64], from: u64) -> (Home, GroupId, Vec<EntryId>) {
     (home, group, ids)
 }
 
-fn title(home: &Home, group: GroupId) -> String {
+pub(crate) fn title(home: &Home, group: GroupId) -> String {
     home.house.groups()[&group].media.as_ref().unwrap().title.clone()
 }
 
@@ -31,7 +31,7 @@ fn index(home: &Home, group: GroupId) -> Option<usize> {
 }
 
 /// Lets time pass until something is so.
-fn until(home: &mut Home, is_so: impl Fn(&Home) -> bool) {
+pub(crate) fn until(home: &mut Home, is_so: impl Fn(&Home) -> bool) {
     for _ in 0..100_000 {
         if is_so(home) {
             return;
@@ -42,7 +42,7 @@ fn until(home: &mut Home, is_so: impl Fn(&Home) -> bool) {
 }
 
 /// How long nothing is heard between two instants.
-fn silence(timeline: &Timeline, home: &Home, before: Nanos) -> Nanos {
+pub(crate) fn silence(timeline: &Timeline, home: &Home, before: Nanos) -> Nanos {
     let from = home.now - before;
     let silent = |millis: &i64| timeline.phase_at(from + Nanos::from_millis(*millis)).is_none();
     let count = (0..before.as_nanos() / 1_000_000).filter(silent).count();
@@ -137,56 +137,6 @@ fn what_was_read_ahead_and_has_not_left_is_taken_back_and_nobody_hears_of_it() {
 }
 
 #[test]
-fn what_has_left_already_is_cut_off_where_it_begins_and_what_is_wanted_follows() {
-    let mut home = Home::new();
-    let node = home.arrive(1, &["kitchen"]);
-    let group = home.group("all", &[room(1)]);
-    let songs = vec![song(1, 10), song(2, 5), song(3, 5)];
-    let ids = home.tell(|house, now| house.enqueue(now, group, songs, At::End)).unwrap();
-    home.tell(|house, now| house.play_entry(now, group, ids[0], 0)).unwrap();
-    until(&mut home, |home| home.position(group).is_some_and(|position| position > 10 * SECOND - SECOND / 5));
-    assert_eq!(title(&home, group), "song 1");
-    home.tell(|house, now| house.remove_entry(now, group, ids[1])).unwrap();
-    assert_eq!(title(&home, group), "song 3");
-    let begun = home.now;
-    home.run_for(1_000);
-    let timeline = timeline_of(&home.told(node));
-    let first = timeline.phase_at(begun + Nanos::from_millis(150));
-    assert!(first.is_some(), "the first is heard to its end");
-    let gap = silence(&timeline, &home, Nanos::from_secs(1));
-    assert!(gap > Nanos::ZERO && gap < Nanos::from_millis(400), "{gap}");
-    assert!((0..SECOND).contains(&home.position(group).unwrap()));
-    assert_eq!(title(&home, group), "song 3");
-}
-
-#[test]
-fn when_all_that_follows_is_taken_out_at_the_last_moment_it_ends_there() {
-    for wait in [Nanos::from_millis(900), Nanos::from_millis(150)] {
-        let (mut home, group, ids) = playing(&[10, 5], 0);
-        let left = u64::try_from(wait.as_nanos() / 1_000_000 * 48).unwrap();
-        until(&mut home, |home| home.position(group).is_some_and(|position| position > 10 * SECOND - left));
-        assert_eq!(title(&home, group), "song 1");
-        home.tell(|house, now| house.remove_entry(now, group, ids[1])).unwrap();
-        home.run_for(2_000);
-        assert_eq!((home.house.groups()[&group].playback, title(&home, group)), (Playback::Stopped, "song 1".into()));
-        assert_eq!(home.count(&Done::Ended(group)), 1);
-    }
-}
-
-#[test]
-fn what_is_added_while_the_last_entry_plays_follows_it_and_what_comes_too_late_is_started() {
-    let (mut home, group, _) = playing(&[10], 0);
-    home.run_for(5_000);
-    home.tell(|house, now| house.enqueue(now, group, vec![song(2, 4)], At::End)).unwrap();
-    home.run_for(7_000);
-    assert_eq!(title(&home, group), "song 2");
-    until(&mut home, |home| home.position(group).is_some_and(|position| position > 4 * SECOND - SECOND / 10));
-    let late = home.tell(|house, now| house.enqueue(now, group, vec![song(3, 4)], At::End)).unwrap()[0];
-    home.run_for(1_000);
-    assert_eq!(home.count(&Done::Start(group, late)), 1);
-}
-
-#[test]
 fn repeat_and_shuffle_decide_what_is_read_next() {
     let (mut home, group, ids) = playing(&[2, 2], 0);
     home.tell(|house, now| house.set_order(now, group, Some(Repeat::One), None)).unwrap();
@@ -206,8 +156,7 @@ fn an_entry_that_cannot_be_opened_is_passed_over_without_a_gap_and_it_is_said() 
     home.tell(|house, now| house.enqueue(now, group, vec![broken, song(3, 3)], At::End)).unwrap();
     home.run_for(4_500);
     assert_eq!((title(&home, group), index(&home, group)), ("song 3".into(), Some(2)));
-    let warning = home.house.groups()[&group].warning.clone();
-    assert_eq!(warning.as_deref(), Some("\"song 2\" is left out: it is no sound"));
+    assert_eq!(home.house.groups()[&group].warning(), Some("\"song 2\" is left out: it is no sound"));
     let cues = home.done.iter().filter(|done| matches!(done, Done::Cue(..)));
     assert_eq!(cues.count(), 1);
     home.run_for(5_000);
@@ -324,4 +273,20 @@ fn what_plays_moves_to_other_rooms_and_those_that_stay_hear_nothing_of_it() {
     }
     home.configure(&Command::SetGroupRooms { group, rooms: Vec::new() });
     assert!(matches!(home.house.groups()[&group].playback, Playback::Paused(_)));
+}
+
+#[test]
+fn what_a_station_says_of_itself_before_it_is_heard_is_said_when_it_is() {
+    let (mut home, group, ids) = playing(&[10, 100], 0);
+    until(&mut home, |home| home.turns.len() == 1);
+    let run = home.house.run_of(group).unwrap();
+    let retitle = |home: &mut Home, entry, said: &str| {
+        home.tell(|house, _| house.retitle(group, run, entry, said.into()));
+        title(home, group)
+    };
+    assert_eq!(retitle(&mut home, ids[1], "the news"), "song 1");
+    assert_eq!(retitle(&mut home, ids[0], "song 1, live"), "song 1, live");
+    home.run_for(2_000);
+    assert_eq!(title(&home, group), "the news");
+    assert_eq!(retitle(&mut home, ids[1], "the weather"), "the weather");
 }

@@ -6,7 +6,10 @@ use unisono_core::{
     units::Volume,
     wire::{
         Version,
-        control::{ClockReport, LatencyPart, LatencyReport, LatencySource, LatencyStage, Message, Report},
+        control::{
+            ClockReport, LatencyPart, LatencyReport, LatencySource, LatencyStage, Message, Report, VolumeBy,
+            VolumeReport,
+        },
         ids::RoomIndex,
     },
 };
@@ -150,7 +153,7 @@ fn a_node_that_comes_back_while_its_group_plays_is_as_loud_as_it_was() {
 }
 
 #[test]
-fn where_a_latency_comes_from_is_as_its_node_said_last_and_unknown_without_it() {
+fn where_a_latency_comes_from_and_what_stands_for_a_volume_is_as_its_node_said_last_and_unknown_without_it() {
     let mut home = Home::new();
     let node = home.arrive(1, &["kitchen"]);
     let part = LatencyPart {
@@ -160,9 +163,15 @@ fn where_a_latency_comes_from_is_as_its_node_said_last_and_unknown_without_it() 
         uncertainty: None,
     };
     let latencies = vec![LatencyReport { room: RoomIndex(0), parts: vec![part; 40] }].into();
-    let report = Report { clock: ClockReport::default(), rooms: vec![], outputs: Default::default(), latencies };
+    let volume = VolumeReport { room: RoomIndex(0), by: VolumeBy::Samples, why: "\u{1b}it does not follow\n".into() };
+    let volumes = vec![volume.clone()].into();
+    let report =
+        Report { clock: ClockReport::default(), rooms: vec![], outputs: Default::default(), latencies, volumes };
     home.frame(node, &Message::from(report).to_frame());
-    assert_eq!(home.house.rooms()[&room(1)].latency_parts, [part; 16], "no more than there can be are kept");
+    let known = &home.house.rooms()[&room(1)];
+    assert_eq!(known.latency_parts, [part; 16], "no more than there can be are kept");
+    assert_eq!(known.volume_report, Some(VolumeReport { why: "it does not follow".into(), ..volume }));
     home.leave(node);
-    assert_eq!(home.house.rooms()[&room(1)].latency_parts, []);
+    let known = &home.house.rooms()[&room(1)];
+    assert_eq!((known.latency_parts.as_slice(), known.volume_report.as_ref()), ([].as_slice(), None));
 }

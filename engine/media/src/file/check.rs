@@ -61,7 +61,8 @@ pub(super) fn refuse_unsupported(path: &Path, file: &mut File) -> Result<(), Err
 fn unsupported(head: &[u8]) -> Option<&'static str> {
     let at = |offset: usize, magic: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(magic));
     let names = [
-        (at(0, &[0xff, 0xf1]) || at(0, &[0xff, 0xf9]), "AAC without M4A around it"),
+        // The sync word of AAC by itself, then a profile other than LC.
+        (is_bare_aac(head) && head.get(2).is_some_and(|third| third >> 6 != 1), "AAC of an unusual kind"),
         (at(0, b"OggS") && at(28, b"Speex"), "Speex"),
         (at(0, b"OggS") && at(28, b"\x80theora"), "video (Theora)"),
         (at(0, b"caff"), "CAF"),
@@ -91,7 +92,12 @@ fn is_plausible(head: &[u8], path: &Path) -> bool {
     // The sync word of MPEG, then its layer 3.
     let mpeg = matches!(head, [0xff, second, ..] if second & 0xe6 == 0xe2);
     let called_mp3 = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mp3"));
-    known || wave || aiff || mp4 || mpeg || called_mp3
+    known || wave || aiff || mp4 || mpeg || is_bare_aac(head) || called_mp3
+}
+
+/// Whether it begins with a frame of AAC without anything around it (ADTS; ISO/IEC 13818-7, 6.2).
+fn is_bare_aac(head: &[u8]) -> bool {
+    matches!(head, [0xff, second, ..] if second & 0xf6 == 0xf0)
 }
 
 #[cfg(unix)]

@@ -101,6 +101,9 @@ impl Decoder {
             decoder.layout.frames = decoder.count();
             decoder.begin_again()?;
             (decoder.skipped, decoder.damage) = (0, None);
+            if let Some(frames) = decoder.layout.frames.filter(|_| decoder.layout.breaks_off) {
+                decoder.note_damage(frames, true);
+            }
         }
         decoder.look_for_the_end()?;
         Ok(decoder)

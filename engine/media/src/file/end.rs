@@ -15,7 +15,8 @@ impl Decoder {
     /// Looks where the file ends, where that takes a seek and no more, and notes when that is too soon.
     pub(super) fn look_for_the_end(&mut self) -> Result<(), Error> {
         let Some(frames) = self.layout.frames.filter(|frames| *frames > 2 * JITTER) else { return Ok(()) };
-        if !matches!(self.layout.overlap, Overlap::None | Overlap::Aac) || !self.layout.seeks {
+        let is_said = self.layout.is_gapless && matches!(self.layout.overlap, Overlap::None | Overlap::Aac);
+        if !is_said || !self.layout.seeks {
             return Ok(());
         }
         if !self.reaches(frames - JITTER - 1) {

@@ -7,6 +7,7 @@ mod ends;
 mod mp4;
 mod open;
 pub(crate) mod opus;
+mod stretched;
 
 use std::{fs::File, path::Path};
 
@@ -15,7 +16,7 @@ use unisono_core::{units::SampleRate, wire::control::sentence};
 use self::{decode::Decoder, open::Layout};
 use crate::{Damage, Description, Error, Joint, Source, convert::Converter, downmix::Downmix};
 
-/// A file in WAV, FLAC, AIFF, MP3, M4A (AAC or ALAC), Ogg Vorbis or Ogg Opus, played gapless at any rate and in one
+/// A file in WAV, FLAC, AIFF, MP3, M4A (AAC or ALAC), AAC, Ogg Vorbis or Ogg Opus, played gapless at any rate and in one
 /// channel or two.
 ///
 /// It holds a packet in memory and what the change of rate wants, however long it is. Where the rates are equal and

@@ -40,6 +40,14 @@ pub(super) fn edit(file: &mut (impl Read + Seek), track: u32) -> Option<Edit> {
     }
 }
 
+/// How long a file was before it was cut off, by its last box, when that holds sound; `None` when all boxes are whole.
+pub(super) fn len_before_it_was_cut_off(file: &mut (impl Read + Seek)) -> Option<u64> {
+    let (place, len) = (file.stream_position().ok()?, file.seek(SeekFrom::End(0)).ok()?);
+    let found = Boxes { file, left: MAX_BOXES }.end_beyond(len);
+    file.seek(SeekFrom::Start(place)).ok()?;
+    found
+}
+
 /// What a box holds: from one byte of the file to another.
 #[derive(Clone, Copy)]
 struct Span {
@@ -58,18 +66,43 @@ impl<F: Read + Seek> Boxes<'_, F> {
         let mut at = within.begin;
         while within.end.saturating_sub(at) >= 8 && self.left > 0 {
             self.left -= 1;
-            let head: [u8; 8] = self.read(at).ok()?;
-            let [a, b, c, d, name @ ..] = head;
-            let (header, size) = match u64::from(u32::from_be_bytes([a, b, c, d])) {
-                0 => (8, within.end - at),
-                1 => (16, u64::from_be_bytes(self.read(at + 8).ok()?)),
-                size => (8, size),
-            };
-            let end = at.checked_add(size).filter(|end| size >= header && *end <= within.end)?;
-            if name == kind {
-                return Some(Span { begin: at + header, end });
+            let (name, found) = self.head(at, within.end)?;
+            if found.end > within.end {
+                return None;
             }
-            at = end;
+            if name == kind {
+                return Some(found);
+            }
+            at = found.end;
+        }
+        None
+    }
+
+    /// What kind of box begins at a byte, and what it holds; one of no size goes to `end`.
+    fn head(&mut self, at: u64, end: u64) -> Option<([u8; 4], Span)> {
+        let [a, b, c, d, name @ ..]: [u8; 8] = self.read(at).ok()?;
+        let (header, size) = match u64::from(u32::from_be_bytes([a, b, c, d])) {
+            0 => (8, end - at),
+            1 => (16, u64::from_be_bytes(self.read(at + 8).ok()?)),
+            size => (8, size),
+        };
+        let end = at.checked_add(size).filter(|_| size >= header)?;
+        Some((name, Span { begin: at + header, end }))
+    }
+
+    /// Where the file's last box ends, when it is one of sound and that is beyond the end of the file.
+    fn end_beyond(&mut self, len: u64) -> Option<u64> {
+        let mut at = 0;
+        while len.saturating_sub(at) >= 8 && self.left > 0 {
+            self.left -= 1;
+            let (name, found) = self.head(at, len)?;
+            if at == 0 && name != *b"ftyp" {
+                return None;
+            }
+            if found.end > len {
+                return (name == *b"mdat").then_some(found.end);
+            }
+            at = found.end;
         }
         None
     }

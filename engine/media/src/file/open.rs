@@ -22,7 +22,11 @@ use symphonia::{
             },
         },
         errors::Error as Failure,
-        formats::{FormatReader, TrackType, probe::Hint, well_known::FORMAT_ID_ISOMP4},
+        formats::{
+            FormatReader, TrackType,
+            probe::Hint,
+            well_known::{FORMAT_ID_ADTS, FORMAT_ID_ISOMP4},
+        },
         io::{MediaSource, MediaSourceStream, ReadOnlySource},
         meta::StandardTag,
     },
@@ -34,6 +38,7 @@ use unisono_core::wire::control::sentence;
 use super::{
     ends::{Ends, edit_of, ends},
     opus::{self, OpusDecoder},
+    stretched,
 };
 use crate::Error;
 
@@ -68,6 +73,8 @@ pub(super) struct Layout {
     /// The reader's marks in a second.
     pub(super) scale: u32,
     pub(super) overlap: Overlap,
+    /// Whether the file is known to have been cut off, wherever that is.
+    pub(super) breaks_off: bool,
     /// Whether the reader can be trusted to seek: with several tracks in it, an Ogg reader may search for ever.
     pub(super) seeks: bool,
 }
@@ -89,8 +96,9 @@ pub(super) fn open(path: &Path, mut file: File) -> Result<Opened, Error> {
     file.rewind().map_err(|error| Error::from_io(path, &error))?;
     let second = file.try_clone().map_err(|error| Error::from_io(path, &error))?;
     let again = file.try_clone().map_err(|error| Error::from_io(path, &error))?;
+    let (source, breaks_off) = stretched::source(file);
     let mut is_cut_off = false;
-    let probed = probed(Box::new(file)).or_else(|failure| {
+    let probed = probed(source).or_else(|failure| {
         // Of a file that is cut off, some readers want to see the end first; unless they are told that they cannot.
         is_cut_off = matches!(&failure, Failure::IoError(error) if error.kind() == ErrorKind::UnexpectedEof);
         if !is_cut_off || (&again).rewind().is_err() {
@@ -119,8 +127,10 @@ pub(super) fn open(path: &Path, mut file: File) -> Result<Opened, Error> {
     };
     let edit = reader_keeps_its_place(second, |file| edit_of(reader.as_ref(), track.id, file)).flatten();
     let options = AudioDecoderOptions::default();
-    // Without the encoder's tag, the length of an MP3 is guessed, and to cut it there could cut music off.
-    let has_marks = codec.codec != CODEC_ID_MP3 || track.delay.is_some();
+    // Without the encoder's tag, the length of an MP3 is guessed, and to cut it there could cut music off. That of AAC
+    // by itself always is.
+    let is_bare = reader.format_info().format == FORMAT_ID_ADTS;
+    let has_marks = !is_bare && (codec.codec != CODEC_ID_MP3 || track.delay.is_some());
     let made = if opus::decodes(codec) {
         guarded(|| OpusDecoder::boxed(codec, &options))
     } else if let Some(registered) = get_codecs().get_audio_decoder(codec.codec) {
@@ -167,6 +177,7 @@ pub(super) fn open(path: &Path, mut file: File) -> Result<Opened, Error> {
         is_cut,
         scale,
         overlap,
+        breaks_off,
         seeks: (is_only || is_mp4) && !is_cut_off,
     };
     Ok(Opened { reader, decoder, layout })

@@ -13,6 +13,7 @@ use super::{
     backoff::Backoff,
     buffer::Buffer,
     client::{Answer, Client},
+    run::shown,
 };
 
 /// It is tried so often to go on where a connection broke, half a minute in all.
@@ -108,7 +109,7 @@ impl Read for Remote {
                 Err(error) => {
                     self.open = None;
                     tries += 1;
-                    self.buffer.trouble(format!("{} does not go on ({error}); it is tried again", self.url));
+                    self.buffer.trouble(format!("{} does not go on ({error}); it is tried again", shown(&self.url)));
                     if !self.buffer.wait(backoff.wait(super::chance())) {
                         return Err(io::Error::other("nobody listens"));
                     }

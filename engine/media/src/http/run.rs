@@ -23,6 +23,9 @@ use super::{
 /// A playlist may lead to another so often.
 const MAX_PLAYLISTS: u32 = 3;
 
+/// So many hosts are asked at most before something plays: playlists of playlists are not to have the hub ask hundreds.
+const MAX_REQUESTS: u32 = 12;
+
 /// What has played for so long was well: when it breaks it is asked for again at once.
 const WELL: Duration = Duration::from_secs(20);
 
@@ -123,7 +126,8 @@ impl Run {
             Found::Sound(answer) => (Vec::new(), Some(Ok(*answer))),
             Found::Entries(urls) => (urls, None),
         };
-        let rest = urls.into_iter().map(move |url| follow(&client, &url, 1));
+        let mut left = MAX_REQUESTS;
+        let rest = urls.into_iter().map(move |url| follow(&client, &url, 1, &mut left));
         Ok(first.into_iter().chain(rest))
     }
 
@@ -215,13 +219,14 @@ fn look_into(mut answer: Answer, depth: u32) -> Result<Found, String> {
 }
 
 /// The first that plays behind an entry of a playlist.
-fn follow(client: &Client, url: &str, depth: u32) -> Result<Answer, String> {
+fn follow(client: &Client, url: &str, depth: u32, left: &mut u32) -> Result<Answer, String> {
+    *left = left.checked_sub(1).ok_or("its playlists lead to too many hosts of which none plays")?;
     match look_into(client.get(url, None).map_err(reason)?, depth)? {
         Found::Sound(answer) => Ok(*answer),
         Found::Entries(urls) => {
             let mut last = Err("the playlist has nothing in it".into());
             for url in urls {
-                last = follow(client, &url, depth + 1);
+                last = follow(client, &url, depth + 1, left);
                 if last.is_ok() {
                     break;
                 }

@@ -12,6 +12,7 @@ use std::{
 
 use notify::{Config, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::AccessKind};
 use tracing::{info, warn};
+use unisono_core::words::count;
 
 use super::{
     Shared,
@@ -125,7 +126,8 @@ impl Keeper {
         if outcome.changed || outcome.problems != self.last.problems {
             self.shared.publish(Catalogue::new(&self.index, &outcome.problems));
             let (tracks, albums, _) = self.shared.catalogue().counts();
-            info!("the library has {tracks} tracks on {albums} albums ({:.1} s)", begun.elapsed().as_secs_f64());
+            let (tracks, albums) = (count(tracks, "track"), count(albums, "album"));
+            info!("the library has {tracks} on {albums} ({:.1} s)", begun.elapsed().as_secs_f64());
         }
         // Whoever sees that the scan is over sees what it has found.
         self.shared.scanning.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();

@@ -9,9 +9,8 @@ const MAX_READ: usize = 4_096;
 /// One line of a tag as it may be shown, `None` when nothing is left: no control characters, none that turn the
 /// direction of writing, and not a long one.
 pub(super) fn presentable(text: &str) -> Option<String> {
-    let turns = |letter: char| matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let spaced = |letter: char| if matches!(letter, '\n' | '\r' | '\t') { ' ' } else { letter };
-    let some: String = text.chars().take(MAX_READ).filter(|letter| !turns(*letter)).map(spaced).collect();
+    let some: String = text.chars().take(MAX_READ).map(spaced).collect();
     let line = sentence(&some);
     (!line.is_empty()).then_some(line)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use unisono_media::{FileSource, Source as _};
 
-use crate::server::{RATE, Server, frames, send, wait_for};
+use crate::server::{RATE, Server, frames, open, send, until, wait_for};
 
 /// Sound that is different everywhere, seven seconds of it.
 fn noise() -> Vec<i16> {
@@ -96,4 +96,28 @@ fn any_frame_of_a_file_can_be_gone_to() {
         wait_for(&source, 8.0);
         assert!(frames(&mut source, expected.len() / 2) == expected, "again, ranges {has_ranges}");
     }
+}
+
+#[test]
+fn what_is_secret_in_an_address_is_not_said_when_its_connection_breaks_either() {
+    let file = wav();
+    let server = Server::start(move |which, _, mut stream| {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: audio/wav\r\ncontent-length: {}\r\n\r\n", file.len());
+        if which == 0 {
+            send(&mut stream, head);
+            send(&mut stream, &file[..200_000]);
+        } else {
+            send(&mut stream, "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    let url = format!("http://me:secret@{}/noise.wav", server.address);
+    let mut source = open(&url, &["127.0.0.1"]).unwrap();
+    let mut said = None;
+    until("in trouble", || {
+        frames(&mut source, 960);
+        said = source.trouble().map(str::to_owned);
+        said.is_some()
+    });
+    let said = said.unwrap();
+    assert!(said.contains("does not go on") && !said.contains("secret"), "{said}");
 }

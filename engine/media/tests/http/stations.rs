@@ -199,3 +199,17 @@ fn a_playlist_that_leads_nowhere_or_only_to_itself_comes_to_an_end() {
         assert!(server.asked() < 50, "{} times", server.asked());
     }
 }
+
+#[test]
+fn playlists_of_playlists_have_us_ask_a_few_times_and_not_hundreds() {
+    let server = Server::start(|_, request, mut stream| {
+        let entries: String = (0..8).map(|entry| format!("{entry}/\n")).collect();
+        let found = format!("HTTP/1.1 200 OK\r\ncontent-type: audio/x-mpegurl\r\n\r\n{entries}");
+        let missing = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+        let is_list = request.split(' ').nth(1).is_some_and(|path| path.matches('/').count() <= 3);
+        send(&mut stream, if is_list { found.as_str() } else { missing });
+    });
+    let said = refusal(server.open("/"));
+    assert!(said.contains("too many hosts"), "{said}");
+    assert!(server.asked() <= 13, "{} times", server.asked());
+}

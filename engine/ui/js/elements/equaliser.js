@@ -1,6 +1,7 @@
 // <u-equaliser>: up to ten filters of a room, and what they do together.
 
 import { drag } from '../actions.js';
+import { ask, at } from '../api.js';
 import { draw, h, icon, iconButton, keyed, say, set } from '../lib/dom.js';
 import { decibel, hertz } from '../lib/format.js';
 import { Live } from '../lib/live.js';
@@ -26,9 +27,12 @@ class Equaliser extends Live {
     this.preamp = slider('Preamp', -24, 12, 0.5, (value) => this.send({ preamp_db: value }));
     this.bands = h('ul', { class: 'bands' });
     this.add = h('button', { type: 'button', class: 'button', onclick: () => this.more() }, icon('plus'), 'Add a filter');
+    this.offer = h('p', { class: 'hint' });
+    this.take = h('button', { type: 'button', class: 'button', onclick: () => this.send(this.offered.equaliser) }, 'Use it');
+    this.offering = h('div', { class: 'row', hidden: true }, this.offer, this.take);
     this.none = h('p', { class: 'hint' }, 'This room’s node does not say what its equaliser does.');
     this.controls = h('div', { class: 'stack' }, h('label', { class: 'check', for: 'eq-on' }, this.on, h('span', null, 'On')),
-      this.figure, this.preamp, this.bands, h('div', { class: 'row' }, this.add));
+      this.figure, this.preamp, this.bands, h('div', { class: 'row' }, this.add), this.offering);
     this.append(this.none, this.controls);
   }
 
@@ -49,6 +53,21 @@ class Equaliser extends Live {
     drag('rooms', this.room, { equaliser: { ...this.value, ...change } });
   }
 
+  /** What the speaker table offers for the Bluetooth speaker that the room plays on; nothing is changed by it. */
+  async look(output) {
+    const [address] = /[0-9A-F]{2}(:[0-9A-F]{2}){5}/.exec(output) ?? [];
+    if (address === this.looked) return;
+    this.looked = address;
+    this.offering.hidden = true;
+    const speakers = address ? await ask('GET', at`/rooms/${this.room}/bluetooth`).catch(() => []) : [];
+    this.offered = speakers.find((speaker) => speaker.address === address)?.equaliser_offer;
+    if (!this.offered || address !== this.looked) return;
+    const { model, source, equaliser } = this.offered;
+    const bands = equaliser.bands.map((band) => `${decibel(band.gain_db)} at ${hertz(band.frequency_hz)}`).join(', ');
+    say(this.offer, `For ${model} the speaker table offers ${bands} (${source}).`);
+    this.offering.hidden = false;
+  }
+
   more() {
     const bands = [...this.value.bands, { kind: 'peak', frequency_hz: 1000, gain_db: 0, q: 1 }];
     this.send({ bands, enabled: true });
@@ -60,6 +79,7 @@ class Equaliser extends Live {
     this.none.hidden = Boolean(value);
     this.controls.hidden = !value;
     if (!value) return;
+    this.look(store.get('rooms', this.room).output);
     this.on.checked = value.enabled;
     this.preamp.show(value.preamp_db, decibel(value.preamp_db));
     this.add.disabled = value.bands.length >= MOST;

@@ -6,15 +6,21 @@ import { dotted, short, span } from './format.js';
 const TOGETHER = 0.005;
 
 const EVIDENCE = {
-  acoustic: ['verified', 'a microphone heard it'],
-  device: ['device', 'the converter’s own reported position; nothing has listened'],
-  estimate: ['believed', 'a prediction: the output does not say where it is'],
-  model: ['model', 'nothing is heard: this output is only a model'],
+  acoustic: ['verified', 'a microphone heard it', 'verified'],
+  device: ['device', 'the converter’s own reported position; nothing has listened', 'measured'],
+  estimate: ['believed', 'a prediction: the output does not say where it is', 'predicted'],
+  model: ['model', 'nothing is heard: this output is only a model', 'computed'],
   nothing: ['unknown', 'nothing yet'],
 };
 
-/** What sync rests on: a word, and what is behind it. */
+/** What sync rests on: a word, what is behind it, and how it came about. */
 export const evidence = (sync) => EVIDENCE[sync?.evidence] ?? EVIDENCE.nothing;
+
+/** How old that is: verified 3 days ago, measured 4 s ago. */
+export function evidenceAge({ sync, syncAt }) {
+  if (typeof sync?.age_s !== 'number') return '';
+  return `${evidence(sync)[2]} ${span(sync.age_s + performance.now() / 1000 - syncAt)} ago`;
+}
 
 const STATES = {
   offline: ['Offline', 'bad'],

@@ -70,7 +70,7 @@ class Bluetooth extends Live {
     item.show = (speaker) => {
       item.speaker = speaker;
       say(name, speaker.name);
-      say(by, speaker.connected ? dotted(speaker.codec, speaker.trim_ms ? `trim ${speaker.trim_ms} ms` : '') : dotted(speaker.why, speaker.what_brings_it_back));
+      say(by, speaker.connected ? dotted(speaker.codec, speaker.trim_ms ? `trim ${speaker.trim_ms} ms` : '', speaker.volume_why && `volume: ${speaker.volume_why}`) : dotted(speaker.why, speaker.what_brings_it_back));
       say(state, speaker.playing ? 'Playing' : speaker.connected ? 'Connected' : 'Not connected');
       set(state, 'data-how', speaker.connected ? 'good' : 'calm');
       set(item.lastChild, 'aria-label', `More for ${speaker.name}`);
@@ -110,6 +110,7 @@ class Bluetooth extends Live {
     h('input', { id: 'trim_ms', name: 'trim_ms', type: 'number', min: -1000, max: 1000, step: 'any', value: speaker.trim_ms }),
     select('mode', 'When another device has it', speaker.mode, { polite: 'Leave it', exclusive: 'Take it back' }),
     select('idle', 'While nothing plays', speaker.idle, { tone: 'Keep it awake with a tone nobody hears', silence: 'Keep it awake with silence', suspend: 'Let it rest', disconnect: 'Disconnect it' }),
+    select('volume_mode', 'The room’s volume', speaker.volume_mode, { speaker: 'Moves the speaker’s own, where that follows', samples: 'Leaves the speaker’s own as it is' }),
     select('quality', 'Asked of the radio', speaker.quality, { standard: 'The usual', xq: 'More (XQ)' }),
     h('div', { class: 'row end' }, h('button', { class: 'button primary' }, 'Keep'))));
   }

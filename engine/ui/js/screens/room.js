@@ -7,11 +7,11 @@ import { latency } from '../elements/latency.js';
 import { plot } from '../elements/plot.js';
 import { volume } from '../elements/volume.js';
 import { h, icon, say, set } from '../lib/dom.js';
-import { count, dotted, short, span } from '../lib/format.js';
+import { count, dotted, short } from '../lib/format.js';
 import { Live } from '../lib/live.js';
 import { done } from '../lib/notices.js';
 import { line, sure } from '../lib/sheet.js';
-import { coded, evidence, heldFor, inTime, outputName, standing } from '../lib/words.js';
+import { coded, evidence, evidenceAge, heldFor, inTime, outputName, standing } from '../lib/words.js';
 import { store } from '../store.js';
 
 const CHANNELS = [['stereo', 'Stereo'], ['left', 'Left only'], ['right', 'Right only'], ['mono', 'Both, mixed'], ['swapped', 'Left and right swapped']];
@@ -117,6 +117,7 @@ class Room extends Live {
       ['In use', dotted(outputName(room.output), choice, heldFor(state))],
       ['Why', state?.why],
       ['For the better one', state?.back],
+      ['Volume', room.volume_state?.by === 'speaker' ? 'the speaker’s own; its buttons move the fader' : room.volume_state?.why && `scaled by the node: ${room.volume_state.why}`],
     ]);
   }
 
@@ -124,9 +125,7 @@ class Room extends Live {
     const sync = room.sync;
     const [word, behind] = evidence(sync);
     say(this.sentence, inTime(sync));
-    const age = sync && performance.now() / 1000 - (store.history.get(room.id)?.at(-1)?.at ?? 0);
-    const held = sync && room.evidenceSince && span(Date.now() / 1000 - room.evidenceSince);
-    fill(this.sync, [['Evidence', `${word}: ${behind}`], ['Its age', sync && `reported ${span(age)} ago; of this kind for at least ${held}`]]);
+    fill(this.sync, [['Evidence', `${word}: ${behind}`], ['Its age', evidenceAge(room)]]);
     fill(this.figures, sync ? [
       ['Uncertainty', `± ${short(sync.uncertainty_s)}`],
       ['Round trip', short(sync.rtt_s)],

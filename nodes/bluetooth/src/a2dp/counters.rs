@@ -26,6 +26,8 @@ pub struct Counters {
     pub queue: Nanos,
     /// The most that ever waited there, in nanoseconds.
     pub queue_most: Nanos,
+    /// How long a packet took last until the adapter had sent it, in nanoseconds, where kernel, `BlueZ` and adapter say so.
+    pub link: Option<Nanos>,
 }
 
 /// The same while it is counted, by the sender alone.
@@ -40,6 +42,8 @@ pub(super) struct Counting {
     bitpool_most: AtomicU8,
     queue: AtomicI64,
     queue_most: AtomicI64,
+    /// One more than the nanoseconds; 0 where nobody says.
+    link: AtomicI64,
 }
 
 /// What became of a packet.
@@ -83,6 +87,10 @@ impl Counting {
         self.queue_most.fetch_max(queue.as_nanos(), Ordering::Relaxed);
     }
 
+    pub(super) fn link(&self, took: Option<Nanos>) {
+        self.link.store(took.map_or(0, |took| took.as_nanos() + 1), Ordering::Relaxed);
+    }
+
     pub(super) fn read(&self) -> Counters {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let span = |span: &AtomicI64| Nanos::new(span.load(Ordering::Relaxed));
@@ -96,6 +104,7 @@ impl Counting {
             bitpool_most: self.bitpool_most.load(Ordering::Relaxed),
             queue: span(&self.queue),
             queue_most: span(&self.queue_most),
+            link: Some(span(&self.link)).filter(|link| *link > Nanos::ZERO).map(|link| link - Nanos::new(1)),
         }
     }
 }

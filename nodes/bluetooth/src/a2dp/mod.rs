@@ -49,6 +49,9 @@ pub struct Transport {
     pub mtu: u16,
     /// What was agreed on with the speaker.
     pub config: SbcConfig,
+    /// Whether `BlueZ` bears transmit stamps on the socket (`tx-timestamping` among the features of `Media1`): before
+    /// 5.83 it takes one for an error, and ends the stream.
+    pub stamped: bool,
 }
 
 /// What a person may set.

@@ -83,7 +83,7 @@ pub(super) fn assemble(
     options: &Options,
     now: Timestamp<NodeClock>,
 ) -> io::Result<(Feed, Stream, Sender)> {
-    let Transport { fd, mtu, config } = transport;
+    let Transport { fd, mtu, config, stamped } = transport;
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what.to_string());
     let wish = recommended(&config).min(options.bitpool.unwrap_or(u8::MAX));
     let shape = Shape::new(&config, mtu, wish).ok_or_else(|| invalid("no frame fits into the speaker's packets"))?;
@@ -94,7 +94,7 @@ pub(super) fn assemble(
     let (feed, intake) = feed::pair(config.rate, samples, &shared);
     let stream = Stream::new(Arc::clone(&shared), config, shape);
     let sender = Sender {
-        socket: Some(Socket::new(fd, mtu, stream.packet_duration())?),
+        socket: Some(Socket::new(fd, mtu, stream.packet_duration(), stamped)?),
         mode: options.idle,
         intake,
         encoder,
@@ -211,6 +211,7 @@ impl Sender {
         let duration = self.pacing.duration().as_nanos();
         let queue = i128::from(waiting) * i128::from(duration) / 1_000;
         self.shared.counting.queue(Nanos::saturating_from(queue));
+        self.shared.counting.link(socket.took());
         Ok((socket.send(&self.packet[..length])?, waiting > 0))
     }
 

@@ -49,6 +49,11 @@ impl Stream {
         self.shared.has_ended()
     }
 
+    /// Whether it is over, or is about to be: nobody writes any more, or it has failed.
+    pub fn is_ending(&self) -> bool {
+        self.shared.is_finished() || self.shared.has_ended()
+    }
+
     /// Ends it; the feed is gone for that reason, unless there was one before. Its socket is closed within 20 ms.
     pub fn stop(&self, why: Failure) {
         self.shared.fail(why);
@@ -65,13 +70,14 @@ impl Stream {
     /// [`Failure::NoCommonCodec`] when it has another configuration, or packets that do not fit: stop this stream and
     /// start another. [`Failure::AcquireFailed`] when the system refuses the socket.
     pub fn resume(&self, transport: Transport) -> Result<(), Failure> {
-        let Transport { fd, mtu, config } = transport;
+        let Transport { fd, mtu, config, stamped } = transport;
         let fits = Shape::new(&config, mtu, self.shape.bitpool)
             .is_some_and(|shape| shape.bitpool == self.shape.bitpool && shape.frames >= self.shape.frames);
         if config != self.config || !fits {
             return Err(Failure::NoCommonCodec);
         }
-        self.shared.give(Socket::new(fd, mtu, self.packet_duration()).map_err(|_| Failure::AcquireFailed)?);
+        let socket = Socket::new(fd, mtu, self.packet_duration(), stamped);
+        self.shared.give(socket.map_err(|_| Failure::AcquireFailed)?);
         Ok(())
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Adapter {
     pub(crate) services: Vec<Service>,
     /// Whether endpoints can be registered (`Media1` is there).
     pub(crate) media: bool,
+    /// Whether a stream may have transmit stamps (`BlueZ` 5.83 and later).
+    pub(crate) stamped: bool,
 }
 
 impl Adapter {
@@ -119,6 +121,13 @@ impl Objects {
             DEVICE => {
                 if let Some(device) = self.devices.get_mut(path) {
                     change_device(device, changed, invalidated);
+                }
+            }
+            MEDIA => {
+                if let Some(adapter) = self.adapters.get_mut(path)
+                    && let Some(features) = changed.get("SupportedFeatures")
+                {
+                    adapter.stamped = texts(features).iter().any(|feature| feature == "tx-timestamping");
                 }
             }
             TRANSPORT => {
@@ -223,8 +232,11 @@ fn bytes(value: OwnedValue) -> Option<Vec<u8>> {
 }
 
 fn services(value: &OwnedValue) -> Vec<Service> {
-    let texts: Vec<String> = value.try_clone().ok().and_then(|value| value.try_into().ok()).unwrap_or_default();
-    texts.iter().filter_map(|text| names::service(text)).collect()
+    texts(value).iter().filter_map(|text| names::service(text)).collect()
+}
+
+fn texts(value: &OwnedValue) -> Vec<String> {
+    value.try_clone().ok().and_then(|value| value.try_into().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -285,6 +297,17 @@ mod tests {
         assert_eq!(objects.transports["/t"].delay, Some(1_820));
         objects.change("/t", TRANSPORT, &Properties::new(), &["Delay".into()]);
         assert_eq!(objects.transports["/t"].delay, None);
+    }
+
+    #[test]
+    fn transmit_stamps_are_for_a_bluez_that_says_it_bears_them() {
+        let mut objects = Objects::default();
+        let adapter = "/org/bluez/hci0";
+        objects.add(adapter, &shown(MEDIA, properties([("SupportedUUIDs", vec![names::uuid(AUDIO_SINK)].into())])));
+        assert!(objects.adapters[adapter].media && !objects.adapters[adapter].stamped);
+        let features = vec!["something else".to_owned(), "tx-timestamping".to_owned()];
+        objects.add(adapter, &shown(MEDIA, properties([("SupportedFeatures", features.into())])));
+        assert!(objects.adapters[adapter].stamped);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Findings on the air: Wi-Fi beside Bluetooth, and what controllers say of links to speakers.
 
+use unisono_core::words::count;
+
 use super::{Facts, Finding, Level, LinkFacts, StreamFacts, Topic, WifiFacts};
 
 /// Below this a Wi-Fi station repeats a lot.
@@ -102,7 +104,7 @@ fn channels(link: &LinkFacts) -> Option<Finding> {
 
 fn retries_of_link(link: &LinkFacts) -> Option<Finding> {
     let failed = link.failed_contacts?;
-    let at = format!("{}: nothing came back in time {failed} times since it is connected", link.address);
+    let at = format!("{}: nothing came back in time {} since it is connected", link.address, count(failed, "time"));
     Some(if failed > 0 {
         Finding::new(Level::Note, Topic::Retries, at, "if it grows while music plays, bring the speaker nearer")
     } else {
@@ -113,7 +115,7 @@ fn retries_of_link(link: &LinkFacts) -> Option<Finding> {
 fn retries_of_wifi(network: &WifiFacts) -> Option<Finding> {
     let retries = network.excessive_retries?;
     let name = &network.interface;
-    let at = format!("{name}: {retries} packets given up after many attempts");
+    let at = format!("{name}: {} given up after many attempts", count(retries, "packet"));
     let share = network.sent.map(|sent| ratio(retries, sent));
     Some(if share.is_some_and(|share| share > MANY_RETRIES) {
         let remedy = "Wi-Fi and Bluetooth get in each other's way: 5 GHz, Ethernet, or a USB Bluetooth adapter";
@@ -128,7 +130,8 @@ fn drops(stream: &StreamFacts) -> Option<Finding> {
         return None;
     }
     let share = ratio(stream.dropped, stream.packets + stream.dropped);
-    let at = format!("{}: {} of {} packets found the link full", stream.address, stream.dropped, stream.packets);
+    let at =
+        format!("{}: {} of {} found the link full", stream.address, stream.dropped, count(stream.packets, "packet"));
     Some(if share > MANY_DROPS {
         let remedy = "the radio does not keep up: nearer, less Wi-Fi on 2.4 GHz, one speaker per adapter";
         Finding::new(Level::Warning, Topic::Retries, at, remedy)

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | packet | a frame waits until its packet is full | the configuration |
 //! | codec | the filters of SBC, there and back | the configuration: 73 samples |
-//! | link | the kernel's queue and the radio | the socket, smoothed; what a radio needs that repeats nothing |
+//! | link | the kernel's queue and the radio | the adapter's transmit stamps, else the socket's queue and what a radio needs that repeats nothing; smoothed |
 //! | speaker | its buffer and all behind it | its delay report, else what it reported before, else the table, else 150 ms |
 //! | trim | what a person, or a microphone, added | the settings |
 //!
@@ -82,6 +82,8 @@ pub enum Source {
     Default,
     /// The settings.
     Setting,
+    /// The adapter, which says of each packet when it was sent.
+    Completion,
 }
 
 /// What is known of a model of speaker before it says anything.
@@ -143,6 +145,7 @@ impl Source {
             Self::Table => "the speaker table",
             Self::Default => "nobody; most speakers are near it",
             Self::Setting => "the settings",
+            Self::Completion => "the adapter's transmit stamps",
         }
     }
 }

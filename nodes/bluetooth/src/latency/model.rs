@@ -22,6 +22,9 @@ const BOUNDED_UNCERTAINTY: Nanos = Nanos::from_millis(500);
 /// waits for its turn on average. Traces of real speakers have 0 to 22 ms, mostly about 3.
 const RADIO: Prior = Prior { value: Nanos::from_millis(2), uncertainty: Nanos::from_millis(3) };
 
+/// What the adapter's own account may be off by: of a packet that it takes in pieces, it is that of the first.
+const STAMP_UNCERTAINTY: Nanos = Nanos::from_millis(1);
+
 /// The latency of one stream. Make one for each connection, for a speaker's buffer is not what it was.
 #[derive(Clone, Debug)]
 pub struct LatencyModel {
@@ -33,14 +36,16 @@ pub struct LatencyModel {
     report: Option<Nanos>,
     trim: Nanos,
     queue: Queue,
+    /// What the adapter says, as long as it does.
+    completion: Option<Queue>,
 }
 
 impl LatencyModel {
     /// For a stream of packets of this length.
     pub fn new(config: &SbcConfig, packet: Nanos) -> Self {
         let codec = config.rate.duration_of(config.delay());
-        let queue = Queue::default();
-        Self { packet, codec, prior: None, remembered: None, report: None, trim: Nanos::ZERO, queue }
+        let (queue, trim) = (Queue::default(), Nanos::ZERO);
+        Self { packet, codec, prior: None, remembered: None, report: None, trim, queue, completion: None }
     }
 
     /// What is known of speakers of this model.
@@ -73,16 +78,25 @@ impl LatencyModel {
         self.queue.observe(now, waiting);
     }
 
+    /// A packet took so long until the adapter had sent it, by its own account at that time
+    /// ([`crate::a2dp::Counters::link`]); or nobody says any more.
+    pub fn handle_completion(&mut self, now: Timestamp<NodeClock>, took: Option<Nanos>) {
+        match took {
+            Some(took) => self.completion.get_or_insert_with(|| Queue::resting_at(RADIO.value)).observe(now, took),
+            None => self.completion = None,
+        }
+    }
+
     /// The latency and its parts.
     pub fn latency(&self) -> Latency {
         let exact = Nanos::ZERO;
-        let link = (RADIO.value + self.queue.value(), RADIO.uncertainty + self.queue.uncertainty());
+        let (link, by) = self.link();
         let (speaker, source) = self.speaker();
         let part = |stage, value, uncertainty, source| Part { stage, value, uncertainty, source };
         let parts = vec![
             part(Stage::Packet, self.packet, exact, Source::Computed),
             part(Stage::Codec, self.codec, exact, Source::Computed),
-            part(Stage::Link, link.0, link.1, Source::Socket),
+            part(Stage::Link, link.value, link.uncertainty, by),
             part(Stage::Speaker, speaker.value, speaker.uncertainty, source),
             part(Stage::Trim, self.trim, exact, Source::Setting),
         ];
@@ -94,12 +108,25 @@ impl LatencyModel {
 
     /// The same number without its parts; nothing is allocated.
     pub fn total(&self) -> Nanos {
-        self.packet + self.codec + RADIO.value + self.queue.value() + self.speaker().0.value + self.trim
+        self.packet + self.codec + self.link().0.value + self.speaker().0.value + self.trim
     }
 
     /// What to remember of it.
     pub fn remembered(&self) -> Remembered {
         Remembered { report: self.report.or(self.remembered), trim: self.trim }
+    }
+
+    fn link(&self) -> (Prior, Source) {
+        match &self.completion {
+            Some(took) => {
+                let uncertainty = STAMP_UNCERTAINTY + took.off();
+                (Prior { value: took.value(), uncertainty }, Source::Completion)
+            }
+            None => {
+                let uncertainty = RADIO.uncertainty + self.queue.uncertainty();
+                (Prior { value: RADIO.value + self.queue.value(), uncertainty }, Source::Socket)
+            }
+        }
     }
 
     fn speaker(&self) -> (Prior, Source) {
@@ -206,6 +233,35 @@ mod tests {
         let link = model.latency().parts[2];
         assert_eq!((link.stage, link.source), (Stage::Link, Source::Socket));
         assert!(link.uncertainty > RADIO.uncertainty);
+    }
+
+    #[test]
+    fn what_the_adapter_says_of_its_packets_goes_before_what_the_socket_holds_for_as_long_as_it_says_it() {
+        let mut model = model();
+        let link = |model: &LatencyModel| {
+            let part = model.latency().parts[2];
+            (part.value, part.source)
+        };
+        let run = |model: &mut LatencyModel, from: i64, took: Option<i64>| {
+            for turn in 0..100 {
+                let now = Timestamp::from_nanos((from * 10 + turn) * 100_000_000);
+                model.handle_queue(now, millis(27));
+                model.handle_completion(now, took.map(millis));
+            }
+        };
+        model.handle_completion(Timestamp::from_nanos(0), Some(millis(3)));
+        assert_eq!(link(&model), (RADIO.value, Source::Completion), "one packet alone moves nothing");
+        run(&mut model, 0, Some(3));
+        assert_eq!(link(&model), (RADIO.value, Source::Completion), "the queue counts no more");
+        let before = model.total();
+        run(&mut model, 10, Some(20));
+        let (value, source) = link(&model);
+        assert!((value - millis(20)).abs() <= millis(3) && source == Source::Completion, "{value}");
+        assert_eq!(model.total() - before, value - RADIO.value);
+        assert!(model.latency().parts[2].uncertainty <= millis(4));
+        run(&mut model, 20, None);
+        let (value, source) = link(&model);
+        assert!((value - millis(29)).abs() <= millis(3) && source == Source::Socket, "{value}");
     }
 
     #[test]

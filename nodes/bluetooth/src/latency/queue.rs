@@ -1,4 +1,4 @@
-//! What waits in the socket, without its noise.
+//! What waits in the socket, or how long a packet takes, without its noise.
 //!
 //! By Little's law a queue that holds so much sound on average delays it by as much. Single readings say little: a packet
 //! that the radio had to repeat is there at one reading and gone at the next.
@@ -18,10 +18,17 @@ const MOST: Nanos = Nanos::from_millis(500);
 pub(super) struct Queue {
     average: f64,
     told: Nanos,
+    /// Where it is while nothing is out of the ordinary.
+    rest: Nanos,
     last: Option<Timestamp<NodeClock>>,
 }
 
 impl Queue {
+    /// One that is mostly so long.
+    pub(super) fn resting_at(rest: Nanos) -> Self {
+        Self { average: rest.as_secs_f64(), told: rest, rest, last: None }
+    }
+
     /// So much waited at that time.
     pub(super) fn observe(&mut self, now: Timestamp<NodeClock>, waiting: Nanos) {
         let waiting = waiting.as_secs_f64().clamp(0.0, MOST.as_secs_f64());
@@ -31,9 +38,9 @@ impl Queue {
         let average = Nanos::from_secs_f64(self.average);
         if (average - self.told).abs() >= STEP {
             self.told = average;
-        } else if average < STEP / 16 {
-            // A queue that is gone leaves no rest behind.
-            self.told = Nanos::ZERO;
+        } else if (average - self.rest).abs() < STEP / 16 {
+            // A queue that is gone leaves nothing behind.
+            self.told = self.rest;
         }
     }
 
@@ -44,7 +51,12 @@ impl Queue {
 
     /// How far that may be off: what is not told, and half of what is, for the queue changes while a packet is in it.
     pub(super) fn uncertainty(&self) -> Nanos {
-        (Nanos::from_secs_f64(self.average) - self.told).abs().max(self.told / 2)
+        self.off().max(self.told / 2)
+    }
+
+    /// What is not told.
+    pub(super) fn off(&self) -> Nanos {
+        (Nanos::from_secs_f64(self.average) - self.told).abs()
     }
 }
 

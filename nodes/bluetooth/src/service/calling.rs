@@ -1,10 +1,7 @@
 //! Remembered speakers are called, come and go.
 
 use tracing::{debug, info};
-use unisono_core::{
-    time::{Nanos, NodeClock, Timestamp},
-    units::Volume,
-};
+use unisono_core::time::{Nanos, NodeClock, Timestamp};
 
 use super::{
     Change,
@@ -18,7 +15,6 @@ use crate::{
     Address, Failure,
     bluez::device_path,
     reconnect::{Command, Departure, Event, State},
-    speakers::Quirk,
 };
 
 impl Service {
@@ -247,6 +243,7 @@ impl Service {
         kept.mode = change.mode.unwrap_or(kept.mode);
         kept.idle = change.idle.unwrap_or(kept.idle);
         kept.quality = change.quality.unwrap_or(kept.quality);
+        kept.volume = change.volume.unwrap_or(kept.volume);
         if let Some(trim) = change.trim {
             kept.trim_ms = trim.as_secs_f64() * 1e3;
         }
@@ -254,28 +251,6 @@ impl Service {
         speaker.set_trim();
         self.save();
         reply(answer, Ok(()));
-    }
-
-    /// A person or the hub sets a speaker's volume.
-    pub(super) fn set_volume(&mut self, address: Address, volume: Volume, answer: Answer<bool>) {
-        let Some(speaker) = self.speakers.get(&address) else {
-            return reply(answer, Err(Failure::Unknown));
-        };
-        let transport = speaker.link.transport.as_deref();
-        let has_volume = transport.and_then(|path| self.objects.transports.get(path)?.volume).is_some();
-        let quirk = Quirk::NoAbsoluteVolume;
-        let model = self.table.find(&speaker.kept.name);
-        let (Some(bluez), Some(transport)) = (&self.bluez, transport) else {
-            return reply(answer, Ok(false));
-        };
-        if !has_volume || model.is_some_and(|model| model.has(quirk)) {
-            return reply(answer, Ok(false));
-        }
-        let set = bluez.set_volume(transport, u16::from(volume.percent()) * 127 / 100);
-        self.jobs.push(Box::pin(async move {
-            let _ = answer.send(set.await.map(|()| true));
-            Done::Nothing
-        }));
     }
 
     /// Something happened to a speaker, if it is remembered.
@@ -296,6 +271,12 @@ impl Service {
     /// The remembered speakers.
     pub(super) fn addresses(&self) -> Vec<Address> {
         self.speakers.keys().copied().collect()
+    }
+
+    /// Whether a stream through an adapter is at its end.
+    pub(super) fn is_being_freed(&self, adapter: Address) -> bool {
+        let mut speakers = self.speakers.values().filter(|speaker| speaker.kept.adapter == adapter);
+        speakers.any(|speaker| speaker.playing().is_some_and(|playing| playing.stream.is_ending()))
     }
 
     /// Whether so many streams may go through an adapter that one more is allowed.

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use unisono_core::units::Volume;
 
 use super::{AdapterView, Change, Opened, PairEvent, ScanEvent, SpeakerView};
 use crate::{Address, Failure, doctor::Facts};
 
 /// How a wish of a person ended.
-pub(super) type Answer<T = ()> = oneshot::Sender<Result<T, Failure>>;
+pub(super) type Answer = oneshot::Sender<Result<(), Failure>>;
 
 /// Answers whoever asked; they may have gone.
 pub(super) fn reply<T>(answer: oneshot::Sender<T>, with: T) {
@@ -24,7 +23,6 @@ pub(super) enum Command {
     Connect(Address, Answer),
     Disconnect(Address, Answer),
     Change(Address, Change, Answer),
-    SetVolume(Address, Volume, Answer<bool>),
     List(oneshot::Sender<Vec<SpeakerView>>),
     Adapters(oneshot::Sender<Vec<AdapterView>>),
     Facts(oneshot::Sender<Facts>),

@@ -13,6 +13,10 @@ use crate::{Address, Failure, a2dp::Counters, latency::Latency};
 pub struct SpeakerFigures {
     /// Which.
     pub address: Address,
+    /// The adapter that it is paired with.
+    pub adapter: Address,
+    /// Whether a stream goes to it.
+    pub playing: bool,
     /// Whether it is connected.
     pub connected: bool,
     /// Times that it was.
@@ -82,6 +86,8 @@ fn figures_of(speaker: &Speaker) -> SpeakerFigures {
     let counters = playing.map(|playing| playing.stream.counters()).unwrap_or_default();
     SpeakerFigures {
         address: speaker.kept.address,
+        adapter: speaker.kept.adapter,
+        playing: playing.is_some(),
         connected: speaker.link.is_connected(),
         connects: tally.connects,
         delay_reports: tally.delay_reports,

@@ -37,7 +37,7 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot, watch};
-use unisono_core::{time::Nanos, units::Volume};
+use unisono_core::time::Nanos;
 
 use self::{command::Command, run::Service};
 use crate::{
@@ -47,6 +47,7 @@ use crate::{
     latency::LatencyWatch,
     pairing::{State, scan::Found},
     reconnect::Mode,
+    volume::{SpeakerVolume, VolumeMode},
 };
 
 pub use self::{
@@ -115,6 +116,8 @@ pub struct Change {
     pub idle: Option<IdleMode>,
     /// How much is asked of the radio; from the next connection on.
     pub quality: Option<Quality>,
+    /// What stands for a room's volume on it.
+    pub volume: Option<VolumeMode>,
 }
 
 /// A stream to a speaker. Dropping the feed ends it; the connection stays.
@@ -124,6 +127,8 @@ pub struct Opened {
     pub feed: Feed,
     /// From handing over a frame to hearing it, as it is known at the moment. Reading it takes no lock.
     pub latency: LatencyWatch,
+    /// The speaker's own volume. Reading it and saying what is wanted takes no lock.
+    pub volume: SpeakerVolume,
 }
 
 /// A node's Bluetooth. Clones are handles on the same one; it ends with the last.
@@ -194,18 +199,19 @@ impl Bluetooth {
         self.ask(|answer| Command::Change(address, change, answer)).await.unwrap_or(Err(Failure::NoBluez))
     }
 
-    /// Sets the speaker's own volume, if it has one that can be set while it is connected. `false`: it has none, and
-    /// samples are to be scaled.
-    ///
-    /// # Errors
-    /// [`Failure::Unknown`] when it is not remembered, and what `BlueZ` says.
-    pub async fn set_volume(&self, address: Address, volume: Volume) -> Result<bool, Failure> {
-        self.ask(|answer| Command::SetVolume(address, volume, answer)).await.unwrap_or(Err(Failure::NoBluez))
-    }
-
     /// The remembered speakers.
     pub async fn list(&self) -> Vec<SpeakerView> {
         self.ask(Command::List).await.unwrap_or_default()
+    }
+
+    /// The speakers to which streams go through the adapter of this one; at once, from any thread.
+    pub fn holders(&self, address: Address) -> Vec<Address> {
+        let all = self.figures.borrow();
+        let Some(adapter) = all.iter().find(|speaker| speaker.address == address).map(|speaker| speaker.adapter) else {
+            return Vec::new();
+        };
+        let playing = all.iter().filter(|speaker| speaker.playing && speaker.adapter == adapter);
+        playing.map(|speaker| speaker.address).collect()
     }
 
     /// What has been counted of the remembered speakers; at once, from any thread.

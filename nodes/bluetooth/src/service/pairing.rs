@@ -21,6 +21,7 @@ use crate::{
     bluez::{Abilities, Looking, TransportState, device_path},
     pairing::{Command, Event, Pairing, Request, State, Ticket, WHOLE_LIMIT},
     reconnect,
+    volume::VolumeMode,
 };
 
 /// The pairing that goes on, or went on last.
@@ -296,7 +297,7 @@ impl Service {
             let played = async {
                 let (acquired, config) = (acquired?, config?);
                 let options = Options { idle: IdleMode::Suspend, before, ..Options::default() };
-                let transport = Transport { fd: acquired.fd, mtu: acquired.mtu, config };
+                let transport = Transport { fd: acquired.fd, mtu: acquired.mtu, config, stamped: false };
                 let (feed, stream) = a2dp::start(transport, options).map_err(|_| Failure::AcquireFailed)?;
                 chime::play(feed, stream, span).await
             };
@@ -335,6 +336,7 @@ impl Service {
                     trim_ms: 0.0,
                     idle: IdleMode::default(),
                     quality: a2dp::Quality::default(),
+                    volume: VolumeMode::default(),
                     reports_ms: std::collections::BTreeMap::new(),
                 };
                 self.speakers.insert(address, Speaker::new(now, kept));

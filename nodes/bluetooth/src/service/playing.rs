@@ -18,6 +18,7 @@ use crate::{
     latency::{LatencyModel, LatencyWatch, Prior, Remembered},
     reconnect::{Departure, Event, Mode},
     speakers::Quirk,
+    volume::{self, Obstacle, SpeakerVolume},
 };
 
 /// A stream that a room plays on.
@@ -25,6 +26,8 @@ pub(super) struct Playing {
     pub(super) stream: Stream,
     pub(super) model: LatencyModel,
     watch: LatencyWatch,
+    pub(super) control: volume::Control,
+    pub(super) volume: SpeakerVolume,
     rest: Rest,
     /// Whether its transport was seen to be active, since it was acquired last.
     was_active: bool,
@@ -79,6 +82,8 @@ impl Service {
             }
             if self.has_room(adapter) {
                 self.acquire(address);
+            } else if self.is_being_freed(adapter) {
+                // It ends this moment; the next look serves who waits.
             } else if let Some(speaker) = self.speakers.get_mut(&address) {
                 speaker.disappoint(Failure::AdapterBusy);
             }
@@ -113,6 +118,8 @@ impl Service {
         let transport = self.objects.transports.get(path);
         let config = transport.map_or(Err(Failure::HungUp), |shown| a2dp::validate(&shown.configuration));
         let (table, settings) = (&self.table, &self.settings);
+        let at = crate::bluez::adapter_path_of(path).and_then(|adapter| self.objects.adapters.get(&adapter));
+        let stamped = at.is_some_and(|adapter| adapter.stamped);
         let Some(speaker) = self.speakers.get_mut(&address) else {
             // Forgotten meanwhile: to remove a device is to release its transport.
             return;
@@ -121,7 +128,7 @@ impl Service {
         let taken = result.is_ok();
         let result = result.and_then(|acquired| {
             let config = config.and_then(|config| if current { Ok(config) } else { Err(Failure::HungUp) })?;
-            Ok(Transport { fd: acquired.fd, mtu: acquired.mtu, config })
+            Ok(Transport { fd: acquired.fd, mtu: acquired.mtu, config, stamped })
         });
         if let Slot::Playing(playing) = &mut speaker.slot {
             let woken = result.and_then(|transport| playing.stream.resume(transport));
@@ -134,10 +141,10 @@ impl Service {
         speaker.slot = Slot::Free;
         match result.and_then(|transport| start(speaker, transport, table, settings)) {
             Ok((feed, playing)) => {
-                let latency = playing.watch.clone();
+                let (latency, volume) = (playing.watch.clone(), playing.volume.clone());
                 speaker.slot = Slot::Playing(Box::new(playing));
                 speaker.failure = None;
-                speaker.hand_over(Opened { feed, latency });
+                speaker.hand_over(Opened { feed, latency, volume });
                 info!("{address} ({}) plays", speaker.kept.alias);
             }
             Err(failure) => {
@@ -194,7 +201,9 @@ impl Service {
             let report = speaker.link.transport.as_deref().and_then(|path| self.objects.transports.get(path)?.delay);
             let report = report.map(tenths).filter(|report| *report > Nanos::ZERO);
             playing.model.handle_report(report);
-            playing.model.handle_queue(now, playing.stream.counters().queue);
+            let counters = playing.stream.counters();
+            playing.model.handle_queue(now, counters.queue);
+            playing.model.handle_completion(now, counters.link);
             let latency = playing.model.latency();
             playing.watch.take(&latency);
             let configuration = playing.stream.config().to_bytes();
@@ -207,7 +216,51 @@ impl Service {
                 info!("{address} ({}) reports a delay of {report}", speaker.kept.alias);
                 self.unsaved = true;
             }
+            self.tend_volume(address);
             self.grant(address);
+        }
+    }
+
+    /// Has the speaker follow the room's volume, or the room the speaker's.
+    fn tend_volume(&mut self, address: Address) {
+        let now = self.clock.now();
+        let Some(speaker) = self.speakers.get_mut(&address) else { return };
+        let Slot::Playing(playing) = &mut speaker.slot else { return };
+        let model = self.table.find(&speaker.kept.name);
+        let transport = speaker.link.transport.as_deref();
+        let seen = volume::Seen {
+            transport,
+            shown: transport.and_then(|path| self.objects.transports.get(path)?.volume).map(volume::Absolute::new),
+            wanted: playing.volume.wanted(),
+            mode: speaker.kept.volume,
+            is_known_not_to_follow: model.is_some_and(|model| model.has(Quirk::NoAbsoluteVolume)),
+        };
+        let ask = playing.control.poll(now, &seen);
+        if let (Some(value), Some(bluez), Some(transport)) = (ask, &self.bluez, transport) {
+            debug!("{address}: asked for a volume of {} of 127", value.value());
+            let set = bluez.set_volume(transport, value.value());
+            self.jobs.push(Box::pin(async move { Done::Loudened(address, set.await) }));
+        }
+        if let Some(turn) = playing.control.take_turn() {
+            debug!("{address}: turned by hand: {turn:?}");
+            playing.volume.turn(turn);
+        }
+        let (before, after) = (playing.volume.obstacle(), playing.control.standing());
+        playing.volume.publish(after);
+        match after.err() {
+            None if before.is_some() => info!("{address} ({}): its own volume is the room's", speaker.kept.alias),
+            Some(Obstacle::Refused) if before != Some(Obstacle::Refused) => {
+                warn!("{address} ({}): {}; samples are scaled", speaker.kept.alias, Obstacle::Refused.description());
+            }
+            _ => {}
+        }
+    }
+
+    /// `BlueZ` has passed on what volume a speaker was asked for, or not.
+    pub(super) fn loudened(&mut self, address: Address, result: Result<(), Failure>) {
+        let playing = self.speakers.get_mut(&address).map(|speaker| &mut speaker.slot);
+        if let Some(Slot::Playing(playing)) = playing {
+            playing.control.answered(result);
         }
     }
 
@@ -292,7 +345,11 @@ impl Speaker {
     pub(super) fn end_stream(&mut self, ending: Ending) {
         match &mut self.slot {
             // It is disconnected because it rests, and wakes by being connected again.
-            Slot::Playing(playing) if playing.rest == Rest::Resting && !matches!(ending, Ending::Bluez(_)) => {}
+            Slot::Playing(playing) if playing.rest == Rest::Resting && !matches!(ending, Ending::Bluez(_)) => {
+                // Whoever has it meanwhile may leave it loud.
+                playing.control = volume::Control::default();
+                playing.volume.publish(playing.control.standing());
+            }
             Slot::Playing(playing) => playing.stream.stop(match ending {
                 Ending::Gone(Departure::LinkLost) => Failure::LinkLost,
                 Ending::Gone(Departure::Local) => Failure::Canceled,
@@ -366,7 +423,9 @@ fn start(
     let latency = model.latency();
     let watch = LatencyWatch::new(latency.total);
     watch.take(&latency);
-    Ok((feed, Playing { stream, model, watch, rest: Rest::None, was_active: false, waking_since: None }))
+    let (control, volume) = (volume::Control::default(), SpeakerVolume::default());
+    let rest = Rest::None;
+    Ok((feed, Playing { stream, model, watch, control, volume, rest, was_active: false, waking_since: None }))
 }
 
 /// From the unit of AVDTP.

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 use tracing::{info, warn};
-use unisono_core::time::Nanos;
+use unisono_core::{time::Nanos, words::count};
 
 use super::{
     Settings, SpeakerFigures,
@@ -61,6 +61,8 @@ pub(super) enum Done {
     Disconnected(Address, reconnect::Ticket, Result<(), Failure>),
     Acquired(Address, String, Result<Acquired, Failure>),
     Released(Address),
+    /// A speaker was asked for a volume.
+    Loudened(Address, Result<(), Failure>),
 }
 
 /// The task.
@@ -220,7 +222,6 @@ impl Service {
             Command::Connect(address, answer) => self.connect(address, answer),
             Command::Disconnect(address, answer) => self.disconnect(address, answer),
             Command::Change(address, change, answer) => self.change(address, change, answer),
-            Command::SetVolume(address, volume, answer) => self.set_volume(address, volume, answer),
             Command::List(answer) => reply(answer, self.view()),
             Command::Adapters(answer) => reply(answer, self.view_adapters()),
             Command::Facts(answer) => self.facts(answer),
@@ -305,7 +306,7 @@ impl Service {
         for (path, interfaces) in objects {
             self.objects.add(path, interfaces);
         }
-        info!("BlueZ is there, with {} adapters", self.objects.adapters.len());
+        info!("BlueZ is there, with {}", count(self.objects.adapters.len(), "adapter"));
         self.register_guard();
         self.look_for_programs();
     }
@@ -388,6 +389,7 @@ impl Service {
                 self.speaker_event(address, reconnect::Event::Done(ticket, result));
             }
             Done::Acquired(address, path, result) => self.acquired(address, &path, result),
+            Done::Loudened(address, result) => self.loudened(address, result),
             Done::Released(address) => {
                 if let Some(speaker) = self.speakers.get_mut(&address)
                     && matches!(speaker.slot, Slot::Releasing)

@@ -16,6 +16,7 @@ use crate::{
     Address,
     a2dp::{IdleMode, Quality},
     reconnect::Mode,
+    volume::VolumeMode,
 };
 
 /// What is kept about a speaker.
@@ -37,6 +38,9 @@ pub(super) struct Kept {
     pub(super) idle: IdleMode,
     #[serde(default)]
     pub(super) quality: Quality,
+    /// What stands for a room's volume on it.
+    #[serde(default)]
+    pub(super) volume: VolumeMode,
     /// The delay that it reported last, milliseconds, by the four bytes of the configuration in hexadecimal: what is
     /// expected of it until it reports again. With another adapter they are measured anew.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -138,6 +142,7 @@ mod tests {
             trim_ms: -12.5,
             idle: IdleMode::default(),
             quality: Quality::Xq,
+            volume: VolumeMode::Samples,
             reports_ms: BTreeMap::from([("11150233".into(), 182.1)]),
         }
     }
@@ -177,5 +182,6 @@ mod tests {
         let (_, speakers) = Store::open(folder.path());
         let kept = speakers.values().next().unwrap();
         assert_eq!((kept.mode, kept.trim(), kept.quality), (Mode::Polite, Nanos::ZERO, Quality::Standard));
+        assert_eq!(kept.volume, VolumeMode::Speaker);
     }
 }

@@ -8,6 +8,8 @@ use crate::{
     a2dp::{Counters, IdleMode, Quality, SbcConfig},
     latency::Latency,
     reconnect::{Mode, State},
+    speakers::{Model, Offer},
+    volume::VolumeMode,
 };
 
 /// A remembered speaker.
@@ -19,6 +21,9 @@ pub struct SpeakerView {
     pub name: String,
     /// Its model, if the speaker table knows it.
     pub model: Option<String>,
+    /// What the table offers for its sound, if anything; never applied unasked.
+    #[serde(skip)]
+    pub offer: Option<Offer>,
     /// The adapter that it is paired with, by address, and what the kernel calls it while it is there.
     pub adapter: Address,
     /// As the kernel calls it: `hci0`.
@@ -49,8 +54,14 @@ pub struct SpeakerView {
     pub trim_ms: f64,
     /// The delay that it reports, or has reported in its present configuration, milliseconds.
     pub report_ms: Option<f64>,
-    /// Its own volume in percent, if it has one that can be set.
+    /// Its own volume in percent, if it shows one.
     pub volume: Option<u8>,
+    /// What is to stand for a room's volume on it.
+    pub volume_mode: VolumeMode,
+    /// What does, while a stream goes to it: `speaker` or `samples`.
+    pub volume_by: Option<&'static str>,
+    /// Why it is not the speaker's own, for a person.
+    pub volume_why: Option<&'static str>,
     /// What was agreed on with it, while it is connected: "SBC 48000 Hz joint stereo, bitpool 2 to 51".
     pub codec: Option<String>,
     /// How late it is, in parts, while a stream goes to it.
@@ -84,11 +95,12 @@ impl Service {
             let device = self.device_of(kept.address).and_then(|path| self.objects.devices.get(&path));
             let transport = speaker.link.transport.as_deref().and_then(|path| self.objects.transports.get(path));
             let config = transport.and_then(|shown| crate::a2dp::validate(&shown.configuration).ok());
-            let playing = speaker.playing();
+            let (playing, model) = (speaker.playing(), self.table.find(&kept.name));
             SpeakerView {
                 address: kept.address,
                 name: kept.alias.clone(),
-                model: self.table.find(&kept.name).map(|model| model.name.clone()),
+                model: model.map(|model| model.name.clone()),
+                offer: model.and_then(Model::offer),
                 adapter: kept.adapter,
                 adapter_name: adapter.and_then(crate::bluez::adapter_name).map(str::to_owned),
                 paired: adapter.map(|_| device.is_some_and(|device| device.sight.paired)),
@@ -110,6 +122,12 @@ impl Service {
                     .and_then(|config| kept.report(config.to_bytes()))
                     .map(|report| report.as_secs_f64() * 1e3),
                 volume: transport.and_then(|shown| shown.volume).map(percent),
+                volume_mode: kept.volume,
+                volume_by: playing.map(|playing| match playing.volume.obstacle() {
+                    None => "speaker",
+                    Some(_) => "samples",
+                }),
+                volume_why: playing.and_then(|playing| Some(playing.volume.obstacle()?.description())),
                 codec: config.as_ref().map(codec),
                 latency: playing.map(|playing| playing.model.latency()),
                 counters: playing.map(|playing| playing.stream.counters()),

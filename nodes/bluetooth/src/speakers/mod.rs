@@ -10,7 +10,7 @@ use std::{fs, io, path::Path, sync::LazyLock};
 
 pub use self::{
     file::BadTable,
-    model::{Band, Model, Prior, Quirk},
+    model::{Band, Model, Offer, Prior, Quirk},
 };
 
 /// The rows that come with the program.
@@ -93,6 +93,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_offered_for_a_models_sound_does_not_clip_and_says_where_it_is_from() {
+        let table = Table::built_in();
+        let offer = table.find("JBL Flip 6").unwrap().offer().unwrap();
+        let bands: Vec<_> = offer
+            .equaliser
+            .bands
+            .as_slice()
+            .iter()
+            .map(|band| (band.frequency.value(), band.gain.value(), band.q.value()))
+            .collect();
+        assert_eq!(bands, [(60.0, 3.0, 1.0), (3_000.0, -2.0, 1.0)]);
+        assert_eq!((offer.equaliser.enabled, offer.equaliser.preamp.value()), (true, -3.0));
+        assert_eq!((offer.model.as_str(), offer.source.contains("article")), ("JBL Flip 6", true));
+        assert!(table.find("Soundcore Motion+").unwrap().offer().is_none());
+        let boosts = "gain_db = 12, frequency_hz = ".to_owned();
+        let row = |count: usize| {
+            let bands: Vec<_> = (1..=count).map(|band| format!("{{ {boosts}{} }}", band * 100)).collect();
+            format!("[[speaker]]\nname = \"Mine\"\nnames = [\"Mine\"]\nsource = \"me\"\neq = [{}]\n", bands.join(", "))
+        };
+        let offer = file::parse(&row(10)).unwrap()[0].offer().unwrap();
+        assert_eq!((offer.equaliser.bands.as_slice().len(), offer.equaliser.preamp.value()), (10, -24.0));
+        assert!(file::parse(&row(11)).is_err());
+    }
+
+    #[test]
     fn a_file_of_ones_own_goes_before_the_built_in_table() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("speakers.toml");
@@ -118,6 +143,7 @@ mod tests {
             ("eq = [{ frequency_hz = 60, gain_db = 40.0 }]\n", 5, "eq"),
             ("eq = [{ frequency_hz = 5, gain_db = 4.0 }]\n", 5, "eq"),
             ("eq = [{ frequency_hz = 50, gain_db = nan }]\n", 5, "eq"),
+            ("eq = [{ frequency_hz = 50, gain_db = 1, q = 11 }]\n", 5, "eq"),
             ("latency_ms =\n", 5, "latency_ms"),
         ] {
             fs::write(&path, format!("{head}{text}")).unwrap();

@@ -1,7 +1,10 @@
 //! One row of the table.
 
 use serde::{Deserialize, Serialize, de};
-use unisono_core::time::Nanos;
+use unisono_core::{
+    sound::{self, BandKind, Bands, Decibels, Equaliser, Frequency, MAX_BANDS},
+    time::Nanos,
+};
 
 /// What a latency is off by where the table does not say.
 const UNCERTAINTY_MS: u16 = 60;
@@ -52,7 +55,18 @@ pub enum Quirk {
     SwitchesOff,
 }
 
-/// One band of a correction.
+/// What the table offers for the sound of a model. It is never applied unasked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// What a person calls the model.
+    pub model: String,
+    /// Where it is from.
+    pub source: String,
+    /// The offer: lowered as a whole by what its bands raise, so that nothing clips.
+    pub equaliser: Equaliser,
+}
+
+/// One band of a correction: a peak.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Band {
@@ -62,6 +76,9 @@ pub struct Band {
     /// Decibels, −12 to 12.
     #[serde(deserialize_with = "gain")]
     pub gain_db: f64,
+    /// How narrow it is, 0.1 to 10. Articles mostly do not say; 1 is 1.4 octaves wide.
+    #[serde(default = "usual_q", deserialize_with = "q")]
+    pub q: f64,
 }
 
 impl Model {
@@ -70,11 +87,32 @@ impl Model {
         self.names.iter().any(|pattern| matches(pattern, name))
     }
 
+    /// What is offered for its sound, if anything is.
+    pub fn offer(&self) -> Option<Offer> {
+        let bands = self.eq.iter().map(Band::on_an_equaliser).collect::<Option<Vec<_>>>()?;
+        let bands = Bands::new(&bands).ok().filter(|bands| !bands.as_slice().is_empty())?;
+        let raised: f64 = self.eq.iter().map(|band| band.gain_db.max(0.0)).sum();
+        let preamp = Decibels::new(-raised.min(MOST_LOWERED)).ok()?;
+        let equaliser = Equaliser { enabled: true, preamp, bands };
+        Some(Offer { model: self.name.clone(), source: self.source.clone(), equaliser })
+    }
+
     /// Whether it has this quirk.
     pub fn has(&self, quirk: Quirk) -> bool {
         self.quirks.contains(&quirk)
     }
 }
+
+impl Band {
+    fn on_an_equaliser(&self) -> Option<sound::Band> {
+        let frequency = Frequency::new(self.frequency_hz.into()).ok()?;
+        let (gain, q) = (Decibels::new(self.gain_db).ok()?, sound::Quality::new(self.q).ok()?);
+        Some(sound::Band { kind: BandKind::Peak, frequency, gain, q })
+    }
+}
+
+/// What an equaliser lowers at most, in decibels.
+const MOST_LOWERED: f64 = 24.0;
 
 /// A row as it is written.
 #[derive(Deserialize)]
@@ -102,6 +140,9 @@ impl TryFrom<Row> for Model {
         if row.names.is_empty() || row.names.iter().any(|pattern| pattern.chars().all(|letter| letter == '*')) {
             return Err("names has to say what the speaker calls itself");
         }
+        if row.eq.len() > MAX_BANDS {
+            return Err("eq has more than 10 bands");
+        }
         let latency = row.latency_ms.map(|value| Prior {
             value: Nanos::from_millis(value.into()),
             uncertainty: Nanos::from_millis(row.uncertainty_ms.unwrap_or(UNCERTAINTY_MS).into()),
@@ -124,6 +165,15 @@ fn frequency<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<u16, D::E
 fn gain<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let value = f64::deserialize(deserializer)?;
     if (-12.0..=12.0).contains(&value) { Ok(value) } else { Err(de::Error::custom("not within -12 to 12 dB")) }
+}
+
+fn usual_q() -> f64 {
+    1.0
+}
+
+fn q<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let value = f64::deserialize(deserializer)?;
+    if (0.1..=10.0).contains(&value) { Ok(value) } else { Err(de::Error::custom("not within 0.1 to 10")) }
 }
 
 /// Whether a name fits a pattern, upper and lower case alike.

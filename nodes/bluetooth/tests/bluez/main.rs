@@ -15,3 +15,4 @@ mod playing;
 mod reports;
 mod security;
 mod speakers;
+mod volume;

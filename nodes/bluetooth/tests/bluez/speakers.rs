@@ -7,13 +7,9 @@ use unisono_bluetooth::{
     reconnect::{Mode, State},
     service::{Bluetooth, Change, Settings},
 };
-use unisono_core::{time::Nanos, units::Volume};
+use unisono_core::time::Nanos;
 
-use crate::{
-    bus::on_a_bus,
-    house::House,
-    standin::{Speaker, TRANSPORT},
-};
+use crate::{bus::on_a_bus, house::House, standin::Speaker};
 
 on_a_bus! {
     async fn a_polite_node_leaves_a_speaker_alone_that_went_and_takes_it_when_it_comes() {
@@ -93,19 +89,6 @@ on_a_bus! {
         assert_eq!(house.bluetooth.forget(address).await, Err(Failure::Unknown));
         let text = std::fs::read_to_string(house.folder.path().join("bluetooth.toml")).unwrap();
         assert!(!text.contains("Kitchen"), "{text}");
-    }
-
-    async fn a_volume_is_the_speakers_own_where_it_has_one() {
-        let house = House::new(10).await;
-        let loud = house.paired(Speaker { volume: Some(64), ..Speaker::new(1) }).await;
-        let plain = house.paired(Speaker::new(2)).await;
-        assert_eq!(house.view(loud).await.volume, Some(50));
-        assert_eq!(house.bluetooth.set_volume(loud, Volume::FULL).await, Ok(true));
-        house.until("it is set", async || house.view(loud).await.volume == Some(100)).await;
-        let transport = house.standin.transport(loud).unwrap();
-        let set: u16 = house.standin.property(&transport, TRANSPORT, "Volume").unwrap().try_into().unwrap();
-        assert_eq!(set, 127);
-        assert_eq!(house.bluetooth.set_volume(plain, Volume::FULL).await, Ok(false));
     }
 
     async fn a_machine_without_bluez_says_so_and_works_once_it_is_there() {

@@ -127,7 +127,10 @@ impl StandIn {
                 if self.property(at, interface, name).is_none() {
                     return refuse("org.freedesktop.DBus.Error.UnknownObject", "no such object");
                 }
-                self.put(at, interface, name, value).await;
+                match (interface, name, value) {
+                    (super::TRANSPORT, "Volume", Value::U16(volume)) => self.louden(at, volume),
+                    (_, _, value) => self.put(at, interface, name, value).await,
+                }
                 Ok(Reply::Nothing)
             }
             ("org.bluez.AgentManager1", _) => self.agent_call(owner, method, &body),

@@ -129,6 +129,11 @@ pub(crate) fn errors_of(method: &str) -> Option<&'static [(&'static str, &'stati
             ("org.bluez.Error.Failed", "Protocol not available"),
             ("org.bluez.Error.Failed", "Host is down"),
         ],
+        "Set.Volume" => &[
+            ("org.bluez.Error.Failed", "Internal error Operation not supported (95)"),
+            ("org.bluez.Error.Failed", "Internal error Transport endpoint is not connected (107)"),
+            ("org.bluez.Error.InvalidArguments", "Invalid volume value"),
+        ],
         "Acquire" | "TryAcquire" => &[
             ("org.bluez.Error.NotAuthorized", "Operation Not Authorized"),
             ("org.bluez.Error.NotAvailable", "Operation currently not available"),

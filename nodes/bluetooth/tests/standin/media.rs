@@ -123,6 +123,30 @@ impl StandIn {
         }
     }
 
+    /// The speaker is asked for a volume. It answers a moment later with what it has made of that, or not at all.
+    pub(super) fn louden(&self, transport: &str, volume: u16) {
+        self.hold(volume <= 127, "a volume is 0 to 127");
+        let (standin, transport) = (self.clone(), transport.to_owned());
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let address = address_in(&transport).unwrap();
+            let speaker = standin.speaker(address);
+            if speaker.follows_volume && standin.transport(address).as_deref() == Some(&transport) {
+                let step = volume * speaker.volume_steps / 127;
+                let below = step * 127 / speaker.volume_steps;
+                standin.turn(address, below).await;
+            }
+        });
+    }
+
+    /// A speaker is at another volume: somebody has turned it, or it does what it was asked for.
+    pub(crate) async fn turn(&self, address: Address, volume: u16) {
+        self.world().speakers.get_mut(&address).unwrap().volume = Some(volume);
+        if let Some(transport) = self.transport(address) {
+            self.put(&transport, TRANSPORT, "Volume", volume.into()).await;
+        }
+    }
+
     /// A speaker that has been paired connects by itself, with a configuration of its own choice, and perhaps starts the
     /// stream. Whether it was let.
     pub(crate) async fn connect_from_outside(&self, address: Address, configuration: [u8; 4], start: bool) -> bool {

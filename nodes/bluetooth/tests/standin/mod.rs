@@ -7,6 +7,7 @@
 //!   the radio or the kernel for most of them);
 //! * answer slowly, or never;
 //! * leave the stream's socket full, and close it in the middle of a packet;
+//! * have a volume that follows in coarse steps, late, or not at all, and that somebody turns at the speaker;
 //! * show a delay report that is absent, zero, late, or that changes (5.66 never shows one from another `BlueZ`);
 //! * be restarted at a chosen instant: its name lost, its objects and our registrations gone, and all of it back;
 //! * have a speaker that connects by itself, with a configuration that it chose and we did not, and that starts the stream;

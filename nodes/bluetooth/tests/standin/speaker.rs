@@ -25,8 +25,11 @@ pub(crate) struct Speaker {
     pub(crate) capabilities: [u8; 4],
     /// The longest packet that it takes.
     pub(crate) mtu: u16,
-    /// Its volume, if it has one that can be set.
+    /// Its volume, if it has one that can be set, and in how many steps it has that.
     pub(crate) volume: Option<u16>,
+    pub(crate) volume_steps: u16,
+    /// It does what it is asked for; `BlueZ` says that it asked, whatever comes of it.
+    pub(crate) follows_volume: bool,
     /// Its delay report in 1/10 ms. `BlueZ` before 5.79 shows none where it is zero.
     pub(crate) delay: Option<u16>,
 }
@@ -47,6 +50,8 @@ impl Speaker {
             capabilities: [0xff, 0xff, 2, 53],
             mtu: 895,
             volume: None,
+            volume_steps: 127,
+            follows_volume: true,
             delay: Some(1_500),
         }
     }

@@ -5,7 +5,6 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::{
     Json,
-    body::Body,
     extract::{Path, Query, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -15,12 +14,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{sync::mpsc::Receiver, time::timeout};
 use unisono_api::{
     Refusal,
-    bluetooth::{FailureView, FoundView, Pair, PairLine, ScanLine, SpeakerChange},
+    bluetooth::{FailureView, FoundView, OfferView, Pair, PairLine, ScanLine, SpeakerChange},
+    body::Body,
 };
 use unisono_bluetooth::{
     Address, Failure,
     pairing::scan::Found,
     service::{Bluetooth, Change, PairEvent, ScanEvent, SpeakerView},
+    speakers::Offer,
 };
 use unisono_core::time::Nanos;
 
@@ -47,8 +48,25 @@ const fn usual() -> u64 {
     30
 }
 
-pub(super) async fn list(State(node): State<NodeHandle>) -> Json<Vec<SpeakerView>> {
-    Json(node.bluetooth().list().await)
+/// A speaker as it is shown.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    #[serde(flatten)]
+    speaker: SpeakerView,
+    equaliser_offer: Option<OfferView>,
+}
+
+impl From<SpeakerView> for Shown {
+    fn from(mut speaker: SpeakerView) -> Self {
+        let offer = speaker.offer.take();
+        let equaliser_offer =
+            offer.map(|Offer { model, source, equaliser }| OfferView { model, source, equaliser: (&equaliser).into() });
+        Self { speaker, equaliser_offer }
+    }
+}
+
+pub(super) async fn list(State(node): State<NodeHandle>) -> Json<Vec<Shown>> {
+    Json(node.bluetooth().list().await.into_iter().map(Shown::from).collect())
 }
 
 pub(super) async fn scan(State(node): State<NodeHandle>, Query(span): Query<Span>) -> Result<Response, Refusal> {
@@ -62,7 +80,7 @@ pub(super) async fn scan(State(node): State<NodeHandle>, Query(span): Query<Span
     }))
 }
 
-pub(super) async fn pair(State(node): State<NodeHandle>, Json(pair): Json<Pair>) -> Result<Response, Refusal> {
+pub(super) async fn pair(State(node): State<NodeHandle>, Body(pair): Body<Pair>) -> Result<Response, Refusal> {
     let address = checked(&pair.address)?;
     let events = node.bluetooth().pair(address, pair.pin).await;
     Ok(lines(events, move |event| match event {
@@ -75,7 +93,7 @@ pub(super) async fn pair(State(node): State<NodeHandle>, Json(pair): Json<Pair>)
 pub(super) async fn act(
     State(node): State<NodeHandle>,
     Path((address, verb)): Path<(String, String)>,
-) -> Result<Json<Option<SpeakerView>>, Refusal> {
+) -> Result<Json<Option<Shown>>, Refusal> {
     let address = checked(&address)?;
     let bluetooth = node.bluetooth();
     let done = match &verb[..] {
@@ -95,10 +113,10 @@ pub(super) async fn act(
 pub(super) async fn change(
     State(node): State<NodeHandle>,
     Path(address): Path<String>,
-    Json(change): Json<SpeakerChange>,
-) -> Result<Json<Option<SpeakerView>>, Refusal> {
+    Body(change): Body<SpeakerChange>,
+) -> Result<Json<Option<Shown>>, Refusal> {
     let address = checked(&address)?;
-    let SpeakerChange { name, mode, trim_ms, idle, quality } = change;
+    let SpeakerChange { name, mode, trim_ms, idle, quality, volume_mode } = change;
     if trim_ms.is_some_and(|trim| trim.is_nan() || trim.abs() > MAX_TRIM_MS) {
         return Err(Refusal::impossible(format!("trim_ms: it is not between -{MAX_TRIM_MS} and {MAX_TRIM_MS}")));
     }
@@ -108,13 +126,14 @@ pub(super) async fn change(
         trim: trim_ms.map(|trim| Nanos::from_secs_f64(trim * 1e-3)),
         idle: named("idle", idle, "tone, silence, suspend or disconnect")?,
         quality: named("quality", quality, "standard or xq")?,
+        volume: named("volume_mode", volume_mode, "speaker or samples")?,
     };
     node.bluetooth().change(address, change).await.map_err(refusal)?;
     Ok(Json(speaker(node.bluetooth(), address).await))
 }
 
-async fn speaker(bluetooth: &Bluetooth, address: Address) -> Option<SpeakerView> {
-    bluetooth.list().await.into_iter().find(|speaker| speaker.address == address)
+async fn speaker(bluetooth: &Bluetooth, address: Address) -> Option<Shown> {
+    bluetooth.list().await.into_iter().find(|speaker| speaker.address == address).map(Shown::from)
 }
 
 /// A body that has a line for each event, until there are none any more. Dropping it drops them.
@@ -133,7 +152,7 @@ fn lines<E: Send + 'static, L: Serialize>(
             Some((Ok::<_, Infallible>(text), events))
         }
     });
-    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(body)).into_response()
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], axum::body::Body::from_stream(body)).into_response()
 }
 
 fn checked(address: &str) -> Result<Address, Refusal> {

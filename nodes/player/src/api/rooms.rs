@@ -7,6 +7,7 @@ use axum::{
 };
 use unisono_api::{
     Refusal,
+    body::Body,
     node::{OutputView, Play, RoomChange, RoomView},
     sound::LatencyPartView,
 };
@@ -22,6 +23,7 @@ use super::{NodeHandle, refusal, stopping};
 use crate::{
     desk::Holder,
     room::RoomCommand,
+    session::report,
     standalone::{Material, Place, State as Standalone, Wish},
 };
 
@@ -37,7 +39,7 @@ pub(super) async fn list(State(node): State<NodeHandle>) -> Result<Json<Vec<Room
 pub(super) async fn change(
     State(node): State<NodeHandle>,
     Path(room): Path<String>,
-    Json(change): Json<RoomChange>,
+    Body(change): Body<RoomChange>,
 ) -> Answer {
     let room = find(&node, &room)?;
     let volume = change.volume.map(|percent| {
@@ -53,10 +55,10 @@ pub(super) async fn change(
 pub(super) async fn play(
     State(node): State<NodeHandle>,
     Path(room): Path<String>,
-    wanted: Option<Json<Play>>,
+    wanted: Option<Body<Play>>,
 ) -> Answer {
     let room = find(&node, &room)?;
-    let material = material(wanted.map(|Json(play)| play).unwrap_or_default())?;
+    let material = material(wanted.map(|Body(play)| play).unwrap_or_default())?;
     wish(&node, room, Wish::Play(material)).await
 }
 
@@ -177,6 +179,7 @@ fn view(node: &NodeHandle, state: &Standalone, index: RoomIndex) -> Option<RoomV
         latency: status.latency_parts().iter().map(LatencyPartView::from).collect(),
         channels: sound.channels.name().into(),
         equaliser: (&sound.equaliser).into(),
+        volume_state: (&report::volume(index, room)).into(),
     })
 }
 

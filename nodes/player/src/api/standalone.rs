@@ -3,6 +3,7 @@
 use axum::{Json, extract::State};
 use unisono_api::{
     Refusal,
+    body::Body,
     node::{On, StandaloneChange, StandaloneView},
 };
 
@@ -16,7 +17,7 @@ pub(super) async fn show(State(node): State<NodeHandle>) -> Result<Json<Standalo
 
 pub(super) async fn change(
     State(node): State<NodeHandle>,
-    Json(change): Json<StandaloneChange>,
+    Body(change): Body<StandaloneChange>,
 ) -> Result<Json<StandaloneView>, Refusal> {
     let mode = match change.on {
         On::Auto => Mode::Auto,

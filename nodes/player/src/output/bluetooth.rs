@@ -8,11 +8,12 @@ use unisono_bluetooth::{
     a2dp::{Feed, FeedFault},
     latency::{LatencyWatch, Part, Source, Stage},
     service::Opened,
+    volume::SpeakerVolume,
 };
 use unisono_core::{
     playout::DacReading,
     time::Nanos,
-    units::{OutputPosition, SampleRate},
+    units::{Gain, OutputPosition, SampleRate},
     wire::control::{LatencyPart, LatencySource, LatencyStage},
 };
 
@@ -22,11 +23,15 @@ use super::{Fault, Gone, LatencyParts, Output, PositionSource, Quality, Room};
 pub(super) struct BluetoothOutput {
     feed: Feed,
     latency: LatencyWatch,
+    volume: SpeakerVolume,
+    /// Whether samples had full scale, at last.
+    is_open: bool,
 }
 
 impl BluetoothOutput {
     pub(super) fn new(opened: Opened) -> Self {
-        Self { feed: opened.feed, latency: opened.latency }
+        let Opened { feed, latency, volume } = opened;
+        Self { feed, latency, volume, is_open: false }
     }
 }
 
@@ -75,6 +80,14 @@ impl Output for BluetoothOutput {
         let latency = self.latency.clone();
         Some(LatencyParts::new(move || latency.parts().iter().map(on_the_wire).collect()))
     }
+
+    fn take_gain(&mut self, gain: Gain) -> Gain {
+        self.volume.take(gain, &mut self.is_open)
+    }
+
+    fn own_volume(&self) -> Option<SpeakerVolume> {
+        Some(self.volume.clone())
+    }
 }
 
 fn on_the_wire(part: &Part) -> LatencyPart {
@@ -94,6 +107,7 @@ fn on_the_wire(part: &Part) -> LatencyPart {
         Source::Table => LatencySource::Table,
         Source::Default => LatencySource::Default,
         Source::Setting => LatencySource::Setting,
+        Source::Completion => LatencySource::Completion,
     };
     LatencyPart { stage, value: part.value, source, uncertainty: Some(part.uncertainty) }
 }

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use unisono_bluetooth::Failure;
+use unisono_bluetooth::{Address, Failure};
+
+use super::OutputSpec;
 
 /// Why an output cannot be opened: in one line what, on which device, and what to try.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +49,8 @@ pub enum OpenError {
         device: String,
         /// Why.
         failure: Failure,
+        /// The speakers that have its adapter, where that is why.
+        holders: Vec<Address>,
     },
     /// Speakers are opened by a node that runs.
     #[error("{device}: only a node that runs plays on it; try `unisono bluetooth test`")]
@@ -65,6 +69,16 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether it would not be so if another output were closed.
+    pub(crate) fn is_because_of(&self, other: &OutputSpec) -> bool {
+        match (self, other) {
+            (Self::Speaker { failure: Failure::AdapterBusy, holders, .. }, OutputSpec::Bluetooth(address)) => {
+                holders.contains(address)
+            }
+            _ => false,
+        }
+    }
+
     /// For a file that cannot be created.
     pub(super) fn from_io(device: String, error: &io::Error) -> Self {
         match error.kind() {

@@ -42,10 +42,11 @@ mod tape;
 mod tone;
 mod wav;
 
+use unisono_bluetooth::volume::SpeakerVolume;
 use unisono_core::{
     playout::{DacReading, timing::BUFFER},
     time::Nanos,
-    units::{FrameCount, SampleRate},
+    units::{FrameCount, Gain, SampleRate},
 };
 
 pub(crate) use alsa::Muted;
@@ -105,6 +106,17 @@ pub trait Output {
 
     /// What that is made of, to be read at any time by others, where more is known of it than the sum. Not real-time.
     fn latency_parts(&self) -> Option<LatencyParts> {
+        None
+    }
+
+    /// Takes how loud the room is to be, and gives by how much its samples are to be scaled: by all of that, unless the
+    /// device has a volume of its own that stands for it.
+    fn take_gain(&mut self, gain: Gain) -> Gain {
+        gain
+    }
+
+    /// The device's own volume, for others, where it may have one. Not real-time.
+    fn own_volume(&self) -> Option<SpeakerVolume> {
         None
     }
 }

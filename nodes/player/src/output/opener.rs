@@ -25,12 +25,19 @@ impl Opener {
         Self(Arc::new(open))
     }
 
-    /// One that opens Bluetooth speakers as `open` does, which may wait for them, and everything else by itself.
-    pub fn with_speakers(open_speaker: impl Fn(Address) -> Result<Opened, Failure> + Send + Sync + 'static) -> Self {
+    /// One that opens Bluetooth speakers as `open_speaker` does, which may wait for them, and everything else by itself.
+    /// Where an adapter is busy, `holders` says with which speakers.
+    pub fn with_speakers(
+        open_speaker: impl Fn(Address) -> Result<Opened, Failure> + Send + Sync + 'static,
+        holders: impl Fn(Address) -> Vec<Address> + Send + Sync + 'static,
+    ) -> Self {
         Self::new(move |spec, rate| match spec {
             OutputSpec::Bluetooth(address) => match open_speaker(*address) {
                 Ok(opened) => Ok(Box::new(BluetoothOutput::new(opened))),
-                Err(failure) => Err(OpenError::Speaker { device: bluetooth::spec(*address), failure }),
+                Err(failure) => {
+                    let holders = if failure == Failure::AdapterBusy { holders(*address) } else { Vec::new() };
+                    Err(OpenError::Speaker { device: bluetooth::spec(*address), failure, holders })
+                }
             },
             other => open(other, rate),
         })

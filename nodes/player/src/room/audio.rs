@@ -24,10 +24,10 @@ use unisono_transport::clock;
 use super::{
     RoomSetup, RoomStatus,
     block::Played,
-    chunk::turn,
+    chunk::{Sound as _, turn},
     line::Line,
     renderer::Renderer,
-    supply::{Supplied, Told},
+    supply::{Given, Supplied, Told},
 };
 use crate::{
     output::{self, Fault, Gone},
@@ -119,6 +119,8 @@ struct Lines {
     /// What is to play next, and since when it has been: while something plays it is given silence, until its converter's
     /// clock is known.
     next: Option<(Box<Line>, Timestamp<NodeClock>)>,
+    /// What plays is to end, though nothing is there to play next.
+    gives_up: bool,
     /// What has played, and until when its last frames are on their way out.
     leaving: Option<(Box<Line>, Timestamp<NodeClock>)>,
 }
@@ -167,21 +169,20 @@ impl Thread {
             }
             let now = clock::now();
             self.change_lines(now);
-            self.play();
+            self.play(now);
             let pause = Nanos::new(self.random.i64(TURN.start.as_nanos()..TURN.end.as_nanos()));
             thread::sleep(pause.to_duration());
         }
     }
 
     /// Plays what is due on the current output, if there is one. Real-time.
-    fn play(&mut self) {
+    fn play(&mut self, now: Timestamp<NodeClock>) {
         let Some(line) = &mut self.lines.current else { return self.renderer.drain() };
         let latency = self.latency + line.output.latency();
         self.renderer.set_output_latency(latency);
         match turn(&mut self.renderer, line.output.as_mut(), &mut line.chunk) {
             Ok(()) if self.renderer.status().device_known => self.unknown_since = None,
             Ok(()) => {
-                let now = clock::now();
                 if now - *self.unknown_since.get_or_insert(now) > UNKNOWN_LIMIT {
                     return self.lose(Gone::Stalled);
                 }
@@ -193,7 +194,7 @@ impl Thread {
             }
             Err(Fault::Gone(gone)) => return self.lose(gone),
         }
-        self.status.publish(&self.renderer.status(), line.output.quality(), latency);
+        self.status.publish(now, &self.renderer.status(), line.output.quality(), latency);
     }
 
     /// Gives back the current output: there is nothing to be had of it.
@@ -212,11 +213,19 @@ impl Thread {
             self.supplied.tell(Told::Left(line));
         }
         if self.lines.next.is_none() {
-            self.lines.next = self.supplied.next().map(|line| (line, now));
+            match self.supplied.next() {
+                Some(Given::Line(line)) => (self.lines.next, self.lines.gives_up) = (Some((line, now)), false),
+                Some(Given::GiveUp) => self.lines.gives_up = true,
+                None => {}
+            }
+        }
+        if self.lines.gives_up {
+            return self.give_up(now);
         }
         let Some((mut line, since)) = self.lines.next.take() else { return };
         // While nothing plays there is nobody to wait for.
-        let is_known = if self.lines.current.is_none() { Ok(true) } else { line.warm_up(self.latency) };
+        let is_known =
+            if self.lines.current.is_none() { Ok(true) } else { line.warm_up(self.latency, self.renderer.gain()) };
         match is_known {
             Ok(true) => {
                 self.renderer.set_retired(true);
@@ -234,17 +243,34 @@ impl Thread {
         self.lines.next = Some((line, since));
     }
 
+    /// Fades out what plays, and gives it back once that was heard. Where it is gone by itself, that was told.
+    fn give_up(&mut self, now: Timestamp<NodeClock>) {
+        self.renderer.set_retired(true);
+        let is_silent = self.renderer.is_silent();
+        if let Some(old) = self.lines.current.take_if(|line| is_silent && line.chunk.is_empty()) {
+            self.unknown_since = None;
+            self.renderer.device_restarted();
+            self.status.publish_silent();
+            self.leave(old, now);
+        }
+        self.lines.gives_up = self.lines.current.is_some();
+    }
+
+    /// What has played is not dropped at once: that would cut off the end of its fade, which is heard one latency after it
+    /// was written.
+    fn leave(&mut self, old: Box<Line>, now: Timestamp<NodeClock>) {
+        let behind = old.output.latency().clamp(Nanos::ZERO, MAX_OUTPUT_LATENCY);
+        if let Some((older, _)) = self.lines.leaving.replace((old, now + BUFFER * 2 + behind)) {
+            self.supplied.tell(Told::Left(older));
+        }
+    }
+
     fn go_over(&mut self, mut line: Box<Line>, now: Timestamp<NodeClock>) {
         self.renderer.go_over(&mut line);
         self.unknown_since = None;
         let index = line.index;
         if let Some(old) = self.lines.current.replace(line) {
-            // Dropped at once it would cut off the end of its fade, which is heard one latency after it was written.
-            let behind = old.output.latency().clamp(Nanos::ZERO, MAX_OUTPUT_LATENCY);
-            let leaving = (old, now + BUFFER * 2 + behind);
-            if let Some((older, _)) = self.lines.leaving.replace(leaving) {
-                self.supplied.tell(Told::Left(older));
-            }
+            self.leave(old, now);
         }
         self.supplied.tell(Told::Taken(index));
     }

@@ -5,6 +5,10 @@
 //! open beside what plays, and used once it has been there for [`HOLD`] without a break. It is kept open, and not opened
 //! anew at that moment, because only so the time shows that it works, and the change needs no opening, which can fail or
 //! take a speaker's twelve seconds.
+//!
+//! A better one that cannot be open beside what plays, for an adapter carries one stream, is tried every second instead:
+//! that it is there shows in what it is refused for. Once it has been there for [`HOLD`], what plays is given up for it. The
+//! room is silent until it plays, and where it does not after all, the next such attempt waits twice as long.
 
 use unisono_core::time::{Nanos, NodeClock, Timestamp};
 
@@ -13,6 +17,12 @@ type Instant = Timestamp<NodeClock>;
 /// A better output is used again once it has been there for so long: a loose plug or a speaker at the edge of its reach
 /// is not to take the sound to and fro.
 const HOLD: Nanos = Nanos::from_secs(10);
+
+/// What plays is given up for a better one in vain no more often than this.
+const LONGEST_HOLD: Nanos = Nanos::from_secs(600);
+
+/// What was given up for another is not in that one's way for so long, unless that one fails before.
+const OUT_OF_THE_WAY: Nanos = Nanos::from_secs(5);
 
 /// While nothing is used, the next output is opened beside one that takes longer than this.
 const PATIENCE: Nanos = Nanos::from_millis(500);
@@ -34,6 +44,8 @@ pub(super) enum Action {
     Use(usize),
     /// This one is open and not needed.
     Close(usize),
+    /// This one plays, and is to end so that a better one can be opened: answer with [`Chooser::left`].
+    GiveUp(usize),
 }
 
 /// Why an output is not used, and what would change that.
@@ -77,6 +89,16 @@ enum State {
 struct Candidate {
     state: State,
     trouble: Option<Trouble>,
+    /// Since when it has been there and could not be opened because of the one that is used.
+    blocked_since: Option<Instant>,
+    /// How long that is to last before the other is given up for it.
+    hold: Nanos,
+}
+
+impl Candidate {
+    const fn new(now: Instant) -> Self {
+        Self { state: State::Closed(now), trouble: None, blocked_since: None, hold: HOLD }
+    }
 }
 
 /// Chooses among a room's outputs, the best first.
@@ -87,19 +109,21 @@ pub(super) struct Chooser {
     from: usize,
     used: Option<usize>,
     since: Instant,
+    /// The one that what plays is being given up for, or was at last.
+    gives_up_for: Option<usize>,
 }
 
 impl Chooser {
     /// Among so many, at least one, of which none is open.
     pub(super) fn new(count: usize, now: Instant) -> Self {
-        let candidate = Candidate { state: State::Closed(now), trouble: None };
-        Self { candidates: vec![candidate; count.max(1)], from: 0, used: None, since: now }
+        let candidates = vec![Candidate::new(now); count.max(1)];
+        Self { candidates, from: 0, used: None, since: now, gives_up_for: None }
     }
 
     /// One that was to be opened is open.
     pub(super) fn opened(&mut self, now: Instant, index: usize) {
         if let Some(candidate) = self.candidates.get_mut(index) {
-            candidate.state = State::Ready(now);
+            (candidate.state, candidate.blocked_since) = (State::Ready(now), None);
         }
     }
 
@@ -108,13 +132,26 @@ impl Chooser {
         let Some(candidate) = self.candidates.get_mut(index) else { return };
         let took = if let State::Opening(since) = candidate.state { now - since } else { Nanos::ZERO };
         let rest = (took * REST).clamp(RETRY, LONGEST_REST);
-        *candidate = Candidate { state: State::Closed(now + rest), trouble: Some(trouble) };
+        candidate.close(now + rest, trouble);
+        if self.used.is_none() && self.gives_up_for.take_if(|given| *given == index).is_some() {
+            // What was given up for it is wanted back.
+            self.candidates.iter_mut().for_each(|other| other.hurry(now));
+            self.from = index + 1;
+        }
+    }
+
+    /// One that was to be opened is there, and could be opened if it were not for the one that is used.
+    pub(super) fn blocked(&mut self, now: Instant, index: usize, trouble: Trouble) {
+        let Some(candidate) = self.candidates.get_mut(index) else { return };
+        let since = candidate.blocked_since.unwrap_or(now);
+        candidate.close(now + RETRY, trouble);
+        candidate.blocked_since = Some(since);
     }
 
     /// One that was open is gone.
     pub(super) fn lost(&mut self, now: Instant, index: usize, trouble: Trouble) {
         let Some(candidate) = self.candidates.get_mut(index) else { return };
-        *candidate = Candidate { state: State::Closed(now + RETRY), trouble: Some(trouble) };
+        candidate.close(now + RETRY, trouble);
         if self.used == Some(index) {
             (self.used, self.since) = (None, now);
             self.from = index + 1;
@@ -124,12 +161,23 @@ impl Chooser {
     /// One that was to be used is; the one before is not any more, and closed.
     pub(super) fn taken(&mut self, now: Instant, index: usize) {
         let Some(candidate) = self.candidates.get_mut(index) else { return };
-        *candidate = Candidate { state: State::Used, trouble: None };
+        *candidate = Candidate { state: State::Used, ..Candidate::new(now) };
+        self.gives_up_for = None;
         let before = self.used.replace(index).filter(|before| *before != index);
         if let Some(before) = before.and_then(|before| self.candidates.get_mut(before)) {
             before.state = State::Closed(now);
         }
         self.since = now;
+    }
+
+    /// One that has played plays no more, and is closed. That is news of the one that was to be given up alone.
+    pub(super) fn left(&mut self, now: Instant, index: usize) {
+        let Some(better) = self.gives_up_for.filter(|_| self.used == Some(index)) else { return };
+        (self.used, self.since, self.from) = (None, now, better);
+        self.candidates[index].state = State::Closed(now + OUT_OF_THE_WAY);
+        let better = &mut self.candidates[better];
+        better.hold = (better.hold * 2).min(LONGEST_HOLD);
+        (better.state, better.blocked_since) = (State::Closed(now), None);
     }
 
     /// What to do now. Call again until it is nothing.
@@ -158,6 +206,14 @@ impl Chooser {
         let trouble = (self.used != Some(0)).then(|| {
             let Trouble { why, back } = first.trouble.clone().unwrap_or_default();
             match first.state {
+                _ if self.used.is_some() && first.blocked_since.is_some() => {
+                    let since = first.blocked_since.unwrap_or(now);
+                    let left = (since + first.hold - now).max(Nanos::ZERO).as_secs_f64().ceil();
+                    Trouble {
+                        why,
+                        back: format!("it is there, and the other ends for it once it has been for {left:.0} s more"),
+                    }
+                }
                 State::Ready(since) if self.used.is_some() => {
                     let left = (since + HOLD - now).max(Nanos::ZERO).as_secs_f64().ceil();
                     Trouble { why, back: format!("it is there again, and used once it has been for {left:.0} s more") }
@@ -177,7 +233,17 @@ impl Chooser {
         self.candidates.get(index)?.trouble.as_ref()
     }
 
-    fn next_action(&self, now: Instant) -> Option<(usize, State, Action)> {
+    fn next_action(&mut self, now: Instant) -> Option<(usize, State, Action)> {
+        if let Some(given_up) = self.used.filter(|used| self.gives_up_for.is_none() && self.best() == Some(*used)) {
+            let is_due = |candidate: &Candidate| {
+                let since = candidate.blocked_since.filter(|_| matches!(candidate.state, State::Closed(_)));
+                since.is_some_and(|since| now >= since + candidate.hold)
+            };
+            self.gives_up_for = self.candidates.iter().take(given_up).position(is_due);
+            if self.gives_up_for.is_some() {
+                return Some((given_up, State::Used, Action::GiveUp(given_up)));
+            }
+        }
         let indexed = || self.candidates.iter().map(|candidate| candidate.state).enumerate();
         let ready = indexed().find_map(|(index, state)| match state {
             State::Ready(since) => Some((index, since)),
@@ -195,7 +261,9 @@ impl Chooser {
             if let Some((index, _)) = spare {
                 return Some((index, State::Closed(now), Action::Close(index)));
             }
-            let better = indexed().take(best).find(|(_, state)| is_due(*state, now));
+            // While what plays is ending for one of them, they would be refused once more.
+            let is_ending = self.used.is_some() && self.gives_up_for.is_some();
+            let better = indexed().take(best).find(|(_, state)| !is_ending && is_due(*state, now));
             return better.map(|(index, _)| (index, State::Opening(now), Action::Open(index)));
         }
         let count = self.candidates.len();
@@ -213,6 +281,19 @@ impl Chooser {
     fn best(&self) -> Option<usize> {
         let taking = self.candidates.iter().position(|candidate| candidate.state == State::Taking);
         taking.into_iter().chain(self.used).min()
+    }
+}
+
+impl Candidate {
+    fn close(&mut self, until: Instant, trouble: Trouble) {
+        (self.state, self.trouble, self.blocked_since) = (State::Closed(until), Some(trouble), None);
+    }
+
+    /// Its pause is over.
+    fn hurry(&mut self, now: Instant) {
+        if let State::Closed(until) = &mut self.state {
+            *until = (*until).min(now);
+        }
     }
 }
 
@@ -243,6 +324,10 @@ mod tests {
     struct Device {
         is_there: bool,
         takes: Nanos,
+        /// What it shares with others, of which one can be open at a time.
+        adapter: Option<u8>,
+        /// It is there, and yet cannot be opened when nothing is in its way.
+        breaks: bool,
     }
 
     /// A room in virtual time.
@@ -260,6 +345,8 @@ mod tests {
         refuses: bool,
         states: Vec<&'static str>,
         seen: BTreeSet<(String, String)>,
+        /// What is ending so that another can be opened, and when it has.
+        leaving: Option<(usize, Instant)>,
     }
 
     const TURN: Nanos = Nanos::from_millis(10);
@@ -267,7 +354,12 @@ mod tests {
     impl Room {
         fn new(devices: &[(bool, i64)]) -> Self {
             let now = Timestamp::from_nanos(0);
-            let device = |&(is_there, millis): &(bool, i64)| Device { is_there, takes: Nanos::from_millis(millis) };
+            let device = |&(is_there, millis): &(bool, i64)| Device {
+                is_there,
+                takes: Nanos::from_millis(millis),
+                adapter: None,
+                breaks: false,
+            };
             let count = devices.len();
             Self {
                 now,
@@ -280,7 +372,21 @@ mod tests {
                 refuses: false,
                 states: vec!["closed"; count],
                 seen: BTreeSet::new(),
+                leaving: None,
             }
+        }
+
+        /// Speakers on one adapter.
+        fn on_one_adapter(devices: &[(bool, i64)]) -> Self {
+            let mut room = Self::new(devices);
+            room.devices.iter_mut().for_each(|device| device.adapter = Some(1));
+            room
+        }
+
+        /// One that is open and in another's way.
+        fn in_the_way_of(&self, index: usize) -> Option<usize> {
+            let adapter = self.devices[index].adapter?;
+            (0..self.open.len()).find(|other| self.open[*other] && self.devices[*other].adapter == Some(adapter))
         }
 
         /// Notes what states have become of those that there were.
@@ -315,11 +421,19 @@ mod tests {
             while self.now < end {
                 self.act();
                 self.now = self.now + TURN;
+                if let Some((index, _)) = self.leaving.take_if(|(_, at)| *at <= self.now) {
+                    self.open[index] = false;
+                    self.chooser.left(self.now, index);
+                    self.note();
+                }
                 let (ended, opening) = self.opening.iter().partition(|(_, at)| *at <= self.now);
                 self.opening = opening;
                 let ended: Vec<(usize, Instant)> = ended;
                 for (index, _) in ended {
-                    if self.devices[index].is_there {
+                    let in_the_way = self.in_the_way_of(index).filter(|_| self.devices[index].is_there);
+                    if in_the_way.is_some() && in_the_way == self.used() {
+                        self.chooser.blocked(self.now, index, Trouble::new("its adapter is busy; wait"));
+                    } else if self.devices[index].is_there && !self.devices[index].breaks && in_the_way.is_none() {
                         self.open[index] = true;
                         self.chooser.opened(self.now, index);
                     } else {
@@ -341,6 +455,10 @@ mod tests {
                         self.opening.push((index, self.now + self.devices[index].takes));
                     }
                     Action::Close(index) => assert!(core::mem::take(&mut self.open[index]), "{index} is not open"),
+                    Action::GiveUp(index) => {
+                        assert!(self.leaving.is_none() && self.used() == Some(index));
+                        self.leaving = Some((index, self.now + Nanos::from_millis(400)));
+                    }
                     Action::Use(index) if self.refuses => {
                         self.open[index] = false;
                         self.chooser.lost(self.now, index, Trouble::new("it has stopped moving; restart it"));
@@ -443,6 +561,62 @@ mod tests {
         room.plug(1, false);
         room.run(20);
         assert_eq!(room.used(), Some(0));
+    }
+
+    #[test]
+    fn a_better_speaker_on_the_same_adapter_is_gone_back_to_though_it_cannot_be_open_beside_the_other() {
+        let mut room = Room::on_one_adapter(&[(true, 100), (true, 100)]);
+        room.run(1_000);
+        for _ in 0..3 {
+            room.plug(0, false);
+            room.run(20_000);
+            assert_eq!(room.used(), Some(1));
+            room.plug(0, true);
+            let back = room.millis();
+            room.run(8_000);
+            assert_eq!(room.used(), Some(1), "nobody knows yet whether it stays");
+            let said = room.chooser.standing(room.now).trouble.unwrap();
+            assert!(said.back.contains("ends for it") && said.back.ends_with("s more"), "{said:?}");
+            room.run(8_000);
+            assert_eq!(room.used(), Some(0));
+            let [.., (_, Some(1)), (left, None), (returned, Some(0))] = room.history[..] else {
+                panic!("{:?}", room.history)
+            };
+            assert!((10_000..13_000).contains(&(left + 400 - back)), "after {} ms", left - back);
+            assert!(returned - left < 300, "silent for {} ms and its own end", returned - left);
+        }
+    }
+
+    #[test]
+    fn what_plays_is_given_up_ever_less_often_for_a_better_one_that_does_not_play_after_all() {
+        let mut room = Room::on_one_adapter(&[(false, 100), (true, 100)]);
+        room.run(3_000);
+        room.plug(0, true);
+        room.devices[0].breaks = true;
+        room.run(3_600_000);
+        let gaps: Vec<i64> =
+            room.history.windows(2).filter(|pair| pair[0].1.is_none()).map(|pair| pair[1].0 - pair[0].0).collect();
+        assert!((8..=14).contains(&gaps.len()), "{} times in an hour: {:?}", gaps.len(), room.history);
+        assert!(gaps.iter().skip(1).all(|gap| *gap < 500), "silent for {gaps:?} ms");
+        assert_eq!(room.used(), Some(1));
+        // Once it plays it does.
+        room.devices[0].breaks = false;
+        room.run(620_000);
+        assert_eq!(room.used(), Some(0));
+    }
+
+    #[test]
+    fn a_speaker_that_comes_and_goes_takes_nothing_from_the_other() {
+        let mut room = Room::on_one_adapter(&[(true, 100), (true, 100)]);
+        room.run(1_000);
+        let mut random = fastrand::Rng::with_seed(4);
+        for _ in 0..100 {
+            room.plug(0, false);
+            room.run(random.i64(500..3_000));
+            room.plug(0, true);
+            room.run(random.i64(10..8_000));
+        }
+        assert!(room.history.len() <= 4, "{:?}", room.history);
     }
 
     #[test]

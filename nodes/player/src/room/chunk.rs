@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use unisono_core::{
     playout::{DacReading, timing::URGENT},
-    units::SampleRate,
+    units::{Gain, SampleRate},
 };
 
 use super::{block::CHANNELS, renderer::Rendered};
@@ -15,6 +15,12 @@ const CHUNK: usize = 800;
 
 /// What is written to a device. Real-time.
 pub(super) trait Sound {
+    /// How loud it is to be.
+    fn gain(&self) -> Gain;
+
+    /// Scales samples by so much of that; the device does the rest.
+    fn scale(&mut self, samples: Gain);
+
     /// Takes what the device says of itself.
     fn observe(&mut self, reading: DacReading);
 
@@ -24,6 +30,7 @@ pub(super) trait Sound {
 
 /// Asks a device where it is and fills it up. Real-time.
 pub(super) fn turn(sound: &mut impl Sound, output: &mut dyn Output, chunk: &mut Chunk) -> Result<(), Fault> {
+    sound.scale(output.take_gain(sound.gain()));
     if let Some(reading) = output.position()? {
         sound.observe(reading);
     }

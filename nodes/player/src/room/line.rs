@@ -5,7 +5,7 @@ use std::slice;
 use unisono_core::{
     playout::{DacReading, Playout, Queued, Step},
     time::Nanos,
-    units::SampleRate,
+    units::{Gain, SampleRate},
 };
 
 use super::{
@@ -43,10 +43,11 @@ impl Line {
         self.output.rate()
     }
 
-    /// Fills the output with silence and learns its converter's clock; says whether that is known now. Real-time.
-    pub(super) fn warm_up(&mut self, latency: Nanos) -> Result<bool, Fault> {
+    /// Fills the output with silence, learns its converter's clock and says how loud the room is to be, which a device with
+    /// a volume of its own may take a moment for; says whether the clock is known now. Real-time.
+    pub(super) fn warm_up(&mut self, latency: Nanos, gain: Gain) -> Result<bool, Fault> {
         self.playout.set_output_latency(latency + self.output.latency());
-        let turned = turn(&mut Silence(&mut self.playout), self.output.as_mut(), &mut self.chunk);
+        let turned = turn(&mut Silence(&mut self.playout, gain), self.output.as_mut(), &mut self.chunk);
         if turned == Err(Fault::Underrun) {
             self.playout.device_restarted();
             self.chunk.forget();
@@ -56,10 +57,16 @@ impl Line {
     }
 }
 
-/// Nothing is to be played yet.
-struct Silence<'a>(&'a mut Playout);
+/// Nothing is to be played yet; once it is, so loud.
+struct Silence<'a>(&'a mut Playout, Gain);
 
 impl Sound for Silence<'_> {
+    fn gain(&self) -> Gain {
+        self.1
+    }
+
+    fn scale(&mut self, _: Gain) {}
+
     fn observe(&mut self, reading: DacReading) {
         self.0.observe(reading);
     }

@@ -46,6 +46,7 @@ use unisono_core::{
     timeline::Timeline,
     units::{FramePosition, Gain, SampleRate},
     wire::{control::Format, ids::StreamId},
+    words::count,
 };
 
 pub use self::status::{OutputState, RoomStatus};
@@ -160,7 +161,7 @@ impl Room {
         if is_full {
             let lost = self.status.count_dropped();
             if lost.is_power_of_two() {
-                warn!("this machine is too busy to decode in time; {lost} packets were lost");
+                warn!("this machine is too busy to decode in time; it has lost {}", count(lost, "packet"));
             }
         } else if let Some(commands) = &self.commands {
             self.waiting.fetch_add(is_packet.into(), Ordering::Relaxed);

@@ -103,6 +103,7 @@ impl Room {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some seconds")]
             let emitted = ((self.millis - self.restarted) as f64 * 48.0 * (1.0 + 40e-6)) as u64;
             let at = Timestamp::from_nanos(self.millis * 1_000_000);
+            watched(|| self.renderer.scale(self.renderer.gain()));
             watched(|| self.renderer.observe(DacReading { played: OutputPosition(emitted), at }));
             for _ in 0..100 {
                 let queued = self.written.saturating_sub(emitted);
@@ -259,7 +260,7 @@ fn going_over_to_another_output_neither_allocates_nor_frees() {
     let millis = Arc::new(AtomicI64::new(room.millis));
     let speaker = Speaker { millis: Arc::clone(&millis), opened: room.millis, written: 0 };
     let mut line = Line::new(1, Box::new(speaker), Nanos::ZERO);
-    while !watched(|| line.warm_up(Nanos::ZERO)).unwrap() {
+    while !watched(|| line.warm_up(Nanos::ZERO, Gain::UNITY)).unwrap() {
         room.turns(10, true);
         millis.store(room.millis, Relaxed);
         assert!(room.millis < 5_000, "its clock is never known");

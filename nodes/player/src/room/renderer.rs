@@ -1,7 +1,7 @@
 //! From blocks to the frames that go to a converter. Real-time throughout: no allocation, no lock, no system call.
 
 use unisono_core::{
-    playout::{DacReading, Playout, PlayoutStatus, Queued, RESAMPLER_REACH, Step},
+    playout::{DacReading, Leaving, Playout, PlayoutStatus, Queued, RESAMPLER_REACH, Step},
     time::Nanos,
     units::{FramePosition, Gain, SampleRate},
 };
@@ -16,8 +16,15 @@ use super::{
 };
 use crate::realtime::memory;
 
-/// Frames that the resampler holds at most: what the decoder runs ahead and what is read back, at 48 kHz 0.34 s.
-const HELD_FRAMES: usize = 16_384;
+/// Frames that the resampler holds at most: what the decoder runs ahead, and what is kept behind; at 48 kHz 0.68 s.
+const HELD_FRAMES: usize = 32_768;
+
+/// Frames that were heard and are kept, 150 ms at 48 kHz, for a speaker that turns out to be by so much less late: the
+/// sound then fades across to what was heard. Speakers are 100 to 250 ms late, and 150 is what is taken for granted.
+const KEPT_FRAMES: u64 = 7_200;
+
+/// Frames of what the sound fades across from that are read at once.
+const PIECE: usize = 480;
 
 /// What came of a call to [`Renderer::render`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +46,15 @@ pub(super) struct Renderer {
     run: u32,
     pending: Option<Box<Block>>,
     shape: Shape,
+    /// How loud the room is to be, and how long it takes until it is.
+    gain: Gain,
+    ramp: Option<Nanos>,
+    /// For what the sound fades across from.
+    leaving: [f32; PIECE * CHANNELS],
 }
+
+/// Where the output has another share in the volume than before, samples follow within this.
+const RAMP: Nanos = Nanos::from_millis(30);
 
 impl Renderer {
     pub(super) fn new(played: Played, rate: SampleRate, latency: Nanos) -> Self {
@@ -52,12 +67,15 @@ impl Renderer {
             run: 0,
             pending: None,
             shape: Shape::new(rate),
+            gain: Gain::SILENT,
+            ramp: None,
+            leaving: [0.0; PIECE * CHANNELS],
         }
     }
 
     /// Keeps what this reads and writes in memory. Not real-time.
     pub(super) fn lock_memory(&self) {
-        self.resampler.memory().for_each(memory::lock);
+        self.resampler.memory().chain([&self.leaving[..]]).for_each(memory::lock);
     }
 
     pub(super) fn obey(&mut self, order: AudioOrder) {
@@ -71,7 +89,7 @@ impl Renderer {
                 self.next = None;
                 self.playout.stop();
             }
-            AudioOrder::Gain(gain, ramp) => self.shape.volume.move_to(gain, ramp),
+            AudioOrder::Gain(gain, ramp) => (self.gain, self.ramp) = (gain, Some(ramp)),
             AudioOrder::Sound(sound) => self.shape.set(&sound),
             AudioOrder::Beep => self.shape.beep(),
             AudioOrder::Clock(mapping) => self.playout.set_clock(mapping),
@@ -98,6 +116,9 @@ impl Renderer {
         line.playout.take_over(&self.playout);
         core::mem::swap(&mut self.playout, &mut line.playout);
         self.shape.set_rate(line.rate());
+        // Nothing is heard yet, and what the output before did about the volume is not to be heard on this one.
+        self.ramp = Some(Nanos::ZERO);
+        self.scale(line.output.take_gain(self.gain));
     }
 
     pub(super) fn device_restarted(&mut self) {
@@ -140,6 +161,24 @@ impl Renderer {
         }
     }
 
+    /// Mixes what the sound fades across from into what it fades to.
+    fn mix_in(&mut self, leaving: Leaving, excess: f64, out: &mut [f32]) {
+        let frames = (out.len() / CHANNELS) as f32;
+        let (from, to) = leaving.share;
+        let mut at = leaving.start;
+        for (number, piece) in out.chunks_mut(PIECE * CHANNELS).enumerate() {
+            let old = &mut self.leaving[..piece.len()];
+            let read = self.resampler.read(at, excess, old);
+            old[read * CHANNELS..].fill(0.0);
+            at = at.advanced_by((piece.len() / CHANNELS) as f64 * (1.0 + excess));
+            let pairs = piece.chunks_exact_mut(CHANNELS).zip(old.chunks_exact(CHANNELS));
+            for (frame, (new, old)) in (number * PIECE..).zip(pairs) {
+                let share = from + (to - from) * frame as f32 / frames;
+                new.iter_mut().zip(old).for_each(|(new, old)| *new += (old - *new) * share);
+            }
+        }
+    }
+
     fn discard(&mut self, run: u32, before: FramePosition) {
         if self.run < run || self.resampler.end() <= before {
             self.resampler.clear();
@@ -150,6 +189,14 @@ impl Renderer {
 }
 
 impl Sound for Renderer {
+    fn gain(&self) -> Gain {
+        self.gain
+    }
+
+    fn scale(&mut self, samples: Gain) {
+        self.shape.volume.move_to(samples, self.ramp.take().unwrap_or(RAMP));
+    }
+
     fn observe(&mut self, reading: DacReading) {
         self.playout.observe(reading);
     }
@@ -183,14 +230,19 @@ impl Sound for Renderer {
                     self.shape.pass_silence(out);
                     return Rendered::Frames(frames);
                 }
-                Step::Play { frames, start, excess, gain } => {
+                Step::Play { frames, start, excess, leaving, gain } => {
                     let frames = usize::try_from(frames).unwrap_or(0);
                     let out = &mut out[..frames * CHANNELS];
                     let read = self.resampler.read(start, excess, out);
                     out[read * CHANNELS..].fill(0.0);
+                    if let Some(leaving) = leaving {
+                        self.mix_in(leaving, excess, out);
+                    }
                     self.shape.pass(out, |out| fade(out, gain));
-                    let keep = start.advanced_by(frames as f64 * (1.0 + excess)).frame();
-                    self.resampler.discard_before(FramePosition(keep.0.saturating_sub(RESAMPLER_REACH)));
+                    let first = leaving.map_or(start, |leaving| leaving.start.min(start));
+                    let keep = first.advanced_by(frames as f64 * (1.0 + excess)).frame();
+                    let before = keep.0.saturating_sub(RESAMPLER_REACH + KEPT_FRAMES);
+                    self.resampler.discard_before(FramePosition(before));
                     return Rendered::Frames(frames);
                 }
             }
@@ -228,7 +280,11 @@ impl Volume {
         self.rate = rate;
     }
 
+    /// On its way there already it goes on.
     fn move_to(&mut self, gain: Gain, ramp: Nanos) {
+        if gain.factor() == self.target {
+            return;
+        }
         self.target = gain.factor();
         let frames = self.rate.frames_in(ramp).0.max(1) as f32;
         self.step = (self.target - self.gain) / frames;

@@ -29,6 +29,9 @@ struct Device {
     micros: i64,
     opened: i64,
     written: Vec<f32>,
+    /// Whether its own volume stands for the room's, and what it was told of that.
+    is_own: bool,
+    told: Gain,
 }
 
 impl Device {
@@ -62,6 +65,11 @@ impl Output for Device {
     fn quality(&self) -> Evidence {
         Evidence { source: PositionSource::Model, uncertainty: Nanos::ZERO }
     }
+
+    fn take_gain(&mut self, gain: Gain) -> Gain {
+        self.told = gain;
+        if self.is_own && gain != Gain::SILENT { Gain::UNITY } else { gain }
+    }
 }
 
 /// A room that plays a stream whose every frame is the same, from a quarter of a second on.
@@ -79,7 +87,8 @@ impl Room {
     fn new(frame: [f32; CHANNELS]) -> Self {
         let (decoded, played) = block::queue();
         let renderer = Renderer::new(played, RATE, Nanos::ZERO);
-        let device = Device { micros: 0, opened: STEP * 1_000, written: Vec::new() };
+        let (written, told) = (Vec::new(), Gain::UNITY);
+        let device = Device { micros: 0, opened: STEP * 1_000, written, is_own: false, told };
         let mut room = Self { renderer, decoded, device, chunk: Chunk::new(RATE), frame, next: 0, plays: false };
         let (node, hub) = (Timestamp::from_nanos(0), Timestamp::from_nanos(0));
         room.renderer.obey(AudioOrder::Clock(Mapping::new(node, hub, Drift::ZERO)));
@@ -247,4 +256,42 @@ fn what_is_faded_out_is_silent_whatever_still_rings_in_the_equaliser_and_what_co
     let step = heard.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
     assert!(step < 0.02, "a step of {step}");
     assert_eq!(heard[heard.len() - 9_600..], [0.0; 9_600]);
+}
+
+#[test]
+fn samples_are_scaled_by_what_the_device_leaves_of_the_volume_and_a_change_of_that_is_a_ramp() {
+    let mut room = Room::playing([0.5, 0.5]);
+    room.renderer.obey(AudioOrder::Gain(Gain::new(0.25), RAMP));
+    room.run_for(500);
+    assert_eq!((room.device.told, room.heard().last()), (Gain::new(0.25), Some(&0.125)));
+    let before = room.heard().len();
+    room.device.is_own = true;
+    room.run_for(500);
+    let step = |heard: &[f32]| heard.windows(3).map(|three| (three[2] - three[0]).abs()).fold(0.0, f32::max);
+    assert_eq!(room.heard().last(), Some(&0.5), "the device does it");
+    assert!(step(&room.heard()[before..]) < 0.001, "a step of {}", step(&room.heard()[before..]));
+    room.renderer.obey(AudioOrder::Gain(Gain::SILENT, RAMP));
+    room.run_for(500);
+    assert_eq!((room.device.told, room.heard().last()), (Gain::SILENT, Some(&0.0)), "silence is the samples'");
+    assert!(step(&room.heard()[before..]) < 0.001, "a step of {}", step(&room.heard()[before..]));
+}
+
+#[test]
+fn what_goes_over_from_a_speaker_with_a_volume_of_its_own_is_never_louder_than_the_room() {
+    let mut room = Room::playing([0.5, 0.5]);
+    room.device.is_own = true;
+    room.renderer.obey(AudioOrder::Gain(Gain::new(0.1), RAMP));
+    room.run_for(500);
+    assert_eq!(room.heard().last(), Some(&0.5));
+    room.renderer.set_retired(true);
+    room.run_for(60);
+    assert!(room.renderer.is_silent());
+    let plain = Device { micros: 0, opened: 0, written: Vec::new(), is_own: false, told: Gain::UNITY };
+    let mut line = super::line::Line::new(1, Box::new(plain), Nanos::ZERO);
+    room.renderer.go_over(&mut line);
+    // What it plays on from here on is the other device, which begins where this one is.
+    (room.device.is_own, room.device.opened, room.device.written) = (false, room.device.micros, Vec::new());
+    room.run_for(3_000);
+    let loudest = room.device.written.iter().fold(0.0_f32, |loudest, sample| loudest.max(sample.abs()));
+    assert!((loudest - 0.05).abs() < 1e-4, "{loudest}");
 }

@@ -6,15 +6,19 @@ use std::sync::{
 };
 
 use tracing::{info, warn};
+use unisono_bluetooth::volume::SpeakerVolume;
 use unisono_core::{
     playout::{PlayoutStatus, timing::LEADS},
     time::{Nanos, NodeClock, Timestamp},
     units::{Drift, Gain},
-    wire::control::{LatencyPart, LatencySource, LatencyStage, OutputChoice},
+    wire::control::{Evidence, LatencyPart, LatencySource, LatencyStage, OutputChoice, VolumeBy},
 };
 use unisono_transport::clock;
 
 use crate::output::{LatencyParts, OutputSpec, PositionSource, Quality};
+
+/// The audio thread looks every few milliseconds. A figure that is older than this says nothing of how the room is now.
+const STALE: Nanos = Nanos::from_millis(500);
 
 /// The output of a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,9 +43,13 @@ pub struct RoomStatus {
     output: Mutex<OutputState>,
     /// What the output's latency is made of, where it knows more than the sum.
     parts: Mutex<Option<LatencyParts>>,
+    /// The own volume of the output, where it may have one.
+    own_volume: Mutex<Option<SpeakerVolume>>,
     /// What the room's settings add to it.
     added: Nanos,
     playing: AtomicBool,
+    /// When `sync_error` was last measured, on the node's clock.
+    measured_at: AtomicI64,
     /// The factor that its volume is, as the bits of a float.
     gain: AtomicU32,
     sync_error: AtomicI64,
@@ -70,8 +78,10 @@ impl RoomStatus {
         Self {
             output: Mutex::new(OutputState { works: false, text, choice, since, why, back }),
             parts: Mutex::new(None),
+            own_volume: Mutex::new(None),
             added: latency,
             playing: AtomicBool::new(false),
+            measured_at: AtomicI64::new(since.as_nanos()),
             gain: AtomicU32::new(Gain::SILENT.factor().to_bits()),
             sync_error: AtomicI64::new(0),
             latency: AtomicI64::new(latency.as_nanos()),
@@ -106,6 +116,20 @@ impl RoomStatus {
         Nanos::new(self.sync_error.load(Relaxed))
     }
 
+    /// What that rests on: nothing while the room is silent, nor once the output has held the audio thread up so long that
+    /// nobody knows any more.
+    pub fn evidence(&self, now: Timestamp<NodeClock>) -> Evidence {
+        let age = now - Timestamp::from_nanos(self.measured_at.load(Relaxed));
+        if !self.is_playing() || age > STALE {
+            return Evidence::Nothing;
+        }
+        match self.source() {
+            PositionSource::Device | PositionSource::DeviceUnstamped => Evidence::Device,
+            PositionSource::Library | PositionSource::Link => Evidence::Estimate,
+            PositionSource::Model => Evidence::Model,
+        }
+    }
+
     /// What lies behind the converter: what its output says, and what the settings add. It may change while it plays.
     pub fn latency(&self) -> Nanos {
         Nanos::new(self.latency.load(Relaxed))
@@ -126,6 +150,30 @@ impl RoomStatus {
     /// How loud the room is to be, as a factor.
     pub fn gain(&self) -> Gain {
         Gain::new(f32::from_bits(self.gain.load(Relaxed)))
+    }
+
+    /// What stands for that, and why it is not the speaker's own volume where it plays on one.
+    pub fn volume(&self) -> (VolumeBy, &'static str) {
+        let own = self.own_volume().map(|own| own.obstacle());
+        match own {
+            Some(None) => (VolumeBy::Speaker, ""),
+            Some(Some(obstacle)) => (VolumeBy::Samples, obstacle.description()),
+            None => (VolumeBy::Samples, ""),
+        }
+    }
+
+    /// How loud the room is since somebody turned its speaker, the first time that this is asked.
+    pub fn take_turn(&self) -> Option<Gain> {
+        self.own_volume()?.take_turn()
+    }
+
+    /// Whether its speaker may be turned by hand.
+    pub fn may_be_turned(&self) -> bool {
+        self.own_volume().is_some_and(|own| own.obstacle().is_none())
+    }
+
+    fn own_volume(&self) -> Option<SpeakerVolume> {
+        self.own_volume.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// By how much earlier sound must be there for it: while a change is followed, the larger of what was and what is.
@@ -206,12 +254,18 @@ impl RoomStatus {
         *self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = parts;
     }
 
+    /// Not for the audio path.
+    pub(super) fn set_own_volume(&self, volume: Option<SpeakerVolume>) {
+        *self.own_volume.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = volume;
+    }
+
     pub(super) fn set_gain(&self, gain: Gain) {
         self.gain.store(gain.factor().to_bits(), Relaxed);
     }
 
     /// Real-time.
-    pub(super) fn publish(&self, status: &PlayoutStatus, device: Quality, latency: Nanos) {
+    pub(super) fn publish(&self, now: Timestamp<NodeClock>, status: &PlayoutStatus, device: Quality, latency: Nanos) {
+        self.measured_at.store(now.as_nanos(), Relaxed);
         self.latency.store(latency.as_nanos(), Relaxed);
         self.latency_reach.store(status.output_latency.as_nanos(), Relaxed);
         self.playing.store(status.playing, Relaxed);
@@ -245,4 +299,26 @@ impl RoomStatus {
     pub(super) fn count_dropped(&self) -> u64 {
         self.dropped.fetch_add(1, Relaxed) + 1
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::ModelSpec;
+
+    #[test]
+    fn a_figure_is_no_evidence_once_the_output_holds_the_audio_thread_up() {
+        let status = RoomStatus::new(&OutputSpec::Model(ModelSpec::default()), Nanos::ZERO);
+        let measured_at = Timestamp::from_nanos(1_000_000_000);
+        let playing =
+            PlayoutStatus { playing: true, ..unisono_core::playout::Playout::new(RATE, Nanos::ZERO).status() };
+        let device = Quality { uncertainty: Nanos::ZERO, source: PositionSource::Device };
+        status.publish(measured_at, &playing, device, Nanos::ZERO);
+        assert_eq!(status.evidence(measured_at + Nanos::from_millis(40)), Evidence::Device);
+        assert_eq!(status.evidence(measured_at + Nanos::from_secs(3)), Evidence::Nothing);
+        status.publish_silent();
+        assert_eq!(status.evidence(measured_at), Evidence::Nothing);
+    }
+
+    const RATE: unisono_core::units::SampleRate = unisono_core::units::SampleRate::HZ_48000;
 }

@@ -17,6 +17,7 @@ use ringbuf::{
     traits::{Consumer, Producer, Split},
 };
 use tracing::{info, warn};
+use unisono_bluetooth::volume::SpeakerVolume;
 use unisono_core::{
     time::{Nanos, NodeClock, Timestamp},
     units::SampleRate,
@@ -43,6 +44,14 @@ const MIXER: Duration = Duration::from_secs(10);
 /// Otherwise the thread is woken.
 const IDLE: Duration = Duration::from_secs(600);
 
+/// What the audio thread is given.
+pub(super) enum Given {
+    /// The next output to play on.
+    Line(Box<Line>),
+    /// What plays is to end: what is to play next cannot be opened beside it.
+    GiveUp,
+}
+
 /// What the audio thread says of the lines that it was given.
 pub(super) enum Told {
     /// This one plays.
@@ -55,15 +64,15 @@ pub(super) enum Told {
 
 /// The audio thread's end. Real-time, as far as waking a thread is; that happens when outputs change, and only then.
 pub(super) struct Supplied {
-    lines: HeapCons<Box<Line>>,
+    given: HeapCons<Given>,
     told: HeapProd<Told>,
     thread: thread::Thread,
 }
 
 impl Supplied {
-    /// The next output to play on.
-    pub(super) fn next(&mut self) -> Option<Box<Line>> {
-        self.lines.try_pop()
+    /// What is to be done next about outputs.
+    pub(super) fn next(&mut self) -> Option<Given> {
+        self.given.try_pop()
     }
 
     pub(super) fn tell(&mut self, told: Told) {
@@ -95,7 +104,9 @@ struct Supply {
     muted: Option<Muted>,
     /// What the latency of each is made of, where it says so.
     parts: Vec<Option<LatencyParts>>,
-    lines: HeapProd<Box<Line>>,
+    /// The own volume of each, where it may have one.
+    volumes: Vec<Option<SpeakerVolume>>,
+    give: HeapProd<Given>,
     told: HeapCons<Told>,
     results: (Sender<Opened>, Receiver<Opened>),
     status: Arc<RoomStatus>,
@@ -120,7 +131,8 @@ pub(super) fn spawn(
         opened: setup.outputs.clone(),
         muted: None,
         parts: setup.outputs.iter().map(|_| None).collect(),
-        lines: give,
+        volumes: setup.outputs.iter().map(|_| None).collect(),
+        give,
         told,
         results: mpsc::channel(),
         status,
@@ -128,7 +140,7 @@ pub(super) fn spawn(
     };
     let handle = thread::Builder::new().name("outputs".into()).spawn(move || supply.run())?;
     let thread = handle.thread().clone();
-    Ok((handle, Supplied { lines: take, told: tell, thread }))
+    Ok((handle, Supplied { given: take, told: tell, thread }))
 }
 
 impl Supply {
@@ -154,7 +166,11 @@ impl Supply {
             match told {
                 Told::Taken(index) => self.chooser.taken(now, index),
                 Told::Lost(line, gone) => self.lose(now, line.index, gone),
-                Told::Left(line) => drop(line),
+                Told::Left(line) => {
+                    let index = line.index;
+                    drop(line);
+                    self.chooser.left(now, index);
+                }
             }
         }
         while let Ok(Opened { index, spec, result }) = self.results.1.try_recv() {
@@ -163,8 +179,12 @@ impl Supply {
                     info!("output {spec} is open");
                     self.opened[index] = spec;
                     self.parts[index] = output.latency_parts();
+                    self.volumes[index] = output.own_volume();
                     self.ready[index] = Some(Line::new(index, output, self.latency));
                     self.chooser.opened(now, index);
+                }
+                Err(error) if self.is_in_the_way(now, index, &error) => {
+                    self.chooser.blocked(now, index, Trouble::new(&error.to_string()));
                 }
                 Err(error) => self.fail(now, index, &error.to_string()),
             }
@@ -212,11 +232,21 @@ impl Supply {
             Action::Use(index) => {
                 if let Some(line) = self.ready[index].take() {
                     // There are more places than lines.
-                    let _ = self.lines.try_push(line);
+                    let _ = self.give.try_push(Given::Line(line));
                 }
+            }
+            Action::GiveUp(index) => {
+                info!("output {} ends for a better one that cannot be open beside it", self.opened[index]);
+                let _ = self.give.try_push(Given::GiveUp);
             }
             Action::Close(index) => self.ready[index] = None,
         }
+    }
+
+    /// Whether an output could be opened if it were not for the one in use, which is a worse one.
+    fn is_in_the_way(&self, now: Timestamp<NodeClock>, index: usize, error: &OpenError) -> bool {
+        let used = self.chooser.standing(now).used.filter(|used| index < *used);
+        used.is_some_and(|used| error.is_because_of(&self.opened[used]))
     }
 
     fn fail(&mut self, now: Timestamp<NodeClock>, index: usize, line: &str) {
@@ -249,6 +279,7 @@ impl Supply {
         };
         let works = standing.used.is_some();
         self.status.set_latency_parts(standing.used.and_then(|index| self.parts[index].clone()));
+        self.status.set_own_volume(standing.used.and_then(|index| self.volumes[index].clone()));
         self.status.set_output(OutputState { works, text, choice, since: standing.since, why, back });
     }
 }

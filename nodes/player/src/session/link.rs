@@ -12,7 +12,8 @@ use unisono_core::{
     wire::{
         clock::Report as ClockPacket,
         control::{
-            LatencyReport, OutputReport, Refuse, Room as RoomOffer, RoomReport, RoomState, Welcome, presentable,
+            LatencyReport, OutputReport, Refuse, Room as RoomOffer, RoomReport, RoomState, VolumeReport, Welcome,
+            presentable,
         },
         ids::{PeerId, RoomIndex, StreamId},
     },
@@ -159,7 +160,8 @@ impl Node {
                 if due && link.clock.is_some() {
                     (reported, told) = (Instant::now(), states);
                     let now = clock::now();
-                    let told = session.report(now, reports, self.output_reports(), self.latency_reports());
+                    let (outputs, latencies) = (self.output_reports(), self.latency_reports());
+                    let told = session.report(now, reports, outputs, latencies, self.volume_reports());
                     if let Some(report) = told {
                         let mapping = session.estimate(now).map(|estimate| estimate.mapping);
                         let ahead = |at: Timestamp<HubClock>| Nanos::new(at.as_nanos()) - Nanos::new(now.as_nanos());
@@ -170,6 +172,7 @@ impl Node {
                 if link.clock.is_some() {
                     self.renew(&mut offers);
                     session.rooms(clock::now(), &offers);
+                    self.tell_turns(session);
                 }
             }
             session.handle_timeout(clock::now());
@@ -314,6 +317,23 @@ impl Node {
             parts: room.status().latency_parts(),
         };
         rooms.map(report).collect()
+    }
+
+    fn volume_reports(&self) -> Vec<VolumeReport> {
+        let rooms = (0..).map(RoomIndex).zip(self.desk.rooms());
+        rooms.map(|(index, (_, room))| report::volume(index, room)).collect()
+    }
+
+    /// Tells the hub what somebody has turned at a room's speaker, while the rooms are the hub's.
+    fn tell_turns(&self, session: &mut NodeSession) {
+        if self.desk.holder() != Holder::Hub {
+            return;
+        }
+        for (index, (_, room)) in (0..).map(RoomIndex).zip(self.desk.rooms()) {
+            if let Some(gain) = room.status().take_turn() {
+                session.turned(index, gain);
+            }
+        }
     }
 
     fn reports(&self, session: &NodeSession, link: &Link<'_>) -> Vec<RoomReport> {

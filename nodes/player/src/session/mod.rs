@@ -147,8 +147,11 @@ impl Node {
         // A node accepts nothing, so nobody needs its resets.
         let endpoint = Endpoint::bind(SocketAddr::from(([0_u16; 8], 0)), &identity, &Options::new([0; 64]))?;
         let bluetooth = Arc::new(Lazy::new(settings.state.clone(), settings.bluetooth));
-        let speakers = Arc::clone(&bluetooth);
-        let opener = Opener::with_speakers(move |address| speakers.handle().open(address));
+        let (speakers, holders) = (Arc::clone(&bluetooth), Arc::clone(&bluetooth));
+        let opener = Opener::with_speakers(
+            move |address| speakers.handle().open(address),
+            move |address| holders.handle().holders(address),
+        );
         let mut rooms = Vec::new();
         for room in settings.rooms {
             let (outputs, opener) = (room.outputs.clone(), opener.clone());

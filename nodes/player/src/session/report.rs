@@ -3,32 +3,32 @@
 use unisono_core::{
     time::{Nanos, NodeClock},
     wire::{
-        control::{Evidence, OutputReport, RoomReport, RoomState},
+        control::{Evidence, OutputReport, RoomReport, RoomState, VolumeReport},
         ids::{RoomIndex, StreamId},
     },
 };
 use unisono_transport::clock;
 
-use crate::{output::PositionSource, room::Room};
+use crate::room::Room;
 
-/// How a room is doing. What the session counts is left at 0. `clock` is how far the hub's clock may be off.
+/// How a room is doing. What the session counts is left at 0. `clock_uncertainty` is how far the hub's
+/// clock may be off.
 pub(crate) fn room(
     index: RoomIndex,
     room: &Room,
     state: RoomState,
     stream: Option<StreamId>,
-    clock: Nanos,
+    clock_uncertainty: Nanos,
 ) -> RoomReport {
     let (status, output) = (room.status(), room.status().output());
-    let playing = output.works && status.is_playing();
     RoomReport {
         room: index,
         state,
         stream,
         output: output.text,
         sync_error: status.sync_error(),
-        evidence: if playing { evidence_of(status.source()) } else { Evidence::Nothing },
-        uncertainty: clock + status.device_uncertainty(),
+        evidence: if output.works { status.evidence(clock::now()) } else { Evidence::Nothing },
+        uncertainty: clock_uncertainty + status.device_uncertainty(),
         buffered: status.buffered(),
         dac_drift_ppb: status.dac_drift().parts_per_billion(),
         received: 0,
@@ -54,6 +54,12 @@ pub(crate) fn output(index: RoomIndex, room: &Room) -> OutputReport {
     }
 }
 
+/// What stands for a room's volume.
+pub(crate) fn volume(index: RoomIndex, room: &Room) -> VolumeReport {
+    let (by, why) = room.status().volume();
+    VolumeReport { room: index, by, why: why.into() }
+}
+
 /// What a room is doing that no hub tells anything.
 pub(crate) fn own_state(room: &Room) -> RoomState {
     let status = room.status();
@@ -61,13 +67,5 @@ pub(crate) fn own_state(room: &Room) -> RoomState {
         (false, _) => RoomState::NoOutput,
         (true, true) => RoomState::Alone,
         (true, false) => RoomState::Idle,
-    }
-}
-
-const fn evidence_of(source: PositionSource) -> Evidence {
-    match source {
-        PositionSource::Device | PositionSource::DeviceUnstamped => Evidence::Device,
-        PositionSource::Library | PositionSource::Link => Evidence::Estimate,
-        PositionSource::Model => Evidence::Model,
     }
 }

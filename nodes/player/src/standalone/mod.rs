@@ -139,6 +139,9 @@ const FADE: Duration = Duration::from_millis(100);
 /// A change of volume takes so long.
 const RAMP: Nanos = Nanos::from_millis(30);
 
+/// Rooms whose speaker may be turned by hand are looked at so often.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// A source that has not answered by then may not at all.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -265,6 +268,7 @@ impl Task {
                     None => return,
                 },
                 () = until(due) => self.watch.handle_timeout(clock::now()),
+                () = sleep(LOOK), if self.may_be_turned() => self.take_turns(),
             }
         }
     }
@@ -328,6 +332,23 @@ impl Task {
             self.desk.tell(Holder::Node, room, RoomCommand::Gain(loudness.gain(), RAMP));
         }
         Ok(())
+    }
+
+    /// Whether the rooms are the node's and one of them has a speaker that may be turned by hand.
+    fn may_be_turned(&self) -> bool {
+        let mut rooms = self.desk.rooms().iter();
+        self.desk.holder() == Holder::Node && rooms.any(|(_, room)| room.status().may_be_turned())
+    }
+
+    /// What somebody has turned at a speaker is how loud its room is.
+    fn take_turns(&mut self) {
+        for (index, (_, room)) in (0..).map(RoomIndex).zip(self.desk.rooms()) {
+            let volume = room.status().take_turn().map(Volume::nearest);
+            if let (Some(volume), Some(loudness)) = (volume, self.loudness.get_mut(usize::from(index.0))) {
+                loudness.volume = volume;
+                self.desk.tell(Holder::Node, index, RoomCommand::Gain(loudness.gain(), RAMP));
+            }
+        }
     }
 
     async fn take(&mut self, plays: bool) {

@@ -20,7 +20,8 @@ const MAX_DEPTH: usize = 24;
 const MAX_FILES: usize = 200_000;
 
 /// How files are called that hold sound. Others are not even tried.
-const EXTENSIONS: [&str; 11] = ["aif", "aifc", "aiff", "flac", "m4a", "mp3", "oga", "ogg", "opus", "wav", "wave"];
+const EXTENSIONS: [&str; 12] =
+    ["aac", "aif", "aifc", "aiff", "flac", "m4a", "mp3", "oga", "ogg", "opus", "wav", "wave"];
 
 /// Files to play.
 pub(super) struct Playlist {
@@ -58,7 +59,7 @@ impl Playlist {
         match playlist.open_next() {
             Some(()) => Ok(playlist),
             None => Err(format!(
-                "{path:?} holds no WAV, FLAC, AIFF, MP3, M4A, Ogg Vorbis or Ogg Opus file that can be played"
+                "{path:?} holds no WAV, FLAC, AIFF, MP3, M4A, AAC, Ogg Vorbis or Ogg Opus file that can be played"
             )),
         }
     }

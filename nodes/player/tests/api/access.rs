@@ -12,12 +12,19 @@ async fn only_this_machine_may_ask_and_no_page_from_elsewhere_may_change_anythin
         assert_eq!(node.raw("GET", "/rooms", None, &[("host", host)]).await.0, 421, "{host}");
     }
     assert_eq!(node.raw("GET", "/rooms", None, &[]).await.0, 421);
-    let foreign = [("host", "localhost"), ("origin", "http://evil.example")];
+    let foreign = [
+        [("host", "localhost"), ("origin", "http://evil.example")],
+        // Another server on this machine is elsewhere, too.
+        [("host", "localhost:8481"), ("origin", "http://localhost:3000")],
+        [("host", "localhost"), ("sec-fetch-site", "cross-site")],
+    ];
     for (path, body) in
         [("/standalone", json!({"on": true})), ("/rooms/0/stop", json!({})), ("/bluetooth/scan", json!({}))]
     {
-        let (status, said) = node.raw("POST", path, Some(body), &foreign).await;
-        assert_eq!((status, said.contains("a page from elsewhere")), (403, true), "{path}: {said}");
+        for headers in &foreign {
+            let (status, said) = node.raw("POST", path, Some(body.clone()), headers).await;
+            assert_eq!((status, said.contains("a page from elsewhere")), (403, true), "{path} {headers:?}: {said}");
+        }
     }
 }
 

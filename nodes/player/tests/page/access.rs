@@ -21,7 +21,7 @@ fn screens(house: &House) -> Vec<String> {
     fixed.into_iter().chain(more).map(String::from).chain(of_room).collect()
 }
 
-async fn examine(browser: &Browser, what: &str) {
+pub(crate) async fn examine(browser: &Browser, what: &str) {
     browser.client.execute(&format!("{AXE};"), Vec::new()).await.unwrap();
     let found = browser.client.execute_async(EXAMINE, Vec::new()).await.unwrap();
     assert_eq!(found, json!([]), "{what}");

@@ -24,7 +24,7 @@ use ureq::{Agent, http::Request};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What somebody might call a room who means ill.
-pub(crate) const HOSTILE: &str = "<img src=x onerror=\"document.title='caught'\"> \u{202e}&amp;";
+pub(crate) const HOSTILE: &str = "<img src=x onerror=\"document.title='caught'\"> &amp;";
 
 pub(crate) struct House {
     pub(crate) folder: TempDir,
@@ -72,7 +72,7 @@ impl House {
             let rooms = house.ask("GET", "/rooms", None);
             rooms.as_array().is_some_and(|rooms| rooms.len() == 2 && rooms.iter().all(|room| room["online"] == true))
         });
-        house.ask("PATCH", "/rooms/study", Some(&json!({"name": HOSTILE})));
+        house.ask("PATCH", "/rooms/study", Some(&json!({"name": format!("{HOSTILE}\u{202e}")})));
         house
     }
 
@@ -184,12 +184,24 @@ impl House {
 
     fn start_node(&self, name: &str) -> Child {
         let token = self.ask("POST", "/tokens", Some(&json!({})))["token"].as_str().unwrap().to_owned();
+        self.start_node_with(name, &["--name", name, "--join", &token])
+    }
+
+    /// Somebody types at another machine what the page says.
+    pub(crate) fn type_in(&mut self, line: &str) {
+        let mut words = line.split(' ');
+        assert_eq!(words.next(), Some("unisono-node"));
+        let node = self.start_node_with("typed", &words.collect::<Vec<_>>());
+        self.nodes.push(node);
+    }
+
+    fn start_node_with(&self, name: &str, arguments: &[&str]) -> Child {
         let folder = self.folder.path();
         fs::write(folder.join("empty.toml"), "").unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_unisono-node"));
         command.arg("--config").arg(folder.join("empty.toml"));
         command.arg("--state").arg(folder.join(name)).arg("--runtime").arg(folder.join("nowhere"));
-        command.args(["--name", name, "--join", &token, "--api", "127.0.0.1:0", "--with-parent"]);
+        command.args(arguments).args(["--api", "127.0.0.1:0", "--with-parent"]);
         command.args(["--hub", &self.listen.to_string(), "--output", "model"]);
         let log = fs::File::create(folder.join(format!("{name}.log"))).unwrap();
         command.stdin(Stdio::piped()).stderr(log).spawn().unwrap()

@@ -5,6 +5,7 @@
 //! | `house` | a hub that can be taken away, and nodes as programs |
 //! | `browser` | Chromium, and what a person with a keyboard does |
 //! | `everyday` | rooms, volumes, groups, what plays |
+//! | `joining` | another machine comes |
 //! | `faults` | a room that vanishes, a hub that restarts |
 //! | `access` | what axe-core finds, small windows, focus |
 //! | `music` | the library and the radio |
@@ -16,5 +17,6 @@ mod browser;
 mod everyday;
 mod faults;
 mod house;
+mod joining;
 mod music;
 mod setup;

@@ -16,6 +16,9 @@ use crate::{
 /// A start, a stop and a gap are faded over so long: short enough not to blunt an attack, long enough not to click.
 const FADE: Nanos = Nanos::from_millis(5);
 
+/// A jump is faded across for so long, in which both places are heard.
+const CROSSFADE: Nanos = Nanos::from_millis(10);
+
 /// The phase error falls by this time constant while the clocks are still being learned, and by a longer one later: what
 /// the estimates then still move is noise, and following it would be heard as wow. It grows with the time for which the
 /// clocks have been known, and starts over when one turns out to be wrong by more than noise.
@@ -76,9 +79,20 @@ pub enum Step {
         start: Phase,
         /// How far the position moves from frame to frame, less one.
         excess: f64,
+        /// What the sound fades across from: it is mixed in, and the rest is the share of what is read at `start`.
+        leaving: Option<Leaving>,
         /// The fade's gain at the first frame and behind the last; a straight line between.
         gain: (f32, f32),
     },
+}
+
+/// A place in the stream that the sound leaves for another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Leaving {
+    /// Where the first frame of it lies; the position moves as that of the sound does.
+    pub start: Phase,
+    /// Its share at the first frame and behind the last; a straight line between.
+    pub share: (f32, f32),
 }
 
 /// How an output is doing.
@@ -123,6 +137,8 @@ struct Playing {
     gain: f32,
     /// Frames since it was to jump, for as long as it waits for the sound that it is to jump to.
     waiting: u64,
+    /// Where it was before it jumped, and the frames for which that is still heard.
+    leaving: Option<(Phase, u64)>,
     /// Frames left of a fade-out behind which it starts anew.
     ending: Option<u64>,
 }
@@ -130,7 +146,18 @@ struct Playing {
 impl Playing {
     const fn new(run: u32, phase: Phase, known: f64, ratio: f64) -> Self {
         let excess = ratio * known - 1.0;
-        Self { run, phase, excess, known, pace: 0.0, since_start: 0, gain: 0.0, waiting: 0, ending: None }
+        Self {
+            run,
+            phase,
+            excess,
+            known,
+            pace: 0.0,
+            since_start: 0,
+            gain: 0.0,
+            waiting: 0,
+            leaving: None,
+            ending: None,
+        }
     }
 }
 
@@ -180,8 +207,9 @@ impl Playout {
     }
 
     /// Takes what lies behind the converter as it is now. Up to 25 ms of a change are slewed, at up to 0.5 %; what is
-    /// larger is a short fade out, a jump and a fade in, once the sound to jump to is there or 60 ms have gone by. What is
-    /// beyond [`MAX_OUTPUT_LATENCY`](super::timing::MAX_OUTPUT_LATENCY) is not made up for: the room is late by so much.
+    /// larger is jumped over, in a crossfade of 10 ms from one place in the stream to the other. Where the sound to jump to
+    /// is not there, because it has not come within 60 ms or is not kept any more, that is a fade out, a jump and a fade
+    /// in. What is beyond [`MAX_OUTPUT_LATENCY`](super::timing::MAX_OUTPUT_LATENCY) is not made up for: the room is late by so much.
     pub fn set_output_latency(&mut self, latency: Nanos) {
         self.latency.set(latency);
     }
@@ -278,7 +306,18 @@ impl Playout {
         let ratio = self.fed_forward(clock, timeline.rate());
         let announced = 1.0 + f64::from(play.drift_ppb) * 1e-9;
         let mut playing = self.follow(play.run, wanted, ratio, announced, frames, timeline.rate());
-        self.prepare_jump(&mut playing, queued, wanted, timeline.rate(), frames);
+        let (mut segment, mut heard) = (segment, heard);
+        let may_leave = self.playing.is_some() && playing.ending.is_none() && playing.leaving.is_none();
+        if may_leave && self.retired {
+            playing.ending = Some(self.fade_frames());
+        } else if may_leave && self.latency.is_jump() {
+            let at = clock.forward(emitted + self.latency.wanted());
+            let there = timeline.segment_at(at).filter(|there| there.anchor.play.is_some_and(|it| it.run == play.run));
+            let to = there.map(|there| timeline.phase_within(&there.anchor, at));
+            if let (true, Some(there)) = (self.jump(&mut playing, queued, to, frames), there) {
+                (segment, heard) = (there, at);
+            }
+        }
         self.with_queue(playing, play.run, segment, heard, queued, frames, urgent)
     }
 
@@ -332,39 +371,38 @@ impl Playout {
         playing
     }
 
-    /// Begins the fade-out before a jump, or before another output goes on, when it is time for it.
-    fn prepare_jump(
-        &mut self,
-        playing: &mut Playing,
-        queued: Option<Queued>,
-        wanted: Phase,
-        stream_rate: SampleRate,
-        frames: u32,
-    ) {
-        if playing.ending.is_some() || self.playing.is_none() {
-            return;
+    /// Begins to fade across to what the latency wants, and says so; or begins a fade-out before it. It waits a while for
+    /// the sound.
+    fn jump(&mut self, playing: &mut Playing, queued: Option<Queued>, to: Option<Phase>, frames: u32) -> bool {
+        // With less than this behind it the sound would run dry at once.
+        let reach = (self.crossfade_frames() + RESAMPLER_REACH + 2 * u64::from(frames)) as f64;
+        let held = queued.filter(|queued| queued.run == playing.run).zip(to);
+        let has_come = held.is_some_and(|(held, to)| {
+            Phase::at(held.end) > to.advanced_by(reach) && Phase::at(held.end) > playing.phase.advanced_by(reach)
+        });
+        let is_kept = held.is_some_and(|(held, to)| Phase::at(held.start).advanced_by(RESAMPLER_REACH as f64) <= to);
+        let to = to.filter(|_| has_come && is_kept);
+        if to.is_none() && !has_come && playing.waiting < self.output_frames(BUFFER) {
+            playing.waiting += u64::from(frames);
+            return false;
         }
-        if self.retired {
+        playing.waiting = 0;
+        self.status.resyncs += 1;
+        self.status.jumped = self.status.sync_error;
+        if let Some(to) = to {
+            playing.leaving = Some((playing.phase, self.crossfade_frames()));
+            playing.phase = to;
+            self.latency.settle();
+        } else {
             playing.ending = Some(self.fade_frames());
-        } else if self.latency.is_jump() {
-            // With less than this behind it the fade-in would run dry.
-            let reach = self.fade_frames() + RESAMPLER_REACH + 2 * u64::from(frames);
-            let to = wanted.advanced_by(self.latency.left() * f64::from(stream_rate.hertz()) + reach as f64);
-            let is_there = queued.is_some_and(|queued| queued.run == playing.run && Phase::at(queued.end) > to);
-            if is_there || playing.waiting >= self.output_frames(BUFFER) {
-                playing.ending = Some(self.fade_frames());
-                self.status.resyncs += 1;
-                self.status.jumped = self.status.sync_error;
-            } else {
-                playing.waiting += u64::from(frames);
-            }
         }
+        to.is_some()
     }
 
     #[expect(clippy::too_many_arguments, reason = "one decision, taken apart for the reader")]
     fn with_queue(
         &mut self,
-        playing: Playing,
+        mut playing: Playing,
         run: u32,
         segment: Segment,
         heard: Timestamp<HubClock>,
@@ -391,9 +429,19 @@ impl Playout {
             return self.silence(u32::try_from(ahead).unwrap_or(u32::MAX).clamp(1, quiet));
         }
         let pace = 1.0 + playing.excess;
-        let readable = Phase::at(queued.end).distance_from(playing.phase) - RESAMPLER_REACH as f64 - 1.0;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
-        let readable = (readable / pace).max(0.0) as u64;
+        let readable_from = |phase| {
+            let readable = Phase::at(queued.end).distance_from(phase) - RESAMPLER_REACH as f64 - 1.0;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+            let readable = (readable / pace).max(0.0) as u64;
+            readable
+        };
+        let mut readable = readable_from(playing.phase);
+        if let Some((leaving, _)) = playing.leaving {
+            match readable_from(leaving) {
+                0 if urgent => playing.leaving = None,
+                left => readable = readable.min(left),
+            }
+        }
         if readable < u64::from(frames) && !urgent {
             return Step::Wait;
         }
@@ -421,6 +469,9 @@ impl Playout {
         if left > fade {
             frames = frames.min(left - fade);
         }
+        if let Some((_, left)) = playing.leaving {
+            frames = frames.min(left);
+        }
         let frames = frames.max(1);
         let gain = |since: u64, left: u64| {
             let ratio = |n: u64| if n >= fade { 1.0 } else { n as f32 / fade as f32 };
@@ -433,6 +484,14 @@ impl Playout {
         playing.gain = gain(playing.since_start, left.saturating_sub(frames));
         let to = playing.gain;
         playing.phase = start.advanced_by(frames as f64 * (1.0 + excess));
+        let leaving = playing.leaving.map(|(start, left)| {
+            let share = |left: u64| left as f32 / self.crossfade_frames() as f32;
+            Leaving { start, share: (share(left), share(left.saturating_sub(frames))) }
+        });
+        playing.leaving = playing.leaving.and_then(|(start, left)| {
+            let left = left.checked_sub(frames).filter(|left| *left > 0)?;
+            Some((start.advanced_by(frames as f64 * (1.0 + excess)), left))
+        });
         playing.ending = playing.ending.map(|ending| ending.saturating_sub(frames));
         self.latency.advance(playing.pace, frames as f64 / self.dac.frames_per_second());
         self.written.0 += frames;
@@ -444,7 +503,7 @@ impl Playout {
                 self.stopping = None;
             }
         }
-        Step::Play { frames: u32::try_from(frames).unwrap_or(1), start, excess, gain: (from, to) }
+        Step::Play { frames: u32::try_from(frames).unwrap_or(1), start, excess, leaving, gain: (from, to) }
     }
 
     /// Output frames until the run ends; none of it when the next anchor continues the run.
@@ -485,5 +544,9 @@ impl Playout {
 
     fn fade_frames(&self) -> u64 {
         self.output_frames(FADE).max(1)
+    }
+
+    fn crossfade_frames(&self) -> u64 {
+        self.output_frames(CROSSFADE).max(1)
     }
 }

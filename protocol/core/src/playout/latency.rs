@@ -60,6 +60,11 @@ impl Latency {
         Nanos::from_secs_f64(self.allowed)
     }
 
+    /// What they are to allow for.
+    pub(super) fn wanted(&self) -> Nanos {
+        Nanos::from_secs_f64(self.wanted)
+    }
+
     /// For how long before it is heard sound must be there, beyond what the device holds: while it is followed, the
     /// larger of what was and what is.
     pub(super) fn reach(&self) -> Nanos {
@@ -67,7 +72,7 @@ impl Latency {
     }
 
     /// How far the sound has to be moved ahead still; negative when it is to be moved back.
-    pub(super) const fn left(&self) -> f64 {
+    const fn left(&self) -> f64 {
         self.wanted - self.allowed
     }
 

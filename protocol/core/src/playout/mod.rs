@@ -12,7 +12,7 @@ mod schedule;
 mod succession;
 pub mod timing;
 
-pub use control::{Playout, PlayoutStatus, Queued, RESAMPLER_REACH, Step};
+pub use control::{Leaving, Playout, PlayoutStatus, Queued, RESAMPLER_REACH, Step};
 pub use dac::{DacClock, DacReading};
 pub use schedule::{Decode, DecodeSchedule, Leads};
 pub use succession::{Succession, Turn};

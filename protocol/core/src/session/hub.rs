@@ -6,8 +6,8 @@ use crate::{
     wire::{
         self, VERSION, Version,
         control::{
-            Answer, Figures, Hello, Message, Outranked, Refuse, RefuseReason, Report, Room, Welcome, presentable,
-            sentence,
+            Answer, Figures, Hello, Message, Outranked, Refuse, RefuseReason, Report, Room, Turned, Welcome,
+            presentable, sentence,
         },
         frame::Frame,
         ids::ClockTag,
@@ -31,6 +31,8 @@ pub enum HubEvent {
     Figures(Figures),
     /// It obeys another hub in a room.
     Outranked(Outranked),
+    /// Somebody has turned a room's volume at its speaker.
+    Turned(Turned),
     /// A part of what it answers to an ask.
     Answer(Answer),
 }
@@ -156,6 +158,7 @@ impl HubSession {
                 for latency in &mut report.latencies.0 {
                     latency.parts.truncate(MAX_LATENCY_PARTS);
                 }
+                report.volumes.0.iter_mut().for_each(|volume| volume.why = sentence(&volume.why));
                 Ok(Some(HubEvent::Report(report)))
             }
             (State::Admitted, Message::Figures(figures)) => {
@@ -163,6 +166,7 @@ impl HubSession {
                 Ok(presentable.then_some(HubEvent::Figures(figures)))
             }
             (State::Admitted, Message::Outranked(outranked)) => Ok(Some(HubEvent::Outranked(outranked))),
+            (State::Admitted, Message::Turned(turned)) => Ok(Some(HubEvent::Turned(turned))),
             (State::Admitted, Message::Answer(answer)) => {
                 answer.validate().map_err(|error| protocol_error(&error.to_string()))?;
                 Ok(Some(HubEvent::Answer(answer)))

@@ -24,7 +24,7 @@ use crate::{
         clock::{Probe, Report as ClockPacket},
         control::{
             Ask, ClockReport, Codec, Figures, Format, Hello, LatencyReport, Message, OutputReport, Refuse,
-            RefuseReason, Report, Room, RoomReport, Welcome, sentence,
+            RefuseReason, Report, Room, RoomReport, Turned, VolumeReport, Welcome, sentence,
         },
         frame::Frame,
         ids::{AskId, HouseholdId, RoomIndex, StreamId},
@@ -296,7 +296,7 @@ impl NodeSession {
         self.actions.pop_front()
     }
 
-    /// Tells the hub how the rooms and their outputs are doing; what this session counts itself is filled in. Gives what
+    /// Tells the hub how the rooms, their outputs and their volumes are doing; what this session counts itself is filled in. Gives what
     /// was told, when it was.
     pub fn report(
         &mut self,
@@ -304,6 +304,7 @@ impl NodeSession {
         mut rooms: Vec<RoomReport>,
         outputs: Vec<OutputReport>,
         latencies: Vec<LatencyReport>,
+        volumes: Vec<VolumeReport>,
     ) -> Option<Report> {
         if !matches!(self.state, State::Welcomed(_)) {
             return None;
@@ -319,7 +320,8 @@ impl NodeSession {
             rtt: estimate.rtt,
             drift_ppb: -estimate.mapping.drift().parts_per_billion(),
         });
-        let report = Report { clock, rooms, outputs: outputs.into(), latencies: latencies.into() };
+        let (outputs, latencies, volumes) = (outputs.into(), latencies.into(), volumes.into());
+        let report = Report { clock, rooms, outputs, latencies, volumes };
         self.actions.push_back(NodeAction::Control(Message::from(report.clone()).encode()));
         Some(report)
     }
@@ -328,6 +330,14 @@ impl NodeSession {
     pub fn figures(&mut self, figures: Figures) {
         if matches!(self.state, State::Welcomed(_)) {
             self.actions.push_back(NodeAction::Control(Message::from(figures).encode()));
+        }
+    }
+
+    /// Tells the hub that somebody has turned a room's volume at its speaker: it is as loud as this now. A hub of 1.3 does
+    /// not read it.
+    pub fn turned(&mut self, room: RoomIndex, gain: Gain) {
+        if matches!(self.state, State::Welcomed(_)) {
+            self.actions.push_back(NodeAction::Control(Message::from(Turned { room, gain }).encode()));
         }
     }
 

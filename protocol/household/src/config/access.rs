@@ -21,6 +21,9 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Every one, the least first.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Control, Self::Admin];
+
     /// Its name in the API.
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,7 +35,7 @@ impl Scope {
 
     /// The scope with a name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Read, Self::Control, Self::Admin].into_iter().find(|scope| scope.name() == name)
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
     }
 }
 

@@ -4,7 +4,7 @@ use unisono_core::{
     sound::RoomSound,
     units::Volume,
     wire::{
-        control::{MAX_NAME_LEN, presentable},
+        control::{MAX_NAME_LEN, is_blank, presentable},
         ids::{PeerId, RoomIndex},
     },
 };
@@ -248,7 +248,7 @@ impl Config {
 
 /// A name that a person has given.
 pub(super) fn given(name: &str) -> Result<String, Rejected> {
-    if name.chars().all(|letter| letter.is_whitespace() || letter.is_control()) {
+    if is_blank(name) {
         return Err(Rejected::NameEmpty);
     }
     Ok(presentable(name))

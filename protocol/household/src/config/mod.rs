@@ -26,7 +26,7 @@ use unisono_core::{
 };
 
 pub use command::{Command, Outcome, Rejected};
-pub use saved::{Scene, SceneGroup, SceneId, Station, StationId};
+pub use saved::{STATION_URL, Scene, SceneGroup, SceneId, Station, StationId};
 pub(crate) use store::ConfigStore;
 
 use crate::{

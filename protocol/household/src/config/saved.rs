@@ -157,6 +157,10 @@ impl Config {
     }
 }
 
+/// A regular expression (ECMA-262) of the URLs that a station can have.
+pub const STATION_URL: &str =
+    r"^\s*[hH][tT][tT][pP][sS]?://[!$-.0-9;=A-[\]_a-z~][!$-.0-;=A-[\]_a-z~]*([/?#][!#-;=?-[\]_a-z~]*)?\s*$";
+
 /// The URL of a station as it is kept: http or https, with a host, without what is meant for a browser alone.
 fn cleaned(url: &str) -> Result<String, Rejected> {
     let refused = |why: &'static str| Err(Rejected::BadUrl(why));
@@ -180,7 +184,7 @@ fn cleaned(url: &str) -> Result<String, Rejected> {
         return refused("it holds a password, which everybody in the household could read");
     }
     let host = authority.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(authority, |(host, _)| host);
-    if host.is_empty() || host == "[]" {
+    if host.is_empty() || host.starts_with(':') || host == "[]" {
         return refused("it names no host");
     }
     Ok(format!("{scheme}://{rest}"))
@@ -215,6 +219,7 @@ mod tests {
             "http://",
             "http:///live",
             "http://:80/",
+            "http://:a:80/",
             "https://[]/",
             "http://user:secret@radio.example/",
             "http://a b/",

@@ -1,6 +1,8 @@
 //! Which connections there are, and which makes room for the next.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{cmp::Reverse, collections::HashMap, net::IpAddr};
+
+use unisono_transport::network_of;
 
 /// The connections, each with what it takes to close it.
 #[derive(Debug)]
@@ -17,8 +19,12 @@ pub(super) struct Book<H> {
 struct Open<H> {
     from: IpAddr,
     handle: Option<H>,
-    /// Since when it has asked nothing; `None` while it is being answered.
-    idle_since: Option<u64>,
+    /// Whether it has asked something that whoever asked may ask.
+    is_known: bool,
+    /// Whether a whole request of it is being answered.
+    is_answered: bool,
+    /// Since when that is so, or not.
+    since: u64,
 }
 
 /// What becomes of a connection that comes.
@@ -28,7 +34,7 @@ pub(super) enum Verdict<H> {
     Come,
     /// It is let in; the one with this handle is to be closed.
     InPlaceOf(Option<H>),
-    /// It is not let in: all that are there are being answered.
+    /// It is not let in: all that are there are people's who may ask, and being answered.
     Full,
 }
 
@@ -39,6 +45,7 @@ impl<H> Book<H> {
 
     /// A connection comes.
     pub(super) fn arrive(&mut self, from: IpAddr, is_trusted: bool) -> (u64, Verdict<H>) {
+        let from = network_of(from);
         let id = self.next;
         self.next += 1;
         self.moment += 1;
@@ -52,17 +59,27 @@ impl<H> Book<H> {
             Verdict::Come
         };
         if !matches!(verdict, Verdict::Full) {
-            self.open.insert(id, Open { from, handle: None, idle_since: Some(self.moment) });
+            let open = Open { from, handle: None, is_known: false, is_answered: false, since: self.moment };
+            self.open.insert(id, open);
         }
         (id, verdict)
     }
 
-    /// Takes out whichever has waited longest, of one address or of all.
+    /// Takes out the one that is missed least, of one address or of all. First those of whom nobody knows what they
+    /// want, then answers to people who are not known, for one can have many begun and take none of them, then those that
+    /// have been let in and are idle. Among like ones those of the address that has most, and whichever has waited longest.
     fn make_room(&mut self, of: Option<IpAddr>) -> Verdict<H> {
-        let waiting = self.open.iter().filter(|(_, open)| of.is_none_or(|of| open.from == of));
-        let waiting = waiting.filter_map(|(id, open)| Some((open.idle_since?, *id)));
-        match waiting.min() {
-            Some((_, id)) => Verdict::InPlaceOf(self.open.remove(&id).and_then(|open| open.handle)),
+        let mut count: HashMap<IpAddr, usize> = HashMap::new();
+        for open in self.open.values() {
+            *count.entry(open.from).or_default() += 1;
+        }
+        let may_go = self.open.iter().filter(|(_, open)| of.is_none_or(|of| open.from == of));
+        let may_go = may_go.filter(|(_, open)| !(open.is_known && open.is_answered));
+        let missed = |open: &Open<H>| {
+            (open.is_known, open.is_answered, Reverse(count.get(&open.from).copied().unwrap_or_default()), open.since)
+        };
+        match may_go.min_by_key(|(_, open)| missed(open)).map(|(id, _)| *id) {
+            Some(id) => Verdict::InPlaceOf(self.open.remove(&id).and_then(|open| open.handle)),
             None => Verdict::Full,
         }
     }
@@ -74,18 +91,27 @@ impl<H> Book<H> {
         }
     }
 
-    /// A connection has asked something.
-    pub(super) fn busy(&mut self, id: u64) {
+    /// Whoever is at the other end may ask what it has asked.
+    pub(super) fn known(&mut self, id: u64) {
         if let Some(open) = self.open.get_mut(&id) {
-            open.idle_since = None;
+            open.is_known = true;
         }
+    }
+
+    /// A whole request is here.
+    pub(super) fn busy(&mut self, id: u64) {
+        self.turn(id, true);
     }
 
     /// It was answered.
     pub(super) fn idle(&mut self, id: u64) {
+        self.turn(id, false);
+    }
+
+    fn turn(&mut self, id: u64, is_answered: bool) {
         self.moment += 1;
         if let Some(open) = self.open.get_mut(&id) {
-            open.idle_since = Some(self.moment);
+            (open.is_answered, open.since) = (is_answered, self.moment);
         }
     }
 
@@ -131,15 +157,57 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_being_answered_stays() {
+    fn whoever_may_ask_and_is_being_answered_stays() {
         let mut book = Book::new(2, 2);
         let (one, _) = arrive(&mut book, 1);
         let (other, _) = arrive(&mut book, 2);
-        book.busy(one);
-        book.busy(other);
+        for id in [one, other] {
+            book.known(id);
+            book.busy(id);
+        }
         assert_eq!(arrive(&mut book, 3).1, Verdict::Full);
         book.leave(other);
         assert_eq!(arrive(&mut book, 3).1, Verdict::Come);
+    }
+
+    #[test]
+    fn people_who_are_known_keep_their_place_before_any_number_who_are_not() {
+        let mut book = Book::new(20, 64);
+        let (phone, _) = arrive(&mut book, 1);
+        book.known(phone);
+        book.busy(phone);
+        book.idle(phone);
+        let mut gone = Vec::new();
+        for number in 0..10_000_u32 {
+            let (id, verdict) = book.arrive(IpAddr::from((0x0a00_0000 + number).to_be_bytes()), false);
+            book.started(id, id);
+            // Every other has something begun that it does not take.
+            if number % 2 == 0 {
+                book.busy(id);
+            }
+            if let Verdict::InPlaceOf(handle) = verdict {
+                gone.extend(handle);
+            }
+            assert!(book.open.contains_key(&phone), "gone after {number}");
+        }
+        assert!(gone.len() > 9_900, "{}", gone.len());
+    }
+
+    #[test]
+    fn whoever_is_new_has_more_time_than_those_that_are_many() {
+        let mut book = Book::new(100, 64);
+        for _ in 0..64 {
+            arrive(&mut book, 1);
+        }
+        for _ in 0..35 {
+            arrive(&mut book, 2);
+        }
+        let (new, _) = arrive(&mut book, 3);
+        for _ in 0..1_000 {
+            arrive(&mut book, 1);
+            arrive(&mut book, 2);
+        }
+        assert!(book.open.contains_key(&new));
     }
 
     #[test]
@@ -153,5 +221,12 @@ mod tests {
         for _ in 0..7 {
             assert_eq!(book.arrive(address(9), true).1, Verdict::Come);
         }
+    }
+
+    #[test]
+    fn one_network_of_ipv6_is_one_address() {
+        let mut book: Book<u64> = Book::new(10, 2);
+        let verdicts = [1, 2, 3].map(|number| book.arrive(IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, number]), false).1);
+        assert_eq!(verdicts, [Verdict::Come, Verdict::Come, Verdict::InPlaceOf(None)]);
     }
 }

@@ -1,7 +1,8 @@
 //! The server below the routes: connections are few, have to say soon what they want, and are held up by nobody.
 //!
-//! When there are as many as there may be, whichever has waited longest without asking anything makes room: people who
-//! only hold connections keep nobody out.
+//! When there are as many as there may be, one that is missed little makes room for the next: people who only hold
+//! connections, who never come to the end of a request, or who take nothing of the answer, keep nobody out and throw out
+//! nobody who may ask.
 
 mod book;
 mod stalling;
@@ -147,8 +148,7 @@ impl Connections {
         let task = tokio::spawn(async move {
             let io = TokioIo::new(Stalling::new(stream, limits.stall, slot));
             let service = service_fn(move |request: Request<Incoming>| {
-                let busy = Busy::begin(id, connections.clone());
-                answer(router.clone(), request, from, busy)
+                answer(router.clone(), request, from, Standing { id, connections: connections.clone() })
             });
             let mut builder = http1::Builder::new();
             builder.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(MAX_HEAD);
@@ -169,18 +169,21 @@ impl Connections {
     }
 }
 
-/// Answers a request; while that goes on, its connection makes room for nobody.
+/// Answers a request. From when all of it is here until all of its answer has gone its connection is missed more than
+/// others.
 async fn answer(
     router: Router,
     request: Request<Incoming>,
     from: SocketAddr,
-    mut busy: Busy,
+    standing: Standing,
 ) -> Result<axum::http::Response<Answered>, std::convert::Infallible> {
+    let mut busy = Busy { standing: standing.clone(), stays: false };
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(Peer(from));
+    request.extensions_mut().insert(standing);
     let response = router.oneshot(request).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        busy.stay();
+        busy.stays = true;
     }
     Ok(response.map(|body| Answered { body, _busy: busy }))
 }
@@ -197,29 +200,36 @@ impl Drop for Slot {
     }
 }
 
-/// While it is there, its connection is being answered.
-struct Busy {
+/// What whoever judges a request tells of its connection.
+#[derive(Clone)]
+pub(super) struct Standing {
     id: u64,
     connections: Connections,
-    stays: bool,
 }
 
-impl Busy {
-    fn begin(id: u64, connections: Connections) -> Self {
-        connections.lock().busy(id);
-        Self { id, connections, stays: false }
+impl Standing {
+    /// The request is here to its last byte.
+    pub(super) fn is_whole(&self) {
+        self.connections.lock().busy(self.id);
     }
 
-    /// The connection is another thing from now on.
-    const fn stay(&mut self) {
-        self.stays = true;
+    /// Whoever asks is let in.
+    pub(super) fn is_known(&self) {
+        self.connections.lock().known(self.id);
     }
+}
+
+/// Goes with an answer, or with what was given up on the way to one.
+struct Busy {
+    standing: Standing,
+    /// Whether the connection is another thing from now on.
+    stays: bool,
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
         if !self.stays {
-            self.connections.lock().idle(self.id);
+            self.standing.connections.lock().idle(self.standing.id);
         }
     }
 }

@@ -1,7 +1,16 @@
 //! Queues and what is in them.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use unisono_api::body::whole;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr, Schema,
+        schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Type},
+    },
+};
+
+use super::bounds::Place;
 
 /// What comes behind the last entry of a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -62,7 +71,7 @@ pub struct EntryView {
 }
 
 /// Something that can be put into a queue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Item {
     /// The id of a track.
@@ -74,6 +83,27 @@ pub enum Item {
     /// The name of an input of the hub.
     Source(String),
 }
+
+/// Derived, it would let others stand beside the one.
+impl PartialSchema for Item {
+    fn schema() -> RefOr<Schema> {
+        let one = |(name, text): (&str, &str)| {
+            let id = ObjectBuilder::new().schema_type(Type::String).description(Some(text));
+            let object = ObjectBuilder::new().property(name, id).required(name);
+            object.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+        };
+        let kinds = [
+            ("track", "The id of a track."),
+            ("album", "The id of an album: all its tracks."),
+            ("station", "The id or the name of a station."),
+            ("source", "The name of an input of the hub."),
+        ];
+        let kinds = kinds.map(one).into_iter().fold(OneOfBuilder::new(), OneOfBuilder::item);
+        kinds.description(Some("Something that can be put into a queue.")).into()
+    }
+}
+
+impl ToSchema for Item {}
 
 /// Where it is put.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -92,7 +122,8 @@ pub enum ItemsAt {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEntries {
-    /// What.
+    /// What; something.
+    #[schema(min_items = 1)]
     pub items: Vec<Item>,
     /// Where.
     #[serde(default)]
@@ -101,7 +132,8 @@ pub struct NewEntries {
     #[serde(default)]
     pub play: bool,
     /// Which of the new entries to begin with, from 0.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(value_type = Place)]
     pub index: usize,
 }
 
@@ -110,6 +142,8 @@ pub struct NewEntries {
 #[serde(deny_unknown_fields)]
 pub struct MoveTo {
     /// The index that it has then; behind the last means at the end.
+    #[serde(deserialize_with = "whole")]
+    #[schema(value_type = Place)]
     pub to: usize,
 }
 

@@ -1,7 +1,10 @@
 //! Scenes and stations.
 
 use serde::{Deserialize, Serialize};
+use unisono_api::bounds::Name;
 use utoipa::ToSchema;
+
+use super::bounds::StationUrl;
 
 /// Which rooms were together and how loud.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -41,6 +44,7 @@ pub struct SceneRoomView {
 #[serde(deny_unknown_fields)]
 pub struct NewScene {
     /// What it is to be called.
+    #[schema(value_type = Name)]
     pub name: String,
 }
 
@@ -60,7 +64,9 @@ pub struct StationView {
 #[serde(deny_unknown_fields)]
 pub struct NewStation {
     /// What people are to call it.
+    #[schema(value_type = Name)]
     pub name: String,
     /// Where it is: http or https.
+    #[schema(value_type = StationUrl)]
     pub url: String,
 }

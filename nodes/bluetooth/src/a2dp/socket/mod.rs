@@ -1,5 +1,6 @@
 //! The socket of a transport: one message is one packet. Real-time once it is made.
 
+mod stamps;
 mod waiting;
 
 use std::{
@@ -17,7 +18,9 @@ use nix::{
 };
 
 use unisono_core::time::Nanos;
+use unisono_transport::clock;
 
+use self::stamps::Stamps;
 use crate::Failure;
 
 /// Sound that may wait in the kernel. A gap of the radio that is shorter drops nothing, and what is late by more has
@@ -50,12 +53,14 @@ pub(super) struct Socket {
     /// What the kernel has as its buffer's size, and of that what the last packet took.
     size: usize,
     packet: usize,
+    /// When packets have been sent, where the kernel says so.
+    stamps: Option<Stamps>,
 }
 
 impl Socket {
-    /// Prepares a socket for packets of at most `mtu` bytes that last so long. What is only of use, like the priority,
-    /// may be refused.
-    pub(super) fn new(fd: OwnedFd, mtu: u16, duration: Nanos) -> io::Result<Self> {
+    /// Prepares a socket for packets of at most `mtu` bytes that last so long. What is only of use, like the priority and
+    /// `stamped` (whether `BlueZ` bears transmit stamps), may be refused.
+    pub(super) fn new(fd: OwnedFd, mtu: u16, duration: Nanos, stamped: bool) -> io::Result<Self> {
         let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
         fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
         let _ = setsockopt(&fd, Priority, &PRIORITY);
@@ -63,8 +68,10 @@ impl Socket {
         // that name.
         let family = getsockname::<SockaddrStorage>(fd.as_raw_fd())?.family();
         let packets = QUEUE.as_nanos() / duration.as_nanos().max(1);
+        let stamps = stamped.then(|| Stamps::begin(&fd)).flatten();
         let mut socket = Self {
             fd,
+            stamps,
             tells_free: family != Some(AddressFamily::Unix),
             packets: usize::try_from(packets).unwrap_or(0).max(2),
             size: 0,
@@ -86,6 +93,7 @@ impl Socket {
     /// Sends a packet, or says that there is no room for it. It never waits.
     pub(super) fn send(&mut self, packet: &[u8]) -> Result<Sent, Failure> {
         let before = self.waiting();
+        let at = clock::now();
         let result = loop {
             match send(self.fd.as_raw_fd(), packet, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
                 Err(Errno::EINTR) => {}
@@ -99,6 +107,9 @@ impl Socket {
                 if taken >= packet.len() && taken.abs_diff(self.packet) > self.packet / 8 {
                     // The kernel has no reason to refuse; if it does, all stays as it was.
                     let _ = self.lay_out(taken);
+                }
+                if let Some(stamps) = &mut self.stamps {
+                    stamps.handed_over(at);
                 }
                 Ok(Sent::Sent)
             }
@@ -117,6 +128,11 @@ impl Socket {
         }
     }
 
+    /// How long a packet took last until the adapter had sent it; `None` where it does not say. Real-time.
+    pub(super) fn took(&mut self) -> Option<Nanos> {
+        self.stamps.as_mut()?.read(&self.fd)
+    }
+
     /// How many packets wait in the socket, in thousandths of one. What the adapter holds is not seen.
     pub(super) fn waiting_thousandths(&self) -> u64 {
         let bytes = self.waiting() as u64;
@@ -133,6 +149,14 @@ impl Socket {
     }
 }
 
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.stamps.is_some() {
+            stamps::end(&self.fd);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use nix::sys::socket::{MsgFlags, SockFlag, SockType, recv, socketpair};
@@ -141,7 +165,7 @@ mod tests {
 
     fn pair() -> (Socket, OwnedFd) {
         let (near, far) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
-        (Socket::new(near, 672, Nanos::from_millis(13)).unwrap(), far)
+        (Socket::new(near, 672, Nanos::from_millis(13), false).unwrap(), far)
     }
 
     #[test]

@@ -34,7 +34,7 @@ fn a_suspended_speaker_is_asked_for_again_and_the_audio_thread_hears_nothing_of_
         assert_eq!(rig.stream.wish(), Wish::Resume);
         let (near, far) = socket_pair();
         rig.far = Some(far);
-        rig.stream.resume(Transport { fd: near, mtu: MTU, config: rig.config }).unwrap();
+        rig.stream.resume(Transport { fd: near, mtu: MTU, config: rig.config, stamped: false }).unwrap();
         rig.run(700);
         assert_eq!(rig.stream.wish(), Wish::None);
         let resumed = &rig.heard[sent..];
@@ -52,7 +52,7 @@ fn a_transport_of_another_kind_is_refused() {
     let rig = Rig::new(JOINT, &options(IdleMode::Suspend));
     let other = SbcConfig::from_bytes([0x21, 0x15, 2, 53]).unwrap();
     for (mtu, config) in [(MTU, other), (300, rig.config)] {
-        let resumed = rig.stream.resume(Transport { fd: socket_pair().0, mtu, config });
+        let resumed = rig.stream.resume(Transport { fd: socket_pair().0, mtu, config, stamped: false });
         assert_eq!(resumed, Err(Failure::NoCommonCodec));
     }
 }

@@ -38,7 +38,7 @@ fn a_stream_runs_on_a_thread_of_its_own_until_its_feed_is_dropped() {
     let config = SbcConfig::from_bytes(JOINT).unwrap();
     let options = Options { before: count, ..Options::default() };
     let began = clock::now::<NodeClock>();
-    let (mut feed, stream) = start(Transport { fd: near, mtu: MTU, config }, options).unwrap();
+    let (mut feed, stream) = start(Transport { fd: near, mtu: MTU, config, stamped: false }, options).unwrap();
     let (limit, mut written, mut positions) = (Instant::now() + LIMIT, 0, Vec::new());
     while stream.counters().packets < 60 {
         assert!(Instant::now() < limit, "{:?}", stream.counters());

@@ -62,7 +62,8 @@ impl Rig {
     pub(super) fn new(config: [u8; 4], options: &Options) -> Self {
         let config = SbcConfig::from_bytes(config).unwrap();
         let (near, far) = socket_pair();
-        let (feed, stream, sender) = assemble(Transport { fd: near, mtu: MTU, config }, options, at(0)).unwrap();
+        let (feed, stream, sender) =
+            assemble(Transport { fd: near, mtu: MTU, config, stamped: false }, options, at(0)).unwrap();
         Self {
             feed: Some(feed),
             stream,

@@ -66,6 +66,8 @@ open_enum! {
         Default = 7,
         /// A person.
         Setting = 8,
+        /// An adapter, which says of each packet when it was sent. Since 1.4.
+        Completion = 9,
     }
 }
 
@@ -97,6 +99,7 @@ impl LatencySource {
             Self::Table => "table",
             Self::Default => "default",
             Self::Setting => "setting",
+            Self::Completion => "completion",
             Self::Other(_) => "unknown",
         }
     }

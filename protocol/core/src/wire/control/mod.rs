@@ -10,6 +10,7 @@ mod greeting;
 mod latency;
 mod report;
 mod stream;
+mod volume;
 
 pub use asks::{Answer, Ask, Forget, MAX_ASK_BODY, MAX_ASKS, MAX_PART, MAX_PATH, Method};
 pub use figures::{Figures, MAX_FIGURES, RoomFigures, SpeakerFigures};
@@ -18,6 +19,7 @@ pub use latency::{LatencyPart, LatencyReport, LatencySource, LatencyStage};
 pub use report::{ClockReport, Evidence, OutputChoice, OutputReport, Report, RoomReport, RoomState};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 pub use stream::{Anchors, Codec, Format, Outranked, SetGain, SetSound, StreamStart, StreamStop};
+pub use volume::{Turned, VolumeBy, VolumeReport};
 
 use super::{Error, frame::Frame};
 
@@ -121,6 +123,8 @@ messages! {
     5 Answer,
     /// Node to hub: figures for those who watch, about once a second.
     6 Figures,
+    /// Node to hub: somebody has turned a room's volume at its speaker.
+    7 Turned,
     /// Hub to node: the answer to `Hello`.
     64 Welcome,
     /// Hub to node: the other answer to `Hello`; the connection ends.
@@ -161,8 +165,8 @@ fn read_body<T: DeserializeOwned>(frame: &Frame) -> Result<T, Error> {
 /// The longest name that is kept, in bytes.
 pub const MAX_NAME_LEN: usize = 64;
 
-/// A name as it may be shown: without control characters or space around it, at most [`MAX_NAME_LEN`] bytes, never
-/// empty. What is presentable stays as it is.
+/// A name as it may be shown: without characters that [disturb](disturbs) or space around it, at most [`MAX_NAME_LEN`]
+/// bytes, never empty. What is presentable stays as it is.
 pub fn presentable(name: &str) -> String {
     let kept = one_line(name, MAX_NAME_LEN);
     if kept.is_empty() { "unnamed".into() } else { kept }
@@ -171,14 +175,30 @@ pub fn presentable(name: &str) -> String {
 /// The longest sentence that is kept, in bytes.
 pub const MAX_SENTENCE_LEN: usize = 400;
 
-/// A peer's sentence as it may be shown and logged: without control characters or space around it, at most
-/// [`MAX_SENTENCE_LEN`] bytes.
+/// A peer's sentence as it may be shown and logged: without characters that [disturb](disturbs) or space around it, at
+/// most [`MAX_SENTENCE_LEN`] bytes.
 pub fn sentence(text: &str) -> String {
     one_line(text, MAX_SENTENCE_LEN)
 }
 
+/// Whether a character does something to the text around it: ends a line, moves the cursor, or turns the direction of
+/// writing (Unicode's bidirectional overrides and isolates), so that a name reads as another.
+pub fn disturbs(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Whether nothing of a name can be seen.
+pub fn is_blank(name: &str) -> bool {
+    name.chars().all(|character| character.is_whitespace() || disturbs(character))
+}
+
+/// A regular expression (ECMA-262) that finds something in every name that is not [blank](is_blank).
+pub const VISIBLE: &str =
+    "[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028-\\u202f\\u205f\\u2066-\\u2069\\u3000\\ufeff]";
+
 fn one_line(text: &str, most: usize) -> String {
-    let kept: String = text.chars().filter(|character| !character.is_control()).collect();
+    let kept: String = text.chars().filter(|character| !disturbs(*character)).collect();
     let kept = kept.trim();
     let ends = kept.char_indices().map(|(start, character)| start + character.len_utf8());
     let end = ends.take_while(|end| *end <= most).last().unwrap_or(0);
@@ -215,11 +235,32 @@ mod tests {
     fn names_from_outside_are_made_presentable() {
         assert_eq!(presentable("  Küche\n\u{7}"), "Küche");
         assert_eq!(presentable("\u{1b}[2J"), "[2J");
+        assert_eq!(presentable("\u{202e}nehctik\u{2066}\u{2028}"), "nehctik");
         assert_eq!(sentence("\u{1b}[2Jgone;\ntry again\n"), "[2Jgone;try again");
         assert_eq!(sentence(&"x".repeat(1_000)).len(), MAX_SENTENCE_LEN);
         assert_eq!(presentable(" \t "), "unnamed");
         assert_eq!(presentable(&"ü".repeat(100)).len(), MAX_NAME_LEN);
         assert_eq!(presentable(&"€".repeat(100)).len(), MAX_NAME_LEN - 1);
+    }
+
+    #[test]
+    fn what_can_be_seen_of_a_name_is_one_thing_for_us_and_for_whoever_reads_the_pattern() {
+        let code = |text: &str| char::from_u32(u32::from_str_radix(text, 16).unwrap()).unwrap();
+        let within = VISIBLE.strip_prefix("[^").and_then(|rest| rest.strip_suffix(']')).unwrap();
+        let ranges: Vec<_> = within.split("\\u").skip(1).collect();
+        // `a-` is followed by the end of its range.
+        let mut unseen = Vec::new();
+        let mut ranges = ranges.into_iter();
+        while let Some(first) = ranges.next() {
+            let first_code = code(first.trim_end_matches('-'));
+            let last = if first.ends_with('-') { code(ranges.next().unwrap()) } else { first_code };
+            unseen.push(first_code..=last);
+        }
+        assert_eq!(unseen.len(), 9);
+        for character in '\0'..=char::MAX {
+            let is_unseen = unseen.iter().any(|range| range.contains(&character));
+            assert_eq!(is_blank(&character.to_string()), is_unseen, "{character:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LatencyReport, Trailing, open_enum};
+use super::{LatencyReport, Trailing, VolumeReport, open_enum};
 use crate::{
     time::Nanos,
     wire::ids::{RoomIndex, StreamId},
@@ -19,6 +19,8 @@ pub struct Report {
     pub outputs: Trailing<Vec<OutputReport>>,
     /// What every room's latency is made of. Since 1.3.
     pub latencies: Trailing<Vec<LatencyReport>>,
+    /// What stands for every room's volume. Since 1.4.
+    pub volumes: Trailing<Vec<VolumeReport>>,
 }
 
 /// The node's view of the hub's clock.
