@@ -282,7 +282,15 @@ impl Hub {
         body: Option<&str>,
         headers: &[(&str, &str)],
     ) {
-        let before = self.everything();
+        // What was asked for before may still be on its way.
+        let mut before = self.everything();
+        for _ in 0..20 {
+            std::thread::sleep(Duration::from_millis(50));
+            let earlier = std::mem::replace(&mut before, self.everything());
+            if earlier == before {
+                break;
+            }
+        }
         let (answered, said) = self.ask(method, path, body, headers);
         assert_eq!(answered, status, "{method} {path} {body:?} {headers:?}: {said}");
         let line = said["error"].as_str().unwrap();
