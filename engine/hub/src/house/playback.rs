@@ -427,9 +427,6 @@ impl House {
         for (rendition, position) in stream.due_for(at) {
             self.actions.push_back(Action::Packet { group: id, stream: rendition, position });
         }
-        let cut = stream.cut(at).0;
-        self.announce(id, &[cut]);
-        let Some(stream) = self.streams.get_mut(&id) else { return };
         let (run, position, anchor) = stream.begin_behind(at, leaves, lead, entry);
         self.actions.push_back(Action::Cue { group: id, run, position, entry, source_frame: 0 });
         self.announce(id, &[anchor]);

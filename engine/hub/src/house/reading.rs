@@ -60,7 +60,7 @@ impl Reading {
     /// The entry that is to be heard next, where one was read that far.
     pub(super) fn next(&self) -> Option<Mark> {
         let next = self.marks.get(1).copied()?;
-        Some(next)
+        self.wrong_from.is_none_or(|from| next.position < from).then_some(next)
     }
 
     /// The entries that were read ahead of the one that is heard.

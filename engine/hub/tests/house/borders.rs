@@ -141,7 +141,6 @@ fn what_takes_long_to_open_comes_when_it_is_open_and_what_was_taken_out_is_never
 }
 
 #[test]
-#[ignore = "what was to follow is heard instead until the other is open"]
 fn what_is_put_before_what_was_to_follow_is_heard_before_it_though_it_takes_long_to_open() {
     let mut border = Border::new(3, 0);
     border.before_the_end(300);
