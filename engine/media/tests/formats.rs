@@ -370,10 +370,12 @@ fn what_is_left_of_a_truncated_file_is_played() {
         assert!((0.4..0.75).contains(&share), "{name}: {share}");
         assert!(sound == whole[..sound.len()], "{name}");
         // These have no end that would be missed.
-        if ![".opus", ".aac", ".aiff"].iter().any(|ending| name.ends_with(ending)) {
+        if !name.ends_with("opus") && !name.ends_with("aac") {
+            // In an AIFF the end is not looked for before it comes.
+            let told = if name.ends_with("aiff") { source.damage() } else { told };
             let end = told.filter(|damage| damage.is_end).map(|damage| damage.seconds * 48_000.0);
             let off = end.map_or(f64::INFINITY, |end| (end - sound.len() as f64 / 2.0).abs());
-            assert!(off < 4_200.0, "{name}: where it breaks off is told before it plays; {told:?}");
+            assert!(off < 4_200.0, "{name}: where it breaks off is told; {told:?}");
         }
         source.seek(FRAMES as u64 / 4).unwrap();
         assert!(rest(&mut source, 2) == sound[FRAMES / 4 * 2..], "{name}, after a seek");
