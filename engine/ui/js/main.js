@@ -41,8 +41,15 @@ route('/devices', 'screen-devices', 'settings', devices);
 route('/first-room', 'screen-first-room', 'rooms', firstRoom);
 route('/setup', 'screen-setup', 'settings', entrance);
 
-/** Shows the door to whoever is not known, the house to whoever is. */
-async function enter() {
+let entering = null;
+
+/** Shows the door to whoever is not known, the house to whoever is; asks once for all who want that meanwhile. */
+function enter() {
+  entering ??= admit().finally(() => (entering = null));
+  return entering;
+}
+
+async function admit() {
   const shell = document.querySelector('u-shell');
   let session;
   try {

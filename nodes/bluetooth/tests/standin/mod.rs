@@ -350,7 +350,8 @@ impl StandIn {
         self.show(at, DEVICE, device).await;
     }
 
-    /// What adapters that look for devices see now.
+    /// What adapters that look for devices see now. A device that was seen before is told again, as `BlueZ` does for those
+    /// who want duplicates.
     async fn look_around(&self) {
         let (looking, speakers): (BTreeSet<_>, Vec<_>) = {
             let world = self.world();
@@ -363,6 +364,9 @@ impl StandIn {
             for speaker in speakers.iter().filter(|speaker| speaker.on && speaker.pairing_mode) {
                 let at = format!("{adapter}/dev_{}", speaker.address.to_string().replace(':', "_"));
                 self.show_device(&at).await;
+                if let Some(device) = self.world().objects.get_mut(&at).and_then(|object| object.get_mut(DEVICE)) {
+                    device.remove("RSSI");
+                }
                 self.put(&at, DEVICE, "RSSI", (-52_i16).into()).await;
             }
         }

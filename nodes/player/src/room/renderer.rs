@@ -267,13 +267,15 @@ fn fade(out: &mut [f32], (from, to): (f32, f32)) {
 pub(super) struct Volume {
     gain: f32,
     target: f32,
+    /// How much it changes with each of the frames that are left.
     step: f32,
+    left: usize,
     rate: SampleRate,
 }
 
 impl Volume {
     pub(super) const fn silent(rate: SampleRate) -> Self {
-        Self { gain: 0.0, target: 0.0, step: 0.0, rate }
+        Self { gain: 0.0, target: 0.0, step: 0.0, left: 0, rate }
     }
 
     pub(super) const fn set_rate(&mut self, rate: SampleRate) {
@@ -286,12 +288,12 @@ impl Volume {
             return;
         }
         self.target = gain.factor();
-        let frames = self.rate.frames_in(ramp).0.max(1) as f32;
-        self.step = (self.target - self.gain) / frames;
+        self.left = usize::try_from(self.rate.frames_in(ramp).0).unwrap_or(0).max(1);
+        self.step = (self.target - self.gain) / self.left as f32;
     }
 
     pub(super) fn apply(&mut self, out: &mut [f32]) {
-        if self.gain == self.target {
+        if self.left == 0 {
             if self.gain != 1.0 {
                 out.iter_mut().for_each(|sample| *sample *= self.gain);
             }
@@ -304,8 +306,7 @@ impl Volume {
     }
 
     pub(super) fn advance(&mut self, frames: usize) {
-        let left = self.target - self.gain;
-        let step = self.step * frames as f32;
-        self.gain = if step.abs() >= left.abs() { self.target } else { self.gain + step };
+        self.left = self.left.saturating_sub(frames);
+        self.gain = if self.left == 0 { self.target } else { self.gain + self.step * frames as f32 };
     }
 }

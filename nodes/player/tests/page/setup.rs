@@ -38,7 +38,6 @@ async fn a_new_hub_is_taken_over_with_its_code_and_its_first_room_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the page asks three times who is there, not once"]
 async fn the_code_that_a_phone_has_read_with_its_camera_is_filled_in_and_stays_in_no_address() {
     let house = House::on_the_network();
     let browser = Browser::open(&format!("{}#setup={}", house.page_from_the_network(), house.code)).await;
