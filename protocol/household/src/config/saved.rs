@@ -1,6 +1,6 @@
 //! What people have saved: scenes and stations.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, net::Ipv6Addr, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use unisono_core::units::Volume;
@@ -157,9 +157,14 @@ impl Config {
     }
 }
 
-/// A regular expression (ECMA-262) of the URLs that a station can have.
-pub const STATION_URL: &str =
-    r"^\s*[hH][tT][tT][pP][sS]?://[!$-.0-9;=A-[\]_a-z~][!$-.0-;=A-[\]_a-z~]*([/?#][!#-;=?-[\]_a-z~]*)?\s*$";
+/// A regular expression (ECMA-262) of the URLs that a station can have. (Of addresses of IPv6 it knows the plainest
+/// forms; the hub knows them all.)
+pub const STATION_URL: &str = concat!(
+    r"^\s*[hH][tT][tT][pP][sS]?://",
+    r"([!$-.0-9;=A-Z_a-z~]+|\[([0-9a-f]{1,4}:){7}[0-9a-f]{1,4}\]|\[[0-9a-f]{1,4}::[0-9a-f]{1,4}\])",
+    r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?",
+    r"([/?#][!#-;=?-[\]_a-z~]*)?\s*$",
+);
 
 /// The URL of a station as it is kept: http or https, with a host, without what is meant for a browser alone.
 fn cleaned(url: &str) -> Result<String, Rejected> {
@@ -183,9 +188,19 @@ fn cleaned(url: &str) -> Result<String, Rejected> {
     if authority.contains('@') {
         return refused("it holds a password, which everybody in the household could read");
     }
-    let host = authority.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(authority, |(host, _)| host);
-    if host.is_empty() || host.starts_with(':') || host == "[]" {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (authority, ""),
+    };
+    let is_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && !host.contains([':', '[', ']']),
+    };
+    if !is_host {
         return refused("it names no host");
+    }
+    if !port.is_empty() && !port.parse().is_ok_and(|port: u16| port > 0) {
+        return refused("its port is not a number from 1 to 65535");
     }
     Ok(format!("{scheme}://{rest}"))
 }
@@ -221,6 +236,13 @@ mod tests {
             "http://:80/",
             "http://:a:80/",
             "https://[]/",
+            "http://[",
+            "http://[2001:db8::1/live",
+            "http://[radio.example]/",
+            "http://2001:db8::1/",
+            "http://radio.example:port/",
+            "http://radio.example:65536/",
+            "http://radio.example:0/",
             "http://user:secret@radio.example/",
             "http://a b/",
             "http://radio.example/\r\nHost: x",
