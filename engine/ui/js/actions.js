@@ -90,7 +90,11 @@ export async function join(roomId, groupId) {
 
 /** A new group for a room that has none; gives its id. */
 export async function found(room) {
-  const view = await attempt('POST', '/groups', { name: room.name, rooms: [room.id] });
+  // The group that was named after the room may have gone on without it.
+  const taken = new Set(store.all('groups').map(({ name }) => name.toLowerCase()));
+  let name = room.name;
+  for (let number = 2; taken.has(name.toLowerCase()); number += 1) name = `${room.name} ${number}`;
+  const view = await attempt('POST', '/groups', { name, rooms: [room.id] });
   if (!view) return null;
   store.merge('groups', view);
   store.merge('rooms', { id: room.id, group: view.id });

@@ -5,6 +5,10 @@ const PREFIX = '/api/v1';
 /** An answer that does not come is none, after so many milliseconds. */
 const PATIENCE = 12_000;
 
+/** What opens a station takes longer; and what a Bluetooth speaker has to answer to, longer still. */
+const SLOW = [[/^\/(rooms|nodes)\/[^/]+\/(bluetooth|doctor)/, 90_000], [/^\/groups\/[^/]+\/(queue|play|next|previous)/, 40_000]];
+const patienceWith = (path) => SLOW.find(([slow]) => slow.test(path))?.[1] ?? PATIENCE;
+
 /** The hub has refused, in its own words; status 0 when it does not answer at all. */
 export class Refused extends Error {
   constructor(status, text) {
@@ -19,7 +23,7 @@ export function at(strings, ...parts) {
 }
 
 /** Asks, and gives what is answered. */
-export async function ask(method, path, body, patience = PATIENCE) {
+export async function ask(method, path, body, patience = patienceWith(path)) {
   const answer = await request(method, path, body, AbortSignal.timeout(patience));
   const text = await answer.text().catch(() => '');
   return text ? read(text) : null;
@@ -50,6 +54,7 @@ async function request(method, path, body, signal) {
     answer = await fetch(PREFIX + path, init);
   } catch (error) {
     if (error.name === 'AbortError') throw error;
+    if (error.name === 'TimeoutError') throw new Refused(0, 'The hub takes too long; look again in a moment.');
     throw new Refused(0, 'The hub does not answer; nothing was changed.');
   }
   if (answer.ok) return answer;

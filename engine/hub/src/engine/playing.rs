@@ -24,6 +24,9 @@ use crate::{
 /// starts unasked.
 const RESUME_WITHIN: u64 = 60;
 
+/// So many entries in a row that cannot be played are the end: their disk is gone, and the rest need not be tried.
+const MAX_TRIES: usize = 100;
+
 /// Why something is not played.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -166,6 +169,9 @@ impl EngineHandle {
                 Ok(()) => return Ok(()),
             };
             broken.push((entry, error.to_string()));
+            if broken.len() >= MAX_TRIES {
+                return Err(error);
+            }
             let known: Vec<EntryId> = broken.iter().map(|(entry, _)| *entry).collect();
             let next = self.call(move |engine, _| engine.house.entry_behind(group, entry, &known));
             entry = next.await.ok_or(PlayError::Stopping)?.ok_or(error)?;
@@ -203,7 +209,7 @@ impl EngineHandle {
         let wish = self.wish(group).await?;
         let mut broken = Vec::new();
         let mut why = None;
-        for index in first..media.len() {
+        for index in (first..media.len()).take(MAX_TRIES) {
             let Opened { source, media: known } = match open_new(self, media[index].clone()).await {
                 Err(error) if !error.is_of_the_source() => return Err(error),
                 Err(error) => {

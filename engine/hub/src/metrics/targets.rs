@@ -1,8 +1,8 @@
 //! Where there are metrics to be read, in the form that Prometheus' HTTP service discovery takes.
 //!
-//! The hub shows everything that its nodes report, so reading the hub is enough. A node is listed as well when whoever
-//! asks can reach its API: it says where that is, and one that answers on its own machine alone is of use only to a
-//! Prometheus on that machine.
+//! The hub shows what its nodes report, so reading the hub is enough for most. A node answers on its own machine alone, and
+//! is listed for a Prometheus that is there, too. One that says it is anywhere else is not believed: a Prometheus would
+//! take the token there with which it reads the hub.
 
 use std::{
     collections::BTreeMap,
@@ -63,19 +63,9 @@ pub(crate) async fn targets(engine: &EngineHandle, authority: &str) -> Option<Ve
 
 /// Where a node's API is for whoever asks; `None` when it is out of reach. `from` is where the node is connected from.
 fn reachable(api: SocketAddr, from: IpAddr, asks_here: bool) -> Option<SocketAddr> {
-    let (api, from) = (SocketAddr::new(api.ip().to_canonical(), api.port()), from.to_canonical());
-    if api.port() == 0 {
-        return None;
-    }
-    match api.ip() {
-        ip if ip.is_loopback() => (asks_here && from.is_loopback()).then_some(api),
-        ip if ip.is_unspecified() => {
-            let is_near = !from.is_loopback() || asks_here;
-            is_near.then_some(SocketAddr::new(from, api.port()))
-        }
-        // A node says where it is; it is not to send a Prometheus anywhere else.
-        ip => (ip == from).then_some(api),
-    }
+    let api = SocketAddr::new(api.ip().to_canonical(), api.port());
+    let is_here = asks_here && from.to_canonical().is_loopback();
+    (is_here && api.ip().is_loopback() && api.port() != 0).then_some(api)
 }
 
 /// Whether somebody who calls the hub so is on its machine.
@@ -93,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_listed_where_whoever_asks_can_reach_it_and_never_where_it_is_not() {
+    fn a_node_is_listed_for_whoever_asks_on_its_own_machine_and_for_nobody_else() {
         let at = |text: &str| text.parse::<SocketAddr>().unwrap();
         let from = |text: &str| text.parse::<IpAddr>().unwrap();
         for (api, comes_from, asks_here, listed) in [
@@ -101,13 +91,11 @@ mod tests {
             ("127.0.0.1:8481", "::ffff:127.0.0.1", true, Some("127.0.0.1:8481")),
             ("127.0.0.1:8481", "127.0.0.1", false, None),
             ("127.0.0.1:8481", "192.168.1.7", true, None),
-            ("0.0.0.0:8481", "192.168.1.7", false, Some("192.168.1.7:8481")),
-            ("[::]:8481", "::ffff:192.168.1.7", false, Some("192.168.1.7:8481")),
-            ("[::]:8481", "fd00::7", false, Some("[fd00::7]:8481")),
-            ("0.0.0.0:8481", "127.0.0.1", false, None),
-            ("192.168.1.7:8481", "192.168.1.7", false, Some("192.168.1.7:8481")),
+            ("0.0.0.0:8481", "192.168.1.7", false, None),
+            ("0.0.0.0:8481", "127.0.0.1", true, None),
+            ("192.168.1.7:8481", "192.168.1.7", false, None),
             ("169.254.169.254:80", "192.168.1.7", true, None),
-            ("0.0.0.0:0", "192.168.1.7", true, None),
+            ("127.0.0.1:0", "127.0.0.1", true, None),
         ] {
             let found = reachable(at(api), from(comes_from), asks_here);
             assert_eq!(found, listed.map(at), "{api} from {comes_from}, asked here: {asks_here}");

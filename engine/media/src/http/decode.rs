@@ -116,7 +116,7 @@ impl Decode {
             other => broken(other),
         })?;
         let Chosen { track, codec, decoder, is_exact } = choose(reader.as_ref())?;
-        let source_rate = codec.sample_rate.unwrap_or(rate.hertz());
+        let source_rate = playable(codec.sample_rate.unwrap_or(rate.hertz()))?;
         if is_he_aac(kind, codec.codec, source_rate) {
             return Err(Broken::Undecodable(format!(
                 "it is HE-AAC (its host calls it {kind}, over a core of {source_rate} Hz), which is not supported; take \
@@ -324,7 +324,7 @@ impl Decode {
         (self.track, self.decoder) = (track.id, decoder);
         self.origin = track.start_ts.get().max(0);
         let channels = codec.channels.clone().unwrap_or_else(|| self.channels.clone());
-        self.set_format(codec.sample_rate.unwrap_or(self.rate), channels);
+        self.set_format(playable(codec.sample_rate.unwrap_or(self.rate))?, channels);
         self.title = title_of(self.reader.as_mut());
         Ok(())
     }
@@ -349,6 +349,14 @@ fn reader_of(stream: MediaSourceStream<'static>, kind: &str) -> Result<Box<dyn F
         "audio/mpeg" | "audio/mp3" | "audio/x-mpeg" | "audio/mpg" => Ok(Box::new(MpaReader::try_new(stream, options)?)),
         other => get_probe().probe(Hint::new().mime_type(other), stream, options, Default::default()),
     }
+}
+
+/// A rate that a container names: its host may name any, and a converter takes memory for it.
+fn playable(rate: u32) -> Result<u32, Broken> {
+    if RATES.contains(&rate) {
+        return Ok(rate);
+    }
+    Err(Broken::Undecodable(format!("it is said to have {rate} frames a second, which is no rate of sound")))
 }
 
 /// The track that is played, and a decoder for it.

@@ -29,7 +29,7 @@ class Album extends HTMLElement {
     const tracks = album.tracks ?? [];
     this.heading.textContent = album.title;
     document.title = `${album.title} – Unisono`;
-    const artist = h('a', { href: `#/music/artist/${encodeURIComponent(album.artist)}` }, album.artist);
+    const artist = album.artist === null ? 'Various artists' : h('a', { href: `#/music/artist/${encodeURIComponent(album.artist)}` }, album.artist);
     const button = (name, label, place, play, kind) => h('button', { type: 'button', class: `button ${kind}`,
       onclick: () => enqueue(items, place, play) }, icon(name), label);
     const what = h('div', { class: 'album-what' }, this.heading, h('p', { class: 'by' }, artist),

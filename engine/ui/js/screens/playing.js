@@ -10,6 +10,7 @@ import { h, icon, say, set } from '../lib/dom.js';
 import { dotted, listed } from '../lib/format.js';
 import { Live } from '../lib/live.js';
 import { playing } from '../lib/words.js';
+import { go } from '../router.js';
 import { store } from '../store.js';
 import { hueOf, pick, target } from '../target.js';
 
@@ -17,7 +18,8 @@ class Now extends Live {
   static topics = ['groups', 'rooms', 'ready'];
 
   update() {
-    const id = this.group ?? target()?.id ?? null;
+    const own = this.group && store.get('groups', this.group) ? this.group : null;
+    const id = own ?? target()?.id ?? null;
     const group = id && store.get('groups', id);
     if ((group ? id : null) !== this.made || !this.firstChild) this.make(group ? id : null);
     if (!group) return;
@@ -39,7 +41,7 @@ class Now extends Live {
     this.made = id;
     if (!id) {
       this.replaceChildren(this.titled('Nothing plays'), h('p', { class: 'empty' }, 'No rooms play together yet. '),
-        h('button', { type: 'button', class: 'button primary', onclick: () => pick('Where to play?') }, 'Choose a room'));
+        h('button', { type: 'button', class: 'button primary', onclick: () => this.other('Where to play?') }, 'Choose a room'));
       return;
     }
     this.cover = cover(null, '');
@@ -52,7 +54,13 @@ class Now extends Live {
     this.replaceChildren(h('div', { class: 'now' }, this.cover,
       h('div', { class: 'now-what' }, this.big, this.by, this.more, this.warning, position(id), transport(id, true),
         volume('groups', id), h('div', { class: 'row' }, this.rooms,
-          h('button', { type: 'button', class: 'chip', onclick: () => pick('Which group?') }, 'Another group…')))), queue(id));
+          h('button', { type: 'button', class: 'chip', onclick: () => this.other('Which group?') }, 'Another group…')))), queue(id));
+  }
+
+  /** Has a person choose; a screen that is one group's gives way to the other's. */
+  async other(title) {
+    const id = await pick(title);
+    if (id && this.group) go(`/playing/${encodeURIComponent(id)}`);
   }
 
   titled(text) {

@@ -82,9 +82,11 @@ pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits,
             }
             Err(error) => {
                 // Said once, until it works again. A connection that has ended before it was taken is nothing.
-                if !is_short && !is_of_one(&error) {
-                    warn!("the control API can take no connection: {error}");
-                    is_short = true;
+                if !is_of_one(&error) {
+                    if !is_short {
+                        warn!("the control API can take no connection: {error}");
+                        is_short = true;
+                    }
                     sleep(BREATH).await;
                 }
             }
