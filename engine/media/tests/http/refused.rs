@@ -144,3 +144,18 @@ fn what_is_secret_in_an_address_is_not_said() {
     let said = refusal(open("http://me:secret@127.0.0.1/stream", &[]));
     assert!(!said.contains("secret") && said.starts_with("http://127.0.0.1/stream cannot be played: "), "{said}");
 }
+
+#[test]
+fn a_rate_that_is_none_of_sound_is_refused_before_anything_is_made_for_it() {
+    for rate in [0_u32, 1, 7_999, 192_001, 9_999_991, 4_000_000_007] {
+        let server = Server::start(move |_, _, mut stream| {
+            let block = [&[1, 0, 2, 0][..], &rate.to_le_bytes(), &rate.wrapping_mul(4).to_le_bytes(), &[4, 0, 16, 0]];
+            let body = [b"WAVEfmt \x10\0\0\0", &block.concat()[..], b"data\0\0\x10\0", &[1; 100_000]].concat();
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: audio/wav\r\n\r\n";
+            send(&mut stream, head);
+            send(&mut stream, [b"RIFF\xff\xff\xff\xff", &body[..]].concat());
+        });
+        let said = refusal(server.open("/"));
+        assert!(said.contains("no rate of sound") || said.contains("cannot be decoded"), "{rate}: {said}");
+    }
+}
