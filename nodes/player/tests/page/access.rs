@@ -2,8 +2,9 @@
 
 use fantoccini::key::Key;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::{browser::Browser, house::House};
+use crate::{browser::Browser, house::House, music::song};
 
 const AXE: &str = include_str!("axe-core/axe.min.js");
 
@@ -13,12 +14,26 @@ const EXAMINE: &str = "const done = arguments[arguments.length - 1];
         done(found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(', ')}`)),
         (error) => done([String(error)]));";
 
+/// A house with an album of one artist's and one of several.
+fn furnished() -> House {
+    let folder = TempDir::new().unwrap();
+    let music = folder.path().join("music");
+    for (name, artist, album) in [("1", "Ada", "Alone"), ("2", "Ada", "Together"), ("3", "Bo", "Together")] {
+        song(&music.join(album).join(format!("{name}.wav")), &format!("Song {name}"), artist, album, name);
+    }
+    House::with_library(folder)
+}
+
 fn screens(house: &House) -> Vec<String> {
     let kitchen = house.room("kitchen")["id"].as_str().unwrap().to_owned();
+    let albums = house.ask("GET", "/library/albums", None);
+    let albums = albums["items"].as_array().unwrap().iter();
+    let albums = albums.map(|album| format!("/music/album/{}", album["id"].as_str().unwrap()));
+    let group = format!("/playing/{}", house.ask("GET", "/groups", None)[0]["id"].as_str().unwrap());
     let fixed = ["/", "/playing", "/music", "/music/artists", "/music/tracks", "/music/radio", "/devices", "/health"];
-    let more = ["/settings", "/scenes", "/first-room"];
+    let more = ["/settings", "/scenes", "/first-room", "/setup", "/music/artist/Ada", &group];
     let of_room = ["", "/bluetooth"].map(|part| format!("/rooms/{kitchen}{part}"));
-    fixed.into_iter().chain(more).map(String::from).chain(of_room).collect()
+    fixed.into_iter().chain(more).map(String::from).chain(of_room).chain(albums).collect()
 }
 
 pub(crate) async fn examine(browser: &Browser, what: &str) {
@@ -29,7 +44,7 @@ pub(crate) async fn examine(browser: &Browser, what: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn axe_finds_nothing_on_any_screen() {
-    let house = House::new();
+    let house = furnished();
     house.play("Downstairs");
     let browser = Browser::open(&house.page()).await;
     browser.until("the rooms", "document.querySelector('u-group-card')").await;
@@ -52,7 +67,7 @@ async fn axe_finds_nothing_on_any_screen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_screen_scrolls_sideways_at_320_pixels_or_at_twice_the_size() {
-    let house = House::new();
+    let house = furnished();
     house.play("Downstairs, where the people with the long names live");
     let browser = Browser::open(&house.page()).await;
     browser.until("the rooms", "document.querySelector('u-group-card')").await;
@@ -77,7 +92,7 @@ async fn no_screen_scrolls_sideways_at_320_pixels_or_at_twice_the_size() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_has_the_focus_shows_it_and_is_large_enough_and_has_a_name() {
-    let house = House::new();
+    let house = furnished();
     house.play("Downstairs");
     let browser = Browser::open(&house.page()).await;
     browser.until("the rooms", "document.querySelector('u-group-card')").await;

@@ -73,7 +73,7 @@ async fn a_station_is_added_refused_when_it_does_not_answer_and_taken_out_of_the
 }
 
 /// A quiet WAV file of five seconds whose tags, in a chunk of its own, say what it is.
-fn song(path: &Path, title: &str, artist: &str, album: &str, number: &str) {
+pub(crate) fn song(path: &Path, title: &str, artist: &str, album: &str, number: &str) {
     let chunk = |kind: &[u8], body: &[u8]| {
         let padding = if body.len().is_multiple_of(2) { &b""[..] } else { b"\0" };
         [kind, &u32::try_from(body.len()).unwrap().to_le_bytes(), body, padding].concat()

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use fantoccini::key::Key;
 
-use crate::{browser::Browser, house::House};
+use crate::{access::examine, browser::Browser, house::House};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_hub_is_taken_over_with_its_code_and_its_first_room_is_named() {
     let house = House::on_the_network();
     let browser = Browser::open(&house.page_from_the_network()).await;
     browser.tab_to("Code").await;
+    examine(&browser, "the door").await;
     browser.type_in("000000").await;
     for _ in 0..2 {
         browser.press(Key::Tab).await;
