@@ -66,6 +66,17 @@ fn a_service_keeps_its_state_in_the_folder_that_it_is_given() {
 }
 
 #[test]
+fn settings_that_cannot_be_used_are_told_from_what_may_be_otherwise_next_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("hub.toml");
+    std::fs::write(&config, "margin_ms = 1\n").unwrap();
+    let ended = hub(folder.path()).arg("--config").arg(&config).output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!((ended.status.code(), said.lines().count()), (Some(78), 1), "{said}");
+    assert!(said.contains("hub.toml:1: margin_ms: "), "{said}");
+}
+
+#[test]
 fn the_code_that_a_hub_prints_sets_it_up_from_elsewhere_and_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_unisono-hub"));
