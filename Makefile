@@ -9,12 +9,13 @@
 # make scale              how many rooms a hub on one core serves; takes two cores for some minutes
 # make control [ARGS=…]   what the API bears beside the sound, and the page; takes two cores for some minutes
 # make dashboards         draw the dashboards from a household that runs for five minutes; as root
-# make install [PREFIX=]  put the programs into PREFIX/bin (/usr/local/bin), with man pages and what shells complete
+# make install [PREFIX=]  put the programs into PREFIX/bin (/usr/local/bin), with man pages, completions, services
 
 .PHONY: play test contract proof lab test-bluetooth bench instructions scale control dashboards install packages
 
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
+LIB = $(DESTDIR)$(PREFIX)/lib
 
 PACKAGES = build-essential cmake pkg-config libasound2-dev libdbus-1-dev libsbc-dev
 
@@ -86,6 +87,12 @@ install: packages
 	target/release/unisono completions bash >"$(SHARE)/bash-completion/completions/unisono"
 	target/release/unisono completions zsh >"$(SHARE)/zsh/site-functions/_unisono"
 	target/release/unisono completions fish >"$(SHARE)/fish/vendor_completions.d/unisono.fish"
+	install -d "$(LIB)/systemd/system" "$(LIB)/sysusers.d"
+	for unit in engine/hub/unisono-hub.service nodes/player/unisono-node.service; do \
+		sed 's|^ExecStart=/usr/local/|ExecStart=$(PREFIX)/|' $$unit | \
+			install -m 644 /dev/stdin "$(LIB)/systemd/system/$${unit##*/}" || exit; \
+	done
+	install -m 644 protocol/settings/unisono.sysusers "$(LIB)/sysusers.d/unisono.conf"
 
 packages:
 	@.ci/packages $(PACKAGES)

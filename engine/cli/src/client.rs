@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, anyhow, bail};
 use serde::{Serialize, de::DeserializeOwned};
 use unisono_api::{ErrorView, PREFIX};
-use unisono_settings::{API_PORT, NODE_API_PORT};
+use unisono_settings::{API_PORT, NODE_API_PORT, user_runtime_folder};
 use ureq::{
     Agent, Body, RequestBuilder,
     http::{Response, Uri},
@@ -44,9 +44,8 @@ impl Client {
         // Only a hub that is here is shown what it has left here; where there is nothing, none may be needed.
         let api = self.api.replace("localhost", "127.0.0.1");
         let here = api.parse().ok().filter(|api: &SocketAddr| api.ip().is_loopback());
-        let left = here.and_then(|api| {
-            unisono_hub::access::local_token(&unisono_settings::runtime_folder(), api.port()).ok().flatten()
-        });
+        let folder = user_runtime_folder();
+        let left = here.and_then(|api| unisono_hub::access::local_token(&folder, api.port()).ok().flatten());
         Self { token: token.or(left), ..self }
     }
 

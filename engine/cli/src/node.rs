@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use serde::Serialize;
-use unisono_api::node::{NodeView, On, Play, RoomChange, RoomView, StandaloneChange, StandaloneView};
+use unisono_api::node::{Join, NodeView, On, Play, RoomChange, RoomView, StandaloneChange, StandaloneView};
 
 use crate::{
     bluetooth::{self, Speakers},
@@ -34,6 +34,11 @@ pub(crate) struct NodeArguments {
 pub(crate) enum Command {
     /// Show the node, its hub, its rooms and what plays
     Status,
+    /// Have it join a household with a token from `unisono token`
+    Join {
+        /// The token
+        token: String,
+    },
     /// Play something that the node has, or go on after a pause
     Play {
         /// A folder, a file, a FIFO, or - for the node's standard input; without it, what is paused, or what its settings name
@@ -120,6 +125,7 @@ pub(crate) fn run(address: &str, out: Out, command: Command) -> anyhow::Result<(
     let client = Client::node(address);
     match command {
         Command::Status => status(&client, out),
+        Command::Join { token } => out.print(&client.post::<NodeView>("join", &Join { token })?, with_hub),
         Command::Play { what, format, shuffle } => {
             let play = what.map(|what| named(&what, format, shuffle)).transpose()?;
             act(&client, out, "play", &play.unwrap_or_default())
@@ -146,13 +152,18 @@ fn status(client: &Client, out: Out) -> anyhow::Result<()> {
     let (node, rooms): (NodeView, Vec<RoomView>) = (client.get("node")?, client.get("rooms")?);
     let all = serde_json::json!({ "node": node, "rooms": rooms });
     out.print(&all, |_| {
-        let hub = match (&node.hub.name, &node.hub.reason) {
-            (Some(name), _) => format!("hub \"{name}\" at {}", node.hub.address.as_deref().unwrap_or("?")),
-            (None, reason) => format!("no hub: {}", reason.as_deref().unwrap_or("none was found")),
-        };
         let rooms: String = rooms.iter().map(room).collect();
-        format!("node \"{}\" ({}), {hub}\n{}\n{rooms}", node.name, node.id, standalone(&node.standalone))
+        format!("{}\n{}\n{rooms}", with_hub(&node), standalone(&node.standalone))
     })
+}
+
+/// A node and its hub.
+fn with_hub(node: &NodeView) -> String {
+    let hub = match (&node.hub.name, &node.hub.reason) {
+        (Some(name), _) => format!("hub \"{name}\" at {}", node.hub.address.as_deref().unwrap_or("?")),
+        (None, reason) => format!("no hub: {}", reason.as_deref().unwrap_or("none was found")),
+    };
+    format!("node \"{}\" ({}), {hub}", node.name, node.id)
 }
 
 /// All rooms of a node play the same, so the first stands for them.

@@ -60,7 +60,11 @@ pub(crate) fn health(found: &[HealthView]) -> String {
 /// A token, and what to do with it.
 pub(crate) fn token(token: &TokenView) -> String {
     let (minutes, nodes) = (count(token.lifetime_s / 60, "minute"), count(token.uses, "node"));
-    format!("On the machine that is to play, within {minutes}, for {nodes}:\n\n  unisono-node --join {}", token.token)
+    format!(
+        "On the machine that is to play, within {minutes}, for {nodes}:\n\n  unisono-node --join {token}\n\n\
+         or, where a node runs already, as a service does:\n\n  unisono --node join {token}",
+        token = token.token
+    )
 }
 
 /// Minutes and seconds.

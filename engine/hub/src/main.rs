@@ -19,6 +19,7 @@ use unisono_hub::{
     engine::{self, Engine, EngineHandle},
 };
 use unisono_media::live::Place;
+use unisono_settings::FAULTY_SETTINGS;
 
 fn main() -> ExitCode {
     unisono_settings::start_logging();
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             unisono_settings::complain(format_args!("unisono-hub: {error:#}"));
-            ExitCode::FAILURE
+            if error.is::<unisono_settings::Error>() { ExitCode::from(FAULTY_SETTINGS) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -51,6 +51,32 @@ fn an_answer_that_cannot_be_written_is_one_line_of_error() {
 }
 
 #[test]
+fn a_service_keeps_its_state_in_the_folder_that_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("hub.toml");
+    std::fs::write(&config, "").unwrap();
+    let checked = |state: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_unisono-hub"));
+        command.arg("--check-config").arg("--config").arg(&config).args(state);
+        let ended = command.env("STATE_DIRECTORY", "/given/hub:/given/other").output().unwrap();
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    assert!(checked(&[]).ends_with("state in /given/hub\n"), "{}", checked(&[]));
+    assert!(checked(&["--state", "/named"]).ends_with("state in /named\n"), "what is named counts for more");
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_told_from_what_may_be_otherwise_next_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("hub.toml");
+    std::fs::write(&config, "margin_ms = 1\n").unwrap();
+    let ended = hub(folder.path()).arg("--config").arg(&config).output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!((ended.status.code(), said.lines().count()), (Some(78), 1), "{said}");
+    assert!(said.contains("hub.toml:1: margin_ms: "), "{said}");
+}
+
+#[test]
 fn the_code_that_a_hub_prints_sets_it_up_from_elsewhere_and_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_unisono-hub"));

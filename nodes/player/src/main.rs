@@ -8,7 +8,13 @@ use tokio::{
     sync::watch,
 };
 use tracing::info;
-use unisono_player::{api, config::Arguments, output, session::Node};
+use unisono_player::{
+    api,
+    config::{self, Arguments},
+    output,
+    session::Node,
+};
+use unisono_settings::FAULTY_SETTINGS;
 
 fn main() -> ExitCode {
     unisono_settings::start_logging();
@@ -16,7 +22,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             unisono_settings::complain(format_args!("unisono-node: {error:#}"));
-            ExitCode::FAILURE
+            if error.is::<config::Error>() { ExitCode::from(FAULTY_SETTINGS) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -32,6 +32,14 @@ pub struct NodeView {
     pub standalone: StandaloneView,
 }
 
+/// How a node is to get into a household.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// What `unisono token` makes.
+    pub token: String,
+}
+
 /// A node's hub.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HubLinkView {

@@ -1,7 +1,7 @@
 //! How a node joins a hub on its own machine without being told: the hub leaves a token in a file.
 //!
-//! The file is `hub.join` in a runtime folder (`$XDG_RUNTIME_DIR/unisono`, `/run/unisono`), for the hub's user alone;
-//! a node takes it only when it belongs to the node's own user. Its secret is good while the hub runs.
+//! The file is `hub.join` in a runtime folder (`$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR/unisono`, `/run/unisono`), for the
+//! hub's user alone; a node takes it only when it belongs to the node's own user. Its secret is good while the hub runs.
 
 use std::path::{Path, PathBuf};
 

@@ -11,6 +11,9 @@ use serde::{
     de::{DeserializeOwned, Error as _},
 };
 
+/// The status of a program that cannot use its settings (`EX_CONFIG` of `sysexits.h`): to start it again changes nothing.
+pub const FAULTY_SETTINGS: u8 = 78;
+
 /// Why a settings file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -15,8 +15,8 @@ use std::{
 };
 
 pub use address::{address, api_address};
-pub use file::{Error, checked, read, read_if_there};
-pub use folders::{Program, runtime_folder, state_folder};
+pub use file::{Error, FAULTY_SETTINGS, checked, read, read_if_there};
+pub use folders::{Program, runtime_folder, state_folder, user_runtime_folder};
 pub use log::start_logging;
 pub use stop::{hangup_ends, when_parent_ends};
 pub use usage::{WRONG_USAGE, arguments, misunderstood, one_line};

@@ -152,8 +152,8 @@ fn decide(household: &mut HubHousehold, attempts: &mut Attempts, comer: Comer, h
     }
     if household.role_of(peer).is_none() {
         let Some(secret) = &hello.join else {
-            let text = "the node is not a member of this household; make a token with `unisono token` and start it with \
-                        --join TOKEN";
+            let text = "the node is not a member of this household; make a token with `unisono token`, and type \
+                        `unisono --node join TOKEN` there or start it with --join TOKEN";
             return Verdict::Refuse(RefuseReason::NotAMember, text.into());
         };
         if let Err(too_many) = attempts.begin(from, now) {

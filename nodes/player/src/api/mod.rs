@@ -3,6 +3,7 @@
 
 mod bluetooth;
 mod doctor;
+mod join;
 mod metrics;
 mod node;
 mod relay;
@@ -36,7 +37,7 @@ use crate::{
     bluetooth::Lazy,
     desk::Desk,
     metrics::{Metrics, Watched, figures},
-    session::HubState,
+    session::{HubState, Inviter},
     standalone::{Refused, StandaloneHandle},
 };
 
@@ -52,6 +53,7 @@ struct Inner {
     id: PeerId,
     desk: Arc<Desk>,
     hub: watch::Receiver<HubState>,
+    inviter: Inviter,
     standalone: StandaloneHandle,
     bluetooth: Arc<Lazy>,
     api: Option<SocketAddr>,
@@ -63,15 +65,14 @@ impl NodeHandle {
     pub(crate) fn new(
         (name, id, api): (&str, PeerId, Option<SocketAddr>),
         desk: Arc<Desk>,
-        hub: watch::Receiver<HubState>,
+        (hub, inviter): (watch::Receiver<HubState>, Inviter),
         standalone: StandaloneHandle,
         bluetooth: Arc<Lazy>,
         watched: Arc<Watched>,
     ) -> Self {
-        let metrics = Metrics::new();
-        Self {
-            inner: Arc::new(Inner { name: name.into(), id, desk, hub, standalone, bluetooth, api, watched, metrics }),
-        }
+        let (name, metrics) = (name.into(), Metrics::new());
+        let inner = Inner { name, id, desk, hub, inviter, standalone, bluetooth, api, watched, metrics };
+        Self { inner: Arc::new(inner) }
     }
 
     /// What is known of the rooms beyond their reports, for a hub.
@@ -136,6 +137,7 @@ pub(crate) fn relayed(node: NodeHandle) -> Router {
 fn routes() -> Router<NodeHandle> {
     Router::new()
         .route("/node", get(node::show))
+        .route("/join", post(join::join))
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", patch(rooms::change))
         .route("/rooms/{room}/beep", post(rooms::beep))

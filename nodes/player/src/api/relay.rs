@@ -190,6 +190,7 @@ mod tests {
             (Method::Post, "//rooms/0/play", "{\"file\": \"/etc/passwd\"}"),
             (Method::Post, "rooms/0/play", "{\"file\": \"/etc/passwd\"}"),
             (Method::Post, "/doctor", ""),
+            (Method::Post, "/join", "{\"token\": \"unisono1-\"}"),
             (Method::Get, "/rooms/0/beep", ""),
             (Method::Get, "", ""),
             (Method::Get, "/", ""),

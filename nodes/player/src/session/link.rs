@@ -1,6 +1,6 @@
 //! One connection to a hub, driven.
 
-use std::{pin::Pin, time::Duration};
+use std::{fmt, pin::Pin, time::Duration};
 
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
@@ -46,6 +46,17 @@ pub(super) enum Ended {
     Refused(Refuse),
     /// The hub's member list is not one that the node accepts.
     Distrusted(String),
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped => out.write_str("the node is stopping"),
+            Self::Closed(closed) => write!(out, "connection to the hub lost: {closed}"),
+            Self::Refused(refuse) => write!(out, "the hub refused this node: {}", refuse.text),
+            Self::Distrusted(error) => write!(out, "that hub is not trusted: {error}"),
+        }
+    }
 }
 
 impl From<Error> for Ended {
@@ -252,6 +263,7 @@ impl Node {
         let household = self.store.pinned().map(Pinned::household);
         self.watched.connected();
         self.told.connected(household, presentable(&welcome.name), link.hub, address);
+        self.answer(Ok(()));
         if let Err(error) = self.store.remember_addresses(link.hub, &[address]) {
             warn!("{error}");
         }

@@ -1,6 +1,7 @@
 //! The node: finds its hub, stays connected, and lets its rooms play.
 
 pub(crate) mod hubs;
+mod invitation;
 mod link;
 mod pace;
 mod race;
@@ -11,7 +12,7 @@ mod wanted;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::Router;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 use unisono_core::{
     clock::Estimator,
@@ -31,9 +32,11 @@ use unisono_household::{
 };
 use unisono_transport::{Connection, Endpoint, Expect, Identity, Options};
 
+pub(crate) use self::invitation::Inviter;
 pub use self::state::{HubLink, HubState};
 use self::{
     hubs::{Backoff, Hubs},
+    invitation::{Invitation, Outcome},
     link::Ended,
     state::Told,
 };
@@ -120,6 +123,9 @@ pub struct Node {
     hubs: Hubs,
     runtime: PathBuf,
     join: Option<JoinToken>,
+    invitations: mpsc::Receiver<Invitation>,
+    /// Who waits to hear what becomes of the token in `join`, if it came with an invitation.
+    asker: Option<oneshot::Sender<Outcome>>,
     desk: Arc<Desk>,
     /// What the hub may ask of the node's API.
     relayed: Router,
@@ -169,13 +175,16 @@ impl Node {
         let watched = Arc::new(Watched::default());
         let itself = (&settings.name[..], identity.peer_id(), settings.api);
         let desk_of = Arc::clone(&desk);
-        let handle = NodeHandle::new(itself, desk_of, hub, standalone, bluetooth, Arc::clone(&watched));
+        let (inviter, invitations) = invitation::channel();
+        let handle = NodeHandle::new(itself, desk_of, (hub, inviter), standalone, bluetooth, Arc::clone(&watched));
         Ok(Self {
             name: settings.name,
             endpoint: Arc::new(endpoint),
             hubs: Hubs::new(settings.hubs),
             runtime: settings.runtime,
             join: settings.join,
+            invitations,
+            asker: None,
             relayed: api::relayed(handle.clone()),
             handle,
             told: Told(told),
@@ -201,6 +210,7 @@ impl Node {
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), Error> {
         tokio::pin!(stop);
         if self.is_alone_for_good {
+            drop(self.invitations);
             self.told.away("this node stands alone for good");
             stop.await;
             return Ok(());
@@ -212,23 +222,28 @@ impl Node {
                 connected = self.connect() => connected?,
             };
             if let Some(connection) = connected {
-                match self.serve(&connection, stop.as_mut()).await {
+                let ended = self.serve(&connection, stop.as_mut()).await;
+                let reason = ended.to_string();
+                let was_invited = self.answer(Err(reason.clone()));
+                match ended {
                     Ended::Stopped => return Ok(()),
-                    Ended::Refused(refuse) if self.is_final(&refuse) => return Err(Error::Refused(refuse.text)),
-                    Ended::Refused(refuse) => {
-                        self.told.away(format!("the hub refused this node: {}", refuse.text));
-                        self.hubs.warn_once(&format!("the hub refused this node: {}; asking again", refuse.text));
+                    Ended::Refused(refuse) if !was_invited && self.is_final(&refuse) => {
+                        return Err(Error::Refused(refuse.text));
+                    }
+                    Ended::Refused(_) => {
+                        self.hubs.warn_once(&format!("{reason}; asking again"));
+                        self.told.away(reason);
                         self.hubs.turned_away(connection.remote_address());
                         backoff.slow_down();
                     }
-                    Ended::Closed(closed) => {
-                        self.told.away(format!("connection to the hub lost: {closed}"));
-                        info!("connection to the hub lost: {closed}");
+                    Ended::Closed(_) => {
+                        info!("{reason}");
+                        self.told.away(reason);
                         backoff.start_over();
                     }
-                    Ended::Distrusted(error) => {
-                        self.told.away(format!("that hub is not trusted: {error}"));
-                        warn!("that hub is not trusted: {error}");
+                    Ended::Distrusted(_) => {
+                        warn!("{reason}");
+                        self.told.away(reason);
                         self.hubs.turned_away(connection.remote_address());
                         backoff.slow_down();
                     }
@@ -236,6 +251,7 @@ impl Node {
             }
             tokio::select! {
                 () = &mut stop => return Ok(()),
+                Some(invitation) = self.invitations.recv() => self.take(invitation),
                 () = backoff.wait(&mut self.hubs) => {}
             }
         }
@@ -281,7 +297,8 @@ impl Node {
             self.join = read_local_token(&self.runtime)?;
         }
         let Some(token) = &self.join else {
-            let text = "not in a household yet: get a token with `unisono token`, then start with --join TOKEN";
+            let text = "not in a household yet: get a token with `unisono token`, then `unisono --node join TOKEN` here, \
+                        or start with --join TOKEN";
             self.told.away(text);
             self.hubs.say_once(text);
             return Ok(None);
@@ -290,14 +307,32 @@ impl Node {
             Ok(connection) => return Ok(Some(connection)),
             Err(error) => error,
         };
-        if asked_for {
-            let reason = error.map_or_else(|| "the token holds no address".into(), |error| error.to_string());
-            return Err(Error::CannotJoin(reason));
+        let reason = error.map_or_else(|| "the token holds no address".into(), |error| error.to_string());
+        let failed = Error::CannotJoin(reason);
+        if !self.answer(Err(failed.to_string())) && asked_for {
+            return Err(failed);
         }
         // A token that a hub on this machine has left behind, which writes a new one when it starts; or one that a node
-        // was given again which has a household.
+        // was given again which has a household; or one that came with an invitation.
         self.join = None;
         Ok(None)
+    }
+
+    /// Takes an invitation, unless whoever gave it has gone since.
+    fn take(&mut self, invitation: Invitation) {
+        let Invitation { token, asker } = invitation;
+        if !asker.is_closed() {
+            (self.join, self.asker) = (Some(token), Some(asker));
+        }
+    }
+
+    /// Tells whoever has invited the node what became of the token, which is not used again. Says whether anybody had.
+    fn answer(&mut self, outcome: Outcome) -> bool {
+        let Some(asker) = self.asker.take() else { return false };
+        self.join = None;
+        // He may wait no longer.
+        let _ = asker.send(outcome);
+        true
     }
 
     /// Whether a refusal will be the same next time.

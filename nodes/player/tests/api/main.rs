@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod access;
+mod join;
 mod node;
 mod speakers;
 mod standalone;

@@ -45,7 +45,7 @@ impl House {
         let hub = start_hub(folder.path(), listen);
         let (_, token) = ask(&agent, &hub.1.to_string(), "POST", "/tokens", Some(&json!({})));
         let token = token["token"].as_str().unwrap();
-        let (node, node_api) = start_node(folder.path(), "kitchen", listen, token, arguments);
+        let (node, node_api) = start_node(folder.path(), "kitchen", listen, Some(token), arguments);
         let house = Self { folder, listen, hub: Some(hub), node, node_api, agent };
         house.wait("the room to be there", |house| !house.room()["sync"].is_null());
         house.wait("its clock", |house| house.node("GET", "/standalone", None).1["state"] == "with hub");
@@ -57,8 +57,14 @@ impl House {
     /// One more node, with a room of its name that plays into a model; where its API answers. It ends with the test.
     pub(crate) fn another_node(&self, name: &str) -> (Guest, String) {
         let token = self.tell("POST", "/tokens", &json!({}));
-        let (child, api) = start_node(self.folder.path(), name, self.listen, token["token"].as_str().unwrap(), &[]);
+        let (child, api) = start_node(self.folder.path(), name, self.listen, token["token"].as_str(), &[]);
         self.wait("the other room to be there", |house| house.room_called(name)["sync"].is_object());
+        (Guest(child), api)
+    }
+
+    /// A node that is in no household; where its API answers. It ends with the test.
+    pub(crate) fn stranger(&self, name: &str) -> (Guest, String) {
+        let (child, api) = start_node(self.folder.path(), name, self.listen, None, &[]);
         (Guest(child), api)
     }
 
@@ -108,7 +114,12 @@ impl House {
 
     /// What the node says.
     pub(crate) fn node(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        ask(&self.agent, &self.node_api, method, path, body)
+        self.ask_at(&self.node_api, method, path, body)
+    }
+
+    /// What the node says whose API answers there.
+    pub(crate) fn ask_at(&self, api: &str, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        ask(&self.agent, api, method, path, body)
     }
 
     /// The room, as its hub sees it.
@@ -183,13 +194,14 @@ fn start_hub(folder: &Path, listen: SocketAddr) -> (Runtime, SocketAddr) {
 
 /// Starts `unisono-node`; gives where its API answers, as its log has it.
 #[expect(clippy::zombie_processes, reason = "the house waits for it")]
-fn start_node(folder: &Path, name: &str, hub: SocketAddr, token: &str, arguments: &[&str]) -> (Child, String) {
+fn start_node(folder: &Path, name: &str, hub: SocketAddr, token: Option<&str>, arguments: &[&str]) -> (Child, String) {
     fs::write(folder.join("empty.toml"), "").unwrap();
     let log = folder.join(format!("{name}.stderr"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_unisono-node"));
     command.arg("--config").arg(folder.join("empty.toml"));
     command.arg("--state").arg(folder.join(format!("{name}-state"))).arg("--runtime").arg(folder.join("nowhere"));
-    command.args(["--name", name, "--join", token, "--api", "127.0.0.1:0", "--with-parent"]);
+    command.args(["--name", name, "--api", "127.0.0.1:0", "--with-parent"]);
+    command.args(token.into_iter().flat_map(|token| ["--join", token]));
     command.args(["--hub", &hub.to_string(), "--output", &format!("model:record={}", folder.join(name).display())]);
     command.args(arguments).stdin(Stdio::piped()).stderr(fs::File::create(&log).unwrap());
     let node = command.spawn().unwrap();

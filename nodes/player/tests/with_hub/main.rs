@@ -3,6 +3,7 @@
 
 mod alone;
 mod house;
+mod joining;
 mod metrics;
 mod relay;
 mod sound;
