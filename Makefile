@@ -14,8 +14,7 @@
 .PHONY: play test contract proof lab test-bluetooth bench instructions scale control dashboards install packages
 
 PREFIX ?= /usr/local
-SHARE = $(DESTDIR)$(PREFIX)/share
-LIB = $(DESTDIR)$(PREFIX)/lib
+STAGE = target/install
 
 PACKAGES = build-essential cmake pkg-config libasound2-dev libdbus-1-dev libsbc-dev
 
@@ -31,6 +30,7 @@ play: packages
 
 test: packages
 	@.ci/packages $(TEST_PACKAGES)
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --workspace --locked
@@ -77,22 +77,24 @@ dashboards: packages
 	cargo build --release --locked --workspace
 	target/release/dashboards $(ARGS)
 
+# Put together here, and copied as root where only root may: sudo does not find cargo.
 install: packages
 	cargo build --release --locked
-	install -d "$(DESTDIR)$(PREFIX)/bin"
-	install -t "$(DESTDIR)$(PREFIX)/bin" target/release/unisono target/release/unisono-hub target/release/unisono-node
-	install -d "$(SHARE)/man/man1" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" \
-		"$(SHARE)/fish/vendor_completions.d"
-	target/release/unisono man --folder "$(SHARE)/man/man1"
-	target/release/unisono completions bash >"$(SHARE)/bash-completion/completions/unisono"
-	target/release/unisono completions zsh >"$(SHARE)/zsh/site-functions/_unisono"
-	target/release/unisono completions fish >"$(SHARE)/fish/vendor_completions.d/unisono.fish"
-	install -d "$(LIB)/systemd/system" "$(LIB)/sysusers.d"
+	rm -rf $(STAGE)
+	install -d $(STAGE)/bin $(STAGE)/share/man/man1 $(STAGE)/share/bash-completion/completions \
+		$(STAGE)/share/zsh/site-functions $(STAGE)/share/fish/vendor_completions.d $(STAGE)/lib/systemd/system \
+		$(STAGE)/lib/sysusers.d
+	install -t $(STAGE)/bin target/release/unisono target/release/unisono-hub target/release/unisono-node
+	target/release/unisono man --folder $(STAGE)/share/man/man1
+	target/release/unisono completions bash >$(STAGE)/share/bash-completion/completions/unisono
+	target/release/unisono completions zsh >$(STAGE)/share/zsh/site-functions/_unisono
+	target/release/unisono completions fish >$(STAGE)/share/fish/vendor_completions.d/unisono.fish
 	for unit in engine/hub/unisono-hub.service nodes/player/unisono-node.service; do \
-		sed 's|^ExecStart=/usr/local/|ExecStart=$(PREFIX)/|' $$unit | \
-			install -m 644 /dev/stdin "$(LIB)/systemd/system/$${unit##*/}" || exit; \
+		sed 's|^ExecStart=/usr/local/|ExecStart=$(PREFIX)/|' $$unit >$(STAGE)/lib/systemd/system/$${unit##*/}; \
 	done
-	install -m 644 protocol/settings/unisono.sysusers "$(LIB)/sysusers.d/unisono.conf"
+	install -m 644 protocol/settings/unisono.sysusers $(STAGE)/lib/sysusers.d/unisono.conf
+	@if mkdir -p "$(DESTDIR)$(PREFIX)/bin" 2>/dev/null && [ -w "$(DESTDIR)$(PREFIX)/bin" ]; then sudo=; else sudo=sudo; fi; \
+	set -x; $$sudo mkdir -p "$(DESTDIR)$(PREFIX)" && $$sudo cp -R $(STAGE)/. "$(DESTDIR)$(PREFIX)/"
 
 packages:
 	@.ci/packages $(PACKAGES)
