@@ -8,7 +8,12 @@ use tokio::{
     sync::watch,
 };
 use tracing::info;
-use unisono_player::{api, config::Arguments, output, session::Node};
+use unisono_player::{
+    api,
+    config::Arguments,
+    output::{self, OutputSpec},
+    session::Node,
+};
 
 fn main() -> ExitCode {
     unisono_settings::start_logging();
@@ -37,7 +42,9 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     if test_tone {
         for room in &settings.rooms {
-            for output in &room.outputs {
+            let is_only = room.outputs.len() == 1;
+            let heard = room.outputs.iter().filter(|output| is_only || !matches!(output, OutputSpec::Model(_)));
+            for output in heard {
                 unisono_settings::print(format_args!("{}: a test tone on {output}", room.name))?;
                 output::test_tone(output, TEST_TONE)?;
             }

@@ -1,6 +1,6 @@
 //! The outputs of this machine.
 
-use super::{OutputSpec, alsa, cpal, spec::ModelSpec};
+use super::{OutputSpec, alsa, cpal};
 
 /// An output that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,12 +34,13 @@ pub fn list() -> Vec<Device> {
     devices
 }
 
-/// What `auto` means here and now: the first hardware device that is free, else the first, else the model.
-pub(super) fn automatic() -> OutputSpec {
-    let devices = alsa::playback_devices();
-    let free = devices.iter().find(|device| device.available);
-    let chosen = free.or(devices.first()).and_then(|device| device.id.parse().ok());
-    chosen.unwrap_or_else(|| OutputSpec::Model(ModelSpec::default()))
+/// What `auto` means where there are these cards: what it meant `before` if that is one of them, so that no other is taken
+/// for it while it is busy; else the first that is free, else the first.
+pub(super) fn automatic(cards: &[Device], before: &OutputSpec) -> Option<OutputSpec> {
+    let name = before.to_string();
+    let known = cards.iter().find(|card| card.id == name);
+    let chosen = known.or(cards.iter().find(|card| card.available)).or(cards.first());
+    chosen.and_then(|card| card.id.parse().ok())
 }
 
 #[cfg(test)]
@@ -54,5 +55,25 @@ mod tests {
             assert!(!device.description.contains('\n'), "{device:?}");
         }
         assert_eq!(devices.last().map(|device| device.id.as_str()), Some("model"));
+    }
+
+    fn card(name: &str, available: bool) -> Device {
+        Device { id: format!("alsa:hw:CARD={name},DEV=0"), description: format!("{name}, Audio"), available }
+    }
+
+    /// Which card `auto` means, where it meant one before or none yet.
+    fn chosen(cards: &[Device], before: Option<&str>) -> Option<String> {
+        let before = before.map_or(OutputSpec::Auto, |name| card(name, true).id.parse().unwrap());
+        let chosen = automatic(cards, &before)?.to_string();
+        cards.iter().find(|card| card.id == chosen).and_then(|card| card.description.split(',').next().map(Into::into))
+    }
+
+    #[test]
+    fn auto_is_a_card_that_is_free_and_stays_the_same_one_while_that_is_there() {
+        let cards = [card("Onboard", false), card("DAC", true)];
+        assert_eq!(chosen(&cards, None).as_deref(), Some("DAC"));
+        assert_eq!(chosen(&cards, Some("Onboard")).as_deref(), Some("Onboard"));
+        assert_eq!(chosen(&cards[..1], None).as_deref(), Some("Onboard"), "it may be free when it is opened");
+        assert_eq!(chosen(&[], Some("DAC")), None, "and never the model");
     }
 }
