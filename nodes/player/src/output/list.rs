@@ -13,6 +13,14 @@ pub struct Device {
     pub available: bool,
 }
 
+impl Device {
+    /// Whether it is the sound of a screen: there on nearly every machine, and mostly with nobody to hear it.
+    fn is_screen(&self) -> bool {
+        let names = format!("{} {}", self.id, self.description).to_lowercase();
+        ["hdmi", "displayport"].iter().any(|name| names.contains(name))
+    }
+}
+
 /// Every output of this machine: hardware first, the model last, which is always there. Not real-time.
 pub fn list() -> Vec<Device> {
     let mut devices = alsa::playback_devices();
@@ -35,11 +43,15 @@ pub fn list() -> Vec<Device> {
 }
 
 /// What `auto` means where there are these cards: what it meant `before` if that is one of them, so that no other is taken
-/// for it while it is busy; else the first that is free, else the first.
+/// for it while it is busy; else the first that is free, else the first. Screens have their turn where there is nothing
+/// else, and never for a card that is gone: it would not be gone back to.
 pub(super) fn automatic(cards: &[Device], before: &OutputSpec) -> Option<OutputSpec> {
     let name = before.to_string();
     let known = cards.iter().find(|card| card.id == name);
-    let chosen = known.or(cards.iter().find(|card| card.available)).or(cards.first());
+    let is_screen = *before == OutputSpec::Auto && cards.iter().all(Device::is_screen);
+    let mut eligible = cards.iter().filter(|card| is_screen || !card.is_screen());
+    let first = eligible.clone().next();
+    let chosen = known.or_else(|| eligible.find(|card| card.available)).or(first);
     chosen.and_then(|card| card.id.parse().ok())
 }
 
@@ -75,5 +87,16 @@ mod tests {
         assert_eq!(chosen(&cards, Some("Onboard")).as_deref(), Some("Onboard"));
         assert_eq!(chosen(&cards[..1], None).as_deref(), Some("Onboard"), "it may be free when it is opened");
         assert_eq!(chosen(&[], Some("DAC")), None, "and never the model");
+    }
+
+    #[test]
+    fn auto_is_a_screen_only_where_there_has_been_nothing_else() {
+        let named = |description: &str| Device { description: description.into(), ..card("NVidia", true) };
+        for screen in [card("vc4hdmi0", true), named("HDA NVidia, HDMI 0"), named("Tegra, DisplayPort 1")] {
+            let cards = [screen.clone(), card("DAC", false)];
+            assert_eq!(chosen(&cards, None).as_deref(), Some("DAC"), "{screen:?}");
+            assert_eq!(chosen(&cards[..1], Some("DAC")), None, "{screen:?}");
+            assert!(chosen(&cards[..1], None).is_some(), "{screen:?}");
+        }
     }
 }

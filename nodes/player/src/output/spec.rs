@@ -13,7 +13,7 @@ use super::{Muted, alsa};
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
 pub enum OutputSpec {
-    /// `auto`: the first ALSA hardware device that plays.
+    /// `auto`: the first ALSA hardware device that plays, a screen's where there is no other.
     Auto,
     /// `alsa:NAME`: a device by its ALSA name, such as `alsa:default` or `alsa:hw:CARD=Headphones,DEV=0`.
     Alsa(String),
