@@ -69,9 +69,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     };
     let client = Client::hub(house.api());
     let demo = Demo { house, client, stop, file: location::of(&file) };
-    let Some(group) = demo.prepare(options.volume)? else { return Ok(()) };
-    demo.play(&group)?;
-    demo.watch(&group, options)
+    let ended = demo.run(options);
+    // What Ctrl-C has cut short has not failed.
+    if demo.stop.load(Relaxed) { Ok(()) } else { ended }
 }
 
 struct Demo {
@@ -82,6 +82,12 @@ struct Demo {
 }
 
 impl Demo {
+    fn run(&self, options: &Options) -> anyhow::Result<()> {
+        let Some(group) = self.prepare(options.volume)? else { return Ok(()) };
+        self.play(&group)?;
+        self.watch(&group, options)
+    }
+
     /// Waits for the hub and its rooms and puts them into a group; `None` when it is to stop already.
     fn prepare(&self, volume: u8) -> anyhow::Result<Option<String>> {
         let begun = Instant::now();
