@@ -141,7 +141,7 @@ impl Demo {
                 let playing: GroupView = self.client.get_from(&["groups", group])?;
                 if playing.state == "stopped" {
                     if options.file.is_some() {
-                        println!("\"{}\" has played to its end.", playing.title.unwrap_or_default());
+                        println!("{}", ended(&playing)?);
                         return Ok(());
                     }
                     self.play(group)?;
@@ -177,5 +177,30 @@ impl Demo {
             writeln!(out, "{text}")?;
         }
         out.flush().context("standard output")
+    }
+}
+
+/// What is said of a file that plays no more.
+///
+/// # Errors
+/// When not all of it could be played, with what the hub says of it.
+fn ended(group: &GroupView) -> anyhow::Result<String> {
+    if let Some(warning) = &group.warning {
+        bail!("{warning}");
+    }
+    Ok(format!("\"{}\" has played to its end.", group.title.as_deref().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_broke_off_has_not_played_to_its_end() {
+        let whole = GroupView { title: Some("Song".into()), ..GroupView::default() };
+        assert_eq!(ended(&whole).unwrap(), "\"Song\" has played to its end.");
+        let line = "\"song.mp3\" breaks off at 3.0 s; what can be decoded is played. Try another copy";
+        let broken = GroupView { warning: Some(line.into()), ..whole };
+        assert_eq!(ended(&broken).unwrap_err().to_string(), line);
     }
 }
