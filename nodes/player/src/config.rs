@@ -63,7 +63,7 @@ pub struct Arguments {
     /// Play a test tone on the output and end
     #[arg(long)]
     pub test_tone: bool,
-    /// Read the settings, say what is wrong with them, and end
+    /// Read the settings, say what is wrong with them or which output is not there, and end
     #[arg(long)]
     pub check_config: bool,
     /// End when standard input does
