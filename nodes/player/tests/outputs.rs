@@ -375,3 +375,22 @@ fn auto_plays_on_the_card_once_there_is_one_says_that_it_is_gone_and_goes_back_t
     hub.feed_until(&[&room], "the card to play again", plays_on_card);
     assert_eq!(room.status().output().why, "");
 }
+
+#[test]
+fn a_room_that_ends_fades_out_before_its_output_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorded = folder.path().join("room");
+    let room = room(&[&format!("model:record={}", recorded.display())]);
+    let mut hub = Hub::start(&[&room]);
+    hub.feed_until(&[&room], "the room to play", || uses(&room, OutputChoice::First));
+    hub.feed_for(&[&room], Duration::from_secs(1));
+    drop(room);
+    let recording = Recording::read(&recorded).unwrap();
+    let heard = recording.mono(recording.runs.len() - 1).unwrap();
+    let end = &heard[heard.len().saturating_sub(9_600)..];
+    let loudest = end.iter().fold(0.0_f32, |loudest, sample| loudest.max(*sample));
+    let steepest = end.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
+    assert!(loudest > 1e-3, "nothing was played");
+    assert!(steepest < loudest / 100.0, "a step of {} of it", steepest / loudest);
+    assert_eq!(end.last(), Some(&0.0), "it breaks off");
+}
