@@ -12,7 +12,7 @@ use unisono_settings::{NODE_API_PORT, Program, api_address, runtime_folder, stat
 
 use crate::{
     bluetooth::BluetoothSettings,
-    output::OutputSpec,
+    output::{ModelSpec, OutputSpec},
     session::{NodeSettings, RoomSettings, hubs},
     standalone::{Material, Place, StandaloneSettings},
 };
@@ -63,7 +63,7 @@ pub struct Arguments {
     /// Play a test tone on the output and end
     #[arg(long)]
     pub test_tone: bool,
-    /// Read the settings, say what is wrong with them, and end
+    /// Read the settings, say what is wrong with them or which output is not there, and end
     #[arg(long)]
     pub check_config: bool,
     /// End when standard input does
@@ -98,10 +98,14 @@ struct FileRoom {
 }
 
 impl FileRoom {
-    /// Where the sound may go, the best first.
+    /// Where the sound may go, the best first. While no card is there for `auto` alone, that is the model.
     fn outputs(&self) -> Vec<OutputSpec> {
         let one = || vec![self.output.clone().unwrap_or(OutputSpec::Auto)];
-        self.outputs.clone().unwrap_or_else(one)
+        let mut outputs = self.outputs.clone().unwrap_or_else(one);
+        if outputs == [OutputSpec::Auto] {
+            outputs.push(OutputSpec::Model(ModelSpec::default()));
+        }
+        outputs
     }
 }
 
@@ -343,6 +347,20 @@ mod tests {
         assert_eq!(settings("", &[]).unwrap().standalone.after, Some(Nanos::from_secs(10)));
         assert_eq!(settings("api = 9000\n", &[]).map(drop).unwrap_err().split(':').nth(1), Some("1"));
         assert_eq!(settings("api = \"9000\"\n", &[]).unwrap().api, Some(([127, 0, 0, 1], 9_000).into()));
+    }
+
+    #[test]
+    fn a_room_of_which_nothing_is_said_plays_on_a_card_and_into_the_model_while_there_is_none() {
+        let outputs = |text: &str, arguments: &[&str]| {
+            let room = settings(text, arguments).unwrap().rooms.remove(0);
+            room.outputs.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let with_model = ["auto", "model:ppm=0,quantum=1"];
+        assert_eq!(outputs("", &[]), with_model);
+        assert_eq!(outputs("", &["--output", "auto"]), with_model);
+        assert_eq!(outputs("[[room]]\noutput = \"auto\"\n", &[]), with_model);
+        assert_eq!(outputs("", &["--output", "auto", "--output", "cpal"]), ["auto", "cpal"], "as it was asked for");
+        assert_eq!(outputs("", &["--output", "alsa:default"]), ["alsa:default"]);
     }
 
     #[test]

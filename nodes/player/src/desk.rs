@@ -102,3 +102,10 @@ impl Desk {
         self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        // All rooms fade out at once, and not each after the one before.
+        self.rooms.iter_mut().for_each(|(_, room)| room.end());
+    }
+}

@@ -2,17 +2,18 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
 use tracing::info;
+use unisono_core::units::SampleRate;
 use unisono_player::{
     api,
     config::{self, Arguments},
-    output,
-    session::Node,
+    output::{self, OpenError, OutputSpec},
+    session::{Node, NodeSettings},
 };
 use unisono_settings::FAULTY_SETTINGS;
 
@@ -38,12 +39,15 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (check, test_tone, with_parent) = (arguments.check_config, arguments.test_tone, arguments.with_parent);
     let mut settings = arguments.settings()?;
     if check {
+        check_outputs(&settings)?;
         let (rooms, state) = (settings.rooms.len(), settings.state.display());
         return Ok(unisono_settings::print(format_args!("the settings are fine: {rooms} room(s), state in {state}"))?);
     }
     if test_tone {
         for room in &settings.rooms {
-            for output in &room.outputs {
+            let is_only = room.outputs.len() == 1;
+            let heard = room.outputs.iter().filter(|output| is_only || !matches!(output, OutputSpec::Model(_)));
+            for output in heard {
                 unisono_settings::print(format_args!("{}: a test tone on {output}", room.name))?;
                 output::test_tone(output, TEST_TONE)?;
             }
@@ -73,6 +77,18 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             served = serve => served?.context("the control API has stopped"),
         }
     })
+}
+
+/// Says which device is not there, of those that the settings name. The list would not do: it has no names that somebody
+/// has given in ALSA's own settings, nor all ways to one card.
+fn check_outputs(settings: &NodeSettings) -> anyhow::Result<()> {
+    for output in settings.rooms.iter().flat_map(|room| &room.outputs) {
+        let is_device = matches!(output, OutputSpec::Alsa(_) | OutputSpec::Cpal(_));
+        if is_device && let Err(missing @ OpenError::NotFound { .. }) = output::open(output, SampleRate::HZ_48000) {
+            bail!("{missing} (a node that runs waits for it)");
+        }
+    }
+    Ok(())
 }
 
 /// Completes when the program is asked to end.

@@ -9,7 +9,7 @@ mod lab;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
     },
     thread,
     time::{Duration, Instant},
@@ -27,7 +27,7 @@ use unisono_core::{
     },
 };
 use unisono_player::{
-    output::{Fault, Opener, Output, Quality, Room as Space, open},
+    output::{Device, Fault, Gone, Opener, Output, OutputSpec, Quality, Room as Space, open},
     room::{Room, RoomCommand, RoomSetup},
 };
 
@@ -298,4 +298,99 @@ fn a_speaker_whose_latency_changes_while_it_plays_is_in_time_before_and_after() 
         let behind = |at: f64| behind(at).filter(|behind| !behind.is_nan());
         check_behind(&hub, &Recording::read(&recorded).unwrap(), [before, after], "the room", &behind);
     });
+}
+
+/// A card that can be unplugged.
+struct Card {
+    converter: Box<dyn Output + Send>,
+    is_there: Arc<AtomicBool>,
+}
+
+impl Card {
+    fn plugged(&mut self) -> Result<&mut (dyn Output + Send), Fault> {
+        if self.is_there.load(Relaxed) { Ok(self.converter.as_mut()) } else { Err(Gone::Unplugged.into()) }
+    }
+}
+
+impl Output for Card {
+    fn rate(&self) -> SampleRate {
+        self.converter.rate()
+    }
+
+    fn room(&mut self) -> Result<Space, Fault> {
+        self.plugged()?.room()
+    }
+
+    fn write(&mut self, interleaved: &[f32]) -> Result<u32, Fault> {
+        self.plugged()?.write(interleaved)
+    }
+
+    fn position(&mut self) -> Result<Option<DacReading>, Fault> {
+        self.plugged()?.position()
+    }
+
+    fn quality(&self) -> Quality {
+        self.converter.quality()
+    }
+}
+
+/// One machine, whose only card this is.
+fn machine_with(card: &str, is_there: &Arc<AtomicBool>) -> Opener {
+    let (id, in_list, in_use) = (card.to_owned(), Arc::clone(is_there), Arc::clone(is_there));
+    let opener = Opener::new(move |spec, rate| match spec {
+        OutputSpec::Alsa(_) => {
+            let converter = open(&"model:ppm=20".parse().unwrap(), rate)?;
+            Ok(Box::new(Card { converter, is_there: Arc::clone(&in_use) }))
+        }
+        other => open(other, rate),
+    });
+    opener.with_cards(move || {
+        let device = Device { id: id.clone(), description: "A card, Audio".into(), available: true };
+        in_list.load(Relaxed).then_some(device).into_iter().collect()
+    })
+}
+
+#[test]
+fn auto_plays_on_the_card_once_there_is_one_says_that_it_is_gone_and_goes_back_to_it() {
+    let card = "alsa:hw:CARD=UnisonoTest,DEV=0";
+    let is_there = Arc::new(AtomicBool::new(false));
+    let room = room_with(&["auto", "model"], machine_with(card, &is_there));
+    let mut hub = Hub::start(&[&room]);
+    let plays_on_card = || uses(&room, OutputChoice::First) && room.status().output().text == card;
+
+    hub.feed_until(&[&room], "the model to play", || uses(&room, OutputChoice::First));
+    let state = room.status().output();
+    assert_eq!((state.text.as_str(), state.why.as_str()), ("model: no sound card (nothing is heard)", ""));
+
+    is_there.store(true, Relaxed);
+    hub.feed_until(&[&room], "the card to play", plays_on_card);
+
+    is_there.store(false, Relaxed);
+    hub.feed_until(&[&room], "the model to play in its place", || uses(&room, OutputChoice::Fallback));
+    let state = room.status().output();
+    assert!(state.text.starts_with("model") && state.text.ends_with("(nothing is heard)"), "{}", state.text);
+    assert!(state.why.starts_with(card) && !state.back.is_empty(), "{}; {}", state.why, state.back);
+
+    is_there.store(true, Relaxed);
+    hub.feed_until(&[&room], "the card to play again", plays_on_card);
+    assert_eq!(room.status().output().why, "");
+}
+
+#[test]
+fn a_room_that_ends_fades_out_before_its_output_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorded = folder.path().join("room");
+    let room = room(&[&format!("model:record={}", recorded.display())]);
+    let mut hub = Hub::start(&[&room]);
+    hub.feed_until(&[&room], "the room to play", || uses(&room, OutputChoice::First));
+    hub.feed_for(&[&room], Duration::from_secs(1));
+    drop(room);
+    let recording = Recording::read(&recorded).unwrap();
+    let heard = recording.mono(recording.runs.len() - 1).unwrap();
+    let end = &heard[heard.len().saturating_sub(9_600)..];
+    let loudest = end.iter().fold(0.0_f32, |loudest, sample| loudest.max(*sample));
+    let steepest = end.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
+    assert!(loudest > 1e-3, "nothing was played");
+    assert!(steepest < loudest / 100.0, "a step of {} of it", steepest / loudest);
+    assert_eq!(end.last(), Some(&0.0), "it breaks off");
 }

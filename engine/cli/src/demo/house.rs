@@ -4,6 +4,7 @@ use std::{
     env, fs,
     fs::File,
     net::{TcpListener, UdpSocket},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     thread,
@@ -120,7 +121,8 @@ impl DemoHouse {
         let mut command = Command::new(beside_this(program));
         arguments(&mut command, &self.folder);
         command.arg("--runtime").arg(self.folder.join("run")).arg("--with-parent");
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(file);
+        // Ctrl-C is for this process, which ends the others in their order.
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(file).process_group(0);
         let mut child =
             command.spawn().with_context(|| format!("cannot start {program}; is it installed beside this?"))?;
         let lifeline = child.stdin.take();
@@ -183,4 +185,34 @@ fn free_tcp_port() -> std::io::Result<u16> {
 fn free_udp_port() -> std::io::Result<u16> {
     let socket = UdpSocket::bind(("127.0.0.1", HUB_PORT)).or_else(|_| UdpSocket::bind(("127.0.0.1", 0)))?;
     Ok(socket.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ctrl_c_is_not_for_the_programs_and_they_end_when_this_one_does() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("demo");
+        fs::create_dir(&folder).unwrap();
+        let mut house = DemoHouse { folder, api: String::new(), programs: Vec::new() };
+        let reads_to_the_end = |command: &mut Command, _: &Path| {
+            command.args(["-c", "cat"]);
+        };
+        house.spawn("kitchen", "sh", reads_to_the_end).unwrap();
+        house.check().unwrap();
+        let process = house.programs[0].child.id();
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        // Behind the name: its state, its parent, its group.
+        let group = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(2).unwrap();
+        assert_eq!(group, process.to_string());
+        // As when this process is killed.
+        house.programs[0]._lifeline = None;
+        let until = Instant::now() + Duration::from_secs(20);
+        while house.check().is_ok() {
+            assert!(Instant::now() < until, "it is left behind");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
 }

@@ -69,9 +69,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     };
     let client = Client::hub(house.api());
     let demo = Demo { house, client, stop, file: location::of(&file) };
-    let Some(group) = demo.prepare(options.volume)? else { return Ok(()) };
-    demo.play(&group)?;
-    demo.watch(&group, options)
+    let ended = demo.run(options);
+    // What Ctrl-C has cut short has not failed.
+    if demo.stop.load(Relaxed) { Ok(()) } else { ended }
 }
 
 struct Demo {
@@ -82,6 +82,12 @@ struct Demo {
 }
 
 impl Demo {
+    fn run(&self, options: &Options) -> anyhow::Result<()> {
+        let Some(group) = self.prepare(options.volume)? else { return Ok(()) };
+        self.play(&group)?;
+        self.watch(&group, options)
+    }
+
     /// Waits for the hub and its rooms and puts them into a group; `None` when it is to stop already.
     fn prepare(&self, volume: u8) -> anyhow::Result<Option<String>> {
         let begun = Instant::now();
@@ -135,7 +141,7 @@ impl Demo {
                 let playing: GroupView = self.client.get_from(&["groups", group])?;
                 if playing.state == "stopped" {
                     if options.file.is_some() {
-                        println!("\"{}\" has played to its end.", playing.title.unwrap_or_default());
+                        println!("{}", ended(&playing)?);
                         return Ok(());
                     }
                     self.play(group)?;
@@ -171,5 +177,30 @@ impl Demo {
             writeln!(out, "{text}")?;
         }
         out.flush().context("standard output")
+    }
+}
+
+/// What is said of a file that plays no more.
+///
+/// # Errors
+/// When not all of it could be played, with what the hub says of it.
+fn ended(group: &GroupView) -> anyhow::Result<String> {
+    if let Some(warning) = &group.warning {
+        bail!("{warning}");
+    }
+    Ok(format!("\"{}\" has played to its end.", group.title.as_deref().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_broke_off_has_not_played_to_its_end() {
+        let whole = GroupView { title: Some("Song".into()), ..GroupView::default() };
+        assert_eq!(ended(&whole).unwrap(), "\"Song\" has played to its end.");
+        let line = "\"song.mp3\" breaks off at 3.0 s; what can be decoded is played. Try another copy";
+        let broken = GroupView { warning: Some(line.into()), ..whole };
+        assert_eq!(ended(&broken).unwrap_err().to_string(), line);
     }
 }

@@ -153,6 +153,26 @@ impl EngineHandle {
         self.say_broken(group, broken).await;
     }
 
+    /// Goes on with an entry whose source is gone. When it cannot be played any more, what follows has its turn if it was to
+    /// begin, and else nothing plays: a group does not stand there as if it played.
+    async fn open_anew(&self, group: GroupId, run: u32, entry: EntryId, frame: u64) {
+        let error = match self.play_entry(group, entry, frame).await {
+            Ok(()) | Err(PlayError::Refused(Refused::Overtaken(_))) => return,
+            Err(error) => error,
+        };
+        // Somebody may have wanted something else while it was opened.
+        let is_wanted = self.call(move |engine, _| engine.house.run_of(group) == Some(run)).await;
+        if is_wanted != Some(true) {
+            return;
+        }
+        if frame == 0 && error.is_of_the_source() {
+            return self.start_or_stop(group, entry).await;
+        }
+        warn!("group {group} stops: {error}");
+        let _ = self.call(move |engine, now| engine.house.stop(now, group)).await;
+        self.say_broken(group, vec![(entry, error.to_string())]).await;
+    }
+
     /// Plays an entry or the first behind it that can be played. Gives those that cannot, and why.
     async fn start_any(
         &self,
@@ -337,11 +357,7 @@ impl Engine {
     pub(super) fn source_missing(&mut self, group: GroupId, run: u32, entry: EntryId, frame: u64) {
         if self.house.run_of(group) == Some(run) {
             let handle = self.handle.clone();
-            tokio::spawn(async move {
-                if let Err(error) = handle.play_entry(group, entry, frame).await {
-                    warn!("group {group} does not go on: {error}");
-                }
-            });
+            tokio::spawn(async move { handle.open_anew(group, run, entry, frame).await });
         }
     }
 

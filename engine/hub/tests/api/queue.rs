@@ -177,6 +177,33 @@ fn what_cannot_be_opened_leaves_the_queue_and_what_plays_as_they_were() {
 }
 
 #[test]
+fn what_is_to_go_on_and_cannot_be_played_any_more_is_left_out_and_nothing_plays_in_silence() {
+    let (hub, shelf, _node) = with_tracks();
+    let wav = hub.folder.path().join("ten.wav");
+    // What is paused is taken out, and the file of what follows it is gone when it is to go on.
+    let go_on_without_b = |tracks: &[&str]| {
+        shelf.put("b", &wav);
+        let items: Vec<Value> = tracks.iter().map(|track| json!({"track": track})).collect();
+        let queue = add(&hub, &json!({"items": items, "at": "replace", "play": true}));
+        assert_eq!(hub.post("/groups/all/pause", &json!({})).0, 200);
+        std::fs::remove_file(shelf.path("b")).unwrap();
+        assert_eq!(hub.delete(&format!("/groups/all/queue/{}", entry(&queue, 0))).0, 200);
+        assert_eq!(hub.post("/groups/all/play", &json!({})).0, 200);
+    };
+    let is_said = |group: &Value| group["warning"].as_str().is_some_and(|text| text.starts_with("\"b\" is left out: "));
+    go_on_without_b(&["a", "b", "c"]);
+    hub.wait(|hub| {
+        let group = hub.get("/groups/all").1;
+        group["title"] == "c" && group["state"] == "playing" && is_said(&group)
+    });
+    go_on_without_b(&["a", "b"]);
+    hub.wait(|hub| {
+        let group = hub.get("/groups/all").1;
+        group["state"] == "stopped" && is_said(&group)
+    });
+}
+
+#[test]
 fn what_is_left_out_is_said_until_something_else_is_played() {
     let (hub, shelf, _node) = with_tracks();
     std::fs::write(shelf.path("e"), "no sound").unwrap();

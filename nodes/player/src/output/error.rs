@@ -11,7 +11,7 @@ use super::OutputSpec;
 #[non_exhaustive]
 pub enum OpenError {
     /// There is none of that name, now. It may be plugged in later.
-    #[error("{device}: no such device is here; plug it in, or choose one of the outputs that are listed")]
+    #[error("{device}: no such device is here; plug it in, or choose one that `unisono-node --list` shows")]
     NotFound {
         /// The output as it was asked for.
         device: String,

@@ -168,7 +168,7 @@ impl PositionSource {
 /// [`OpenError`] says in one line what is wrong with which device and what to try.
 pub fn open(spec: &OutputSpec, rate: SampleRate) -> Result<Box<dyn Output + Send>, OpenError> {
     match spec {
-        OutputSpec::Auto => open(&spec.resolved(), rate),
+        OutputSpec::Auto => open(&Opener::default().resolved(spec, spec)?, rate),
         OutputSpec::Alsa(name) => Ok(Box::new(alsa::AlsaOutput::open(name, rate)?)),
         OutputSpec::Cpal(id) => Ok(Box::new(cpal::CpalOutput::open(id.as_deref(), rate)?)),
         OutputSpec::File(path) => Ok(Box::new(wav::WavOutput::create(path, rate)?)),

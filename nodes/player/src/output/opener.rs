@@ -6,23 +6,29 @@ use unisono_bluetooth::{Address, Failure, service::Opened};
 use unisono_core::units::SampleRate;
 
 use super::{
-    OpenError, Output, OutputSpec,
+    Device, OpenError, Output, OutputSpec, alsa,
     bluetooth::{self, BluetoothOutput},
-    open,
+    list, open,
 };
 
 type Open = dyn Fn(&OutputSpec, SampleRate) -> Result<Box<dyn Output + Send>, OpenError> + Send + Sync;
 
+type Cards = dyn Fn() -> Vec<Device> + Send + Sync;
+
 /// Opens outputs, on threads that may wait; cheap to clone.
 #[derive(Clone)]
-pub struct Opener(Arc<Open>);
+pub struct Opener {
+    open: Arc<Open>,
+    /// What `auto` chooses from.
+    cards: Arc<Cards>,
+}
 
 impl Opener {
     /// One that does this.
     pub fn new(
         open: impl Fn(&OutputSpec, SampleRate) -> Result<Box<dyn Output + Send>, OpenError> + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(open))
+        Self { open: Arc::new(open), cards: Arc::new(alsa::playback_devices) }
     }
 
     /// One that opens Bluetooth speakers as `open_speaker` does, which may wait for them, and everything else by itself.
@@ -43,13 +49,29 @@ impl Opener {
         })
     }
 
+    /// One that finds these cards in place of the machine's own.
+    #[must_use]
+    pub fn with_cards(mut self, cards: impl Fn() -> Vec<Device> + Send + Sync + 'static) -> Self {
+        self.cards = Arc::new(cards);
+        self
+    }
+
+    /// What is to be opened: for `auto`, which meant `before`, a card that is there now; any other is itself.
+    pub(crate) fn resolved(&self, spec: &OutputSpec, before: &OutputSpec) -> Result<OutputSpec, OpenError> {
+        match spec {
+            OutputSpec::Auto => list::automatic(&(self.cards)(), before)
+                .ok_or_else(|| OpenError::NotFound { device: before.to_string() }),
+            named => Ok(named.clone()),
+        }
+    }
+
     /// Opens an output. It may take as long as it takes to call a speaker.
     ///
     /// # Errors
     ///
     /// [`OpenError`] says in one line what is wrong with which device and what to try.
     pub fn open(&self, spec: &OutputSpec, rate: SampleRate) -> Result<Box<dyn Output + Send>, OpenError> {
-        (self.0)(spec, rate)
+        (self.open)(spec, rate)
     }
 }
 

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use unisono_bluetooth::Address;
 use unisono_core::units::{Drift, SampleRate};
 
-use super::{Muted, alsa, list};
+use super::{Muted, alsa};
 
 /// Which output to open. Parsed from, and printed as, the strings below.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
 pub enum OutputSpec {
-    /// `auto`: the first ALSA hardware device that plays, or the model when there is none.
+    /// `auto`: the first ALSA hardware device that plays, a screen's where there is no other.
     Auto,
     /// `alsa:NAME`: a device by its ALSA name, such as `alsa:default` or `alsa:hw:CARD=Headphones,DEV=0`.
     Alsa(String),
@@ -75,15 +75,6 @@ const MAX_MODEL_PPM: f64 = 1_000.0;
 const MAX_QUANTUM: u32 = 1_920;
 
 impl OutputSpec {
-    /// The output that is meant by `auto` here and now; any other is itself. Not real-time.
-    #[must_use]
-    pub fn resolved(&self) -> Self {
-        match self {
-            Self::Auto => list::automatic(),
-            named => named.clone(),
-        }
-    }
-
     /// What keeps a card from being heard though it plays. Not real-time.
     pub(crate) fn muted(&self) -> Option<Muted> {
         match self {

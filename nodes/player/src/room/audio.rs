@@ -41,6 +41,9 @@ const WARM_UP_LIMIT: Nanos = Nanos::from_secs(5);
 /// An output whose clock is not known for so long plays nothing: the next one has its turn.
 const UNKNOWN_LIMIT: Nanos = Nanos::from_secs(10);
 
+/// A room that ends fades out within this, or breaks off: nobody waits for a device that hangs.
+const FADE_LIMIT: Nanos = Nanos::from_millis(200);
+
 /// Orders that may wait. They come at the rate of packets at most, and the thread looks every turn.
 const ORDERS: usize = 256;
 
@@ -165,13 +168,34 @@ impl Thread {
         loop {
             self.take_orders();
             if self.is_over() {
-                return;
+                return self.end();
             }
             let now = clock::now();
             self.change_lines(now);
             self.play(now);
-            let pause = Nanos::new(self.random.i64(TURN.start.as_nanos()..TURN.end.as_nanos()));
-            thread::sleep(pause.to_duration());
+            self.rest();
+        }
+    }
+
+    /// Until the next turn.
+    fn rest(&mut self) {
+        let pause = Nanos::new(self.random.i64(TURN.start.as_nanos()..TURN.end.as_nanos()));
+        thread::sleep(pause.to_duration());
+    }
+
+    /// Fades out what plays, and waits until that was heard: an output that is closed with sound in it breaks off.
+    /// Real-time.
+    fn end(&mut self) {
+        self.renderer.set_retired(true);
+        let give_up = clock::now::<NodeClock>() + FADE_LIMIT;
+        loop {
+            let now = clock::now();
+            self.play(now);
+            let Some(line) = &self.lines.current else { return };
+            if now >= give_up || self.renderer.is_silent() && line.chunk.is_empty() {
+                return thread::sleep(BUFFER.to_duration());
+            }
+            self.rest();
         }
     }
 

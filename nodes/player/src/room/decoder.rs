@@ -101,7 +101,7 @@ impl Thread {
                 match commands.take() {
                     Ok(command) => self.obey(command),
                     Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => return,
+                    Err(TryRecvError::Disconnected) => return self.stop(),
                 }
             }
             self.orders.hand_over();

@@ -177,15 +177,20 @@ impl Room {
     pub fn status(&self) -> &RoomStatus {
         &self.status
     }
-}
 
-impl Drop for Room {
-    fn drop(&mut self) {
+    /// Has it fade out and end, and does not wait for that.
+    pub(crate) fn end(&mut self) {
         // The decoding thread ends with its commands, the audio thread with its orders.
         self.commands = None;
         self.decoder.unpark();
         self.over.store(true, Ordering::Release);
         self.outputs.unpark();
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.end();
         for thread in self.threads.drain(..) {
             // A thread that panicked has said so already.
             let _ = thread.join();

@@ -85,7 +85,7 @@ impl Supplied {
 /// What came of an opening.
 struct Opened {
     index: usize,
-    /// What `auto` was.
+    /// What `auto` was, or was at last.
     spec: OutputSpec,
     result: Result<Box<dyn Output + Send>, OpenError>,
 }
@@ -98,7 +98,7 @@ struct Supply {
     chooser: Chooser,
     /// Open, and not used.
     ready: Vec<Option<Box<Line>>>,
-    /// What each was when it was opened last.
+    /// What each was when it was tried last; `auto` while no card has been there.
     opened: Vec<OutputSpec>,
     /// What keeps the one in use from being heard.
     muted: Option<Muted>,
@@ -174,10 +174,10 @@ impl Supply {
             }
         }
         while let Ok(Opened { index, spec, result }) = self.results.1.try_recv() {
+            self.opened[index] = spec;
             match result {
                 Ok(output) => {
-                    info!("output {spec} is open");
-                    self.opened[index] = spec;
+                    info!("output {} is open", self.opened[index]);
                     self.parts[index] = output.latency_parts();
                     self.volumes[index] = output.own_volume();
                     self.ready[index] = Some(Line::new(index, output, self.latency));
@@ -216,11 +216,13 @@ impl Supply {
     fn act(&mut self, now: Timestamp<NodeClock>, action: Action) {
         match action {
             Action::Open(index) => {
-                let (spec, opener, rate) = (self.specs[index].clone(), self.opener.clone(), self.rate);
+                let (spec, before) = (self.specs[index].clone(), self.opened[index].clone());
+                let (opener, rate) = (self.opener.clone(), self.rate);
                 let (answer, asker) = (self.results.0.clone(), thread::current());
                 let open = move || {
-                    let spec = spec.resolved();
-                    let result = opener.open(&spec, rate);
+                    let found = opener.resolved(&spec, &before);
+                    let result = found.clone().and_then(|spec| opener.open(&spec, rate));
+                    let spec = found.unwrap_or(before);
                     // A room that has ended wants no answer, and the output is closed with it.
                     let _ = answer.send(Opened { index, spec, result });
                     asker.unpark();
@@ -266,11 +268,13 @@ impl Supply {
     /// Has everybody know which output is used.
     fn publish(&self, now: Timestamp<NodeClock>) {
         let standing = self.chooser.standing(now);
-        let Trouble { why, back } = standing.trouble.unwrap_or_default();
+        let is_cardless = standing.used.is_some_and(|used| self.is_for_want_of_a_card(used));
+        let Trouble { why, back } = standing.trouble.filter(|_| !is_cardless).unwrap_or_default();
         let (choice, text) = match standing.used {
+            Some(_) if is_cardless => (OutputChoice::First, "model: no sound card (nothing is heard)".into()),
             Some(index) => {
                 let choice = if index == 0 { OutputChoice::First } else { OutputChoice::Fallback };
-                let text = described(&self.specs[index], &self.opened[index]);
+                let text = self.opened[index].description();
                 (choice, self.muted.as_ref().map_or(text.clone(), |muted| format!("{text} ({muted})")))
             }
             None if why.is_empty() => (OutputChoice::None, format!("{}: opening", self.specs[0])),
@@ -282,12 +286,10 @@ impl Supply {
         self.status.set_own_volume(standing.used.and_then(|index| self.volumes[index].clone()));
         self.status.set_output(OutputState { works, text, choice, since: standing.since, why, back });
     }
-}
 
-/// The output as a person reads it, with the reason when it is not what one would expect.
-fn described(asked: &OutputSpec, opened: &OutputSpec) -> String {
-    match (asked, opened) {
-        (OutputSpec::Auto, OutputSpec::Model(_)) => "model: no sound card (nothing is heard)".into(),
-        _ => opened.description(),
+    /// Whether a model is used on a machine that has had no sound card: there is nothing to go back to, and nobody to be
+    /// alarmed.
+    fn is_for_want_of_a_card(&self, used: usize) -> bool {
+        self.opened[0] == OutputSpec::Auto && matches!(&self.specs[..=used], [OutputSpec::Auto, OutputSpec::Model(_)])
     }
 }

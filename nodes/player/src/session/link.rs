@@ -277,7 +277,7 @@ impl Node {
             let signed = SignedMembers::from_bytes(members);
             let taken = signed.and_then(|signed| self.store.join(&signed, hub));
             taken.map_err(|error| Ended::Distrusted(error.to_string()))?;
-            self.join = None;
+            (self.join, self.join_is_local) = (None, false);
         }
         match self.store.members().and_then(|list| list.role_of(hub)) {
             Some(Role::Hub) => Ok(()),

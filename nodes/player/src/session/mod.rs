@@ -123,6 +123,8 @@ pub struct Node {
     hubs: Hubs,
     runtime: PathBuf,
     join: Option<JoinToken>,
+    /// Nobody gave that one: a hub on this machine has left it.
+    join_is_local: bool,
     invitations: mpsc::Receiver<Invitation>,
     /// Who waits to hear what becomes of the token in `join`, if it came with an invitation.
     asker: Option<oneshot::Sender<Outcome>>,
@@ -183,6 +185,7 @@ impl Node {
             hubs: Hubs::new(settings.hubs),
             runtime: settings.runtime,
             join: settings.join,
+            join_is_local: false,
             invitations,
             asker: None,
             relayed: api::relayed(handle.clone()),
@@ -292,9 +295,14 @@ impl Node {
     }
 
     async fn connect_to_join(&mut self) -> Result<Option<Connection>, Error> {
+        // A hub leaves another each time that it starts, so the one that is there now is taken.
+        if self.join_is_local {
+            (self.join, self.join_is_local) = (None, false);
+        }
         let asked_for = self.join.is_some() && self.store.pinned().is_none();
         if self.join.is_none() {
             self.join = read_local_token(&self.runtime)?;
+            self.join_is_local = self.join.is_some();
         }
         let Some(token) = &self.join else {
             let text = "not in a household yet: get a token with `unisono token`, then `unisono --node join TOKEN` here, \
@@ -314,7 +322,7 @@ impl Node {
         }
         // A token that a hub on this machine has left behind, which writes a new one when it starts; or one that a node
         // was given again which has a household; or one that came with an invitation.
-        self.join = None;
+        (self.join, self.join_is_local) = (None, false);
         Ok(None)
     }
 
@@ -322,7 +330,7 @@ impl Node {
     fn take(&mut self, invitation: Invitation) {
         let Invitation { token, asker } = invitation;
         if !asker.is_closed() {
-            (self.join, self.asker) = (Some(token), Some(asker));
+            (self.join, self.join_is_local, self.asker) = (Some(token), false, Some(asker));
         }
     }
 
@@ -335,9 +343,9 @@ impl Node {
         true
     }
 
-    /// Whether a refusal will be the same next time.
+    /// Whether a refusal will be the same next time. One that joins by itself waits for a hub that will have it.
     fn is_final(&self, refuse: &Refuse) -> bool {
-        let joins = self.store.pinned().is_none() || self.join.is_some();
+        let joins = !self.join_is_local && (self.store.pinned().is_none() || self.join.is_some());
         joins && !matches!(refuse.reason, RefuseReason::Full | RefuseReason::Replaced)
     }
 
@@ -372,3 +380,78 @@ const ROUND: Duration = Duration::from_millis(3_250);
 
 /// Without an answer to the greeting for so long a hub is given up.
 const GREETING_LIMIT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, Permissions},
+        net::Ipv4Addr,
+        os::unix::fs::PermissionsExt,
+        path::Path,
+    };
+
+    use super::*;
+
+    fn node(folder: &Path, join: Option<JoinToken>) -> Node {
+        let room =
+            RoomSettings { name: "kitchen".into(), outputs: vec!["model".parse().unwrap()], latency: Nanos::ZERO };
+        let settings = NodeSettings {
+            name: "kitchen".into(),
+            hubs: vec!["127.0.0.1:9".into()],
+            state: folder.join("node"),
+            runtime: folder.join("run"),
+            join,
+            rooms: vec![room],
+            standalone: StandaloneSettings::default(),
+            bluetooth: BluetoothSettings::default(),
+            api: None,
+        };
+        Node::start(settings).unwrap()
+    }
+
+    /// What a hub looks like that never welcomes anybody.
+    fn hub(folder: &Path) -> (Endpoint, JoinToken) {
+        let identity = Identity::from_pkcs8(NodeStore::open(&folder.join("hub")).unwrap().key().pkcs8()).unwrap();
+        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let options = Options { accept: true, ..Options::new([1; 64]) };
+        let endpoint = Endpoint::bind(here, &identity, &options).unwrap();
+        let token = JoinToken::new(&[endpoint.local_address().unwrap()], identity.peer_id(), [7; 16]).unwrap();
+        (endpoint, token)
+    }
+
+    fn unknown() -> Refuse {
+        Refuse { reason: RefuseReason::TokenUnknown, text: "this token is not known".into() }
+    }
+
+    #[tokio::test]
+    async fn a_node_that_joins_by_itself_outlives_a_hub_that_goes_before_it_has_let_it_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hub, token) = hub(folder.path());
+        let left = folder.path().join("run/hub.join");
+        fs::create_dir_all(folder.path().join("run")).unwrap();
+        fs::write(&left, token.to_string()).unwrap();
+        fs::set_permissions(&left, Permissions::from_mode(0o600)).unwrap();
+
+        let mut node = node(folder.path(), None);
+        let (connected, accepted) = tokio::join!(node.connect(), hub.accept());
+        assert!(connected.unwrap().is_some() && accepted.is_some());
+        assert!(!node.is_final(&unknown()), "the next token may be known");
+        hub.shut_down("it ends").await;
+        drop(hub);
+        // Its token is still there, and nobody answers; then it is gone.
+        assert!(node.connect().await.unwrap().is_none());
+        fs::remove_file(left).unwrap();
+        assert!(node.connect().await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_node_that_was_told_to_join_ends_when_it_cannot() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hub, token) = hub(folder.path());
+        hub.shut_down("it ends").await;
+        drop(hub);
+        let mut node = node(folder.path(), Some(token));
+        assert!(node.is_final(&unknown()));
+        assert!(matches!(node.connect().await, Err(Error::CannotJoin(_))));
+    }
+}
