@@ -214,6 +214,12 @@ impl Bluetooth {
         playing.map(|speaker| speaker.address).collect()
     }
 
+    /// Times that a speaker was connected since the node started; at once, from any thread.
+    pub fn connects(&self, address: Address) -> u64 {
+        let all = self.figures.borrow();
+        all.iter().find(|speaker| speaker.address == address).map_or(0, |speaker| speaker.connects)
+    }
+
     /// What has been counted of the remembered speakers; at once, from any thread.
     pub fn figures(&self) -> Vec<SpeakerFigures> {
         self.figures.borrow().clone()

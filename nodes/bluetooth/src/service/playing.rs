@@ -84,8 +84,12 @@ impl Service {
                 self.acquire(address);
             } else if self.is_being_freed(adapter) {
                 // It ends this moment; the next look serves who waits.
-            } else if let Some(speaker) = self.speakers.get_mut(&address) {
-                speaker.disappoint(Failure::AdapterBusy);
+            } else {
+                // Who hears it asks at once who has the adapter, and which connection of the speaker this is.
+                self.show_figures();
+                if let Some(speaker) = self.speakers.get_mut(&address) {
+                    speaker.disappoint(Failure::AdapterBusy);
+                }
             }
         }
     }

@@ -153,6 +153,25 @@ on_a_bus! {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 
+    async fn a_speaker_that_was_away_while_another_plays_is_told_apart_from_one_that_was_there_all_the_time() {
+        let house = House::new(10).await;
+        let first = house.paired(Speaker::new(1)).await;
+        let second = house.paired(Speaker::new(2)).await;
+        let _opened = house.open(first).await.unwrap();
+        let refused = async || {
+            assert_eq!(house.open(second).await.map(drop), Err(Failure::AdapterBusy));
+            house.bluetooth.connects(second)
+        };
+        let stayed = refused().await;
+        assert_eq!(refused().await, stayed);
+        house.standin.leave(second, "org.bluez.Reason.Timeout").await;
+        house.until("it was away", async || {
+            !house.view(second).await.connected || house.bluetooth.connects(second) > stayed
+        }).await;
+        // It is called again, and comes, while the room waits.
+        assert_eq!(refused().await, stayed + 1);
+    }
+
     async fn two_streams_go_through_one_adapter_where_that_is_allowed() {
         let house = House::with(|settings| (settings.hurry, settings.streams_per_adapter) = (10, 2)).await;
         let (first, second) = (house.paired(Speaker::new(1)).await, house.paired(Speaker::new(2)).await);
