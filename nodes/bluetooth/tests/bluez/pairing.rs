@@ -198,6 +198,29 @@ on_a_bus! {
         assert!(!calls.iter().any(|call| call.starts_with("Pair ") || call.starts_with("ConnectProfile ")), "{calls:?}");
     }
 
+    async fn a_remembered_speaker_of_which_a_scan_sees_the_low_energy_half_keeps_its_keys() {
+        let house = House::new(40).await;
+        let address = house.paired(Speaker::new(0xfe)).await;
+        house.standin.leave(address, "org.bluez.Reason.Remote").await;
+        let change = |speaker: &mut Speaker| (speaker.pairing_mode, speaker.advertises) = (false, true);
+        house.standin.change(address, change).await;
+        // A phone has it.
+        house.standin.faults().set("ConnectProfile", Fault::Error("org.bluez.Error.Failed", "br-connection-refused"), u32::MAX);
+        let mut scan = house.bluetooth.scan(Duration::from_secs(20)).await;
+        loop {
+            match scan.recv().await.unwrap() {
+                ScanEvent::Found(found) if found.standing == Standing::Remembered => break,
+                ScanEvent::Found(_) => {}
+                over @ ScanEvent::Over(_) => panic!("{over:?}"),
+            }
+        }
+        house.standin.calls();
+        assert_eq!(house.pair(address, None).await, Err(Failure::NotInPairingMode));
+        let calls = house.standin.calls();
+        assert!(!calls.iter().any(|call| call.starts_with("RemoveDevice ")), "{calls:?}");
+        assert!(house.is(address, "Paired"));
+    }
+
     async fn a_speaker_that_has_forgotten_us_is_paired_anew() {
         let house = House::new(20).await;
         let address = house.paired(Speaker::new(0xfe)).await;
