@@ -240,6 +240,7 @@ mod tests {
             codec: None,
             volume_by: None,
             volume_why: None,
+            quality_why: None,
             equaliser_offer: offers.map(offer),
         }
     }

@@ -139,6 +139,8 @@ pub struct SpeakerSummary {
     pub trim_ms: f64,
     /// What was agreed on with it.
     pub codec: Option<String>,
+    /// Why less is asked of the radio than was set.
+    pub quality_why: Option<String>,
     /// What stands for a room's volume on it, while a stream goes to it: `speaker` or `samples`.
     pub volume_by: Option<String>,
     /// Why it is not the speaker's own.

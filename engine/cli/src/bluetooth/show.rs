@@ -40,8 +40,9 @@ fn speaker(speaker: &SpeakerSummary) -> String {
         (Some(_), Some(why)) => format!("\n    volume: samples are scaled; {why}"),
         _ => String::new(),
     };
+    let quality = speaker.quality_why.as_ref().map(|why| format!("\n    quality: {why}")).unwrap_or_default();
     let offer = speaker.equaliser_offer.as_ref().map(equaliser::show_offer).unwrap_or_default();
-    format!("{}  {}{model}: {state}{codec}{trim}{why}{volume}\n{offer}", speaker.address, speaker.name)
+    format!("{}  {}{model}: {state}{codec}{trim}{why}{quality}{volume}\n{offer}", speaker.address, speaker.name)
 }
 
 #[cfg(test)]

@@ -121,7 +121,7 @@ impl Service {
                         if let Some(speaker) = self.speakers.get(&address)
                             && let Some(adapter) = crate::bluez::adapter_path_of(&device)
                         {
-                            self.gate.expect(&adapter, speaker.kept.quality);
+                            self.gate.expect(&adapter, self.quality(&speaker.kept));
                         }
                         let connect = bluez.connect_sink(&device);
                         self.jobs.push(Box::pin(async move { Done::Called(address, ticket, connect.await) }));

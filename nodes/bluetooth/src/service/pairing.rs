@@ -251,7 +251,7 @@ impl Service {
             }
             Command::Trust => job!(bluez.trust(&device)),
             Command::ConnectProfile => {
-                let quality = self.speakers.get(&address).map(|speaker| speaker.kept.quality);
+                let quality = self.speakers.get(&address).map(|speaker| self.quality(&speaker.kept));
                 self.gate.expect(&adapter, quality.unwrap_or_default());
                 job!(bluez.connect_sink(&device));
             }

@@ -10,10 +10,11 @@ use super::{
     Opened, Settings,
     run::{Done, Service},
     speaker::{Slot, Speaker, Waiting},
+    store::Kept,
 };
 use crate::{
     Address, Failure,
-    a2dp::{self, Feed, Options, Stream, Transport, Wish},
+    a2dp::{self, Feed, Options, Quality, Stream, Transport, Wish},
     bluez::{Acquired, TransportState},
     latency::{LatencyModel, LatencyWatch, Prior, Remembered},
     reconnect::{Departure, Event, Mode},
@@ -115,6 +116,17 @@ impl Service {
     pub(super) fn quiet(&self, name: &str) -> Nanos {
         let needs = self.table.find(name).is_some_and(|model| model.has(Quirk::NeedsSettle));
         if needs { QUIET } else { Nanos::ZERO }
+    }
+
+    /// How much is asked of the radio for a speaker: what a person set, unless its model is known to break up with that.
+    pub(super) fn quality(&self, kept: &Kept) -> Quality {
+        if self.breaks_with_xq(kept) { Quality::Standard } else { kept.quality }
+    }
+
+    /// Whether a speaker is set to what its model is known to break up with.
+    pub(super) fn breaks_with_xq(&self, kept: &Kept) -> bool {
+        let breaks = self.table.find(&kept.name).is_some_and(|model| model.has(Quirk::NoXq));
+        breaks && kept.quality == Quality::Xq
     }
 
     /// A transport was acquired, or not.

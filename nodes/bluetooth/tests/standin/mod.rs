@@ -358,7 +358,7 @@ impl StandIn {
     async fn look_around(&self) {
         let (looking, speakers): (BTreeMap<String, bool>, Vec<_>) = {
             let world = self.world();
-            let mut looking = BTreeMap::new();
+            let mut looking = BTreeMap::<String, bool>::new();
             for looks in &world.looking {
                 *looking.entry(looks.0.clone()).or_default() |= !world.classic_only.contains(looks);
             }
