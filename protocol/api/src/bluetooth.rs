@@ -58,7 +58,7 @@ pub enum PairLine {
         /// For a person who waits.
         text: String,
     },
-    /// Paired, trusted, connected, and the chime was played. The last line.
+    /// Paired, trusted, connected, and the chime was played, if its adapter had room for that. The last line.
     Paired {
         /// Which.
         address: String,

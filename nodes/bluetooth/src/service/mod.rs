@@ -97,7 +97,8 @@ pub enum ScanEvent {
 pub enum PairEvent {
     /// It has come to this step.
     Step(State),
-    /// Paired, trusted, connected, and the chime was played. The last event.
+    /// Paired, trusted, connected, and the chime was played, unless the adapter carries all the streams that it may. The
+    /// last event.
     Paired,
     /// It did not work. The last event.
     Failed(Failure),
@@ -160,7 +161,7 @@ impl Bluetooth {
         received
     }
 
-    /// Pairs a speaker, trusts it, connects it and plays a chime. Dropping the receiver calls it off.
+    /// Pairs a speaker, trusts it, connects it and plays a chime, if the adapter has room for that. Dropping the receiver calls it off.
     pub async fn pair(&self, address: Address, pin: Option<String>) -> mpsc::Receiver<PairEvent> {
         let (events, received) = mpsc::channel(PAIR_EVENTS);
         self.tell(Command::Pair { address, pin, events }).await;

@@ -273,16 +273,23 @@ impl Service {
         let (Some(bluez), Some(transport)) = (&self.bluez, self.pairing.link.transport.clone()) else {
             return self.pairing_event(Event::Done(ticket, Err(Failure::NoTransport)));
         };
-        if let Some(speaker) = self.speakers.get_mut(&address) {
-            match speaker.slot {
-                Slot::Free => speaker.slot = Slot::Acquiring,
-                // It is heard already.
-                _ => return self.pairing_event(Event::Done(ticket, Ok(()))),
-            }
-        }
         let Some(shown) = self.objects.transports.get(&transport) else {
             return self.pairing_event(Event::Done(ticket, Err(Failure::NoTransport)));
         };
+        match self.speakers.get(&address).map(|speaker| &speaker.slot) {
+            // It is heard already.
+            Some(Slot::Playing(_) | Slot::Acquiring) => return self.pairing_event(Event::Done(ticket, Ok(()))),
+            Some(Slot::Releasing) => return self.pairing_event(Event::Done(ticket, Err(Failure::Busy))),
+            Some(Slot::Free) | None => {}
+        }
+        let adapter = self.objects.adapters.get(&self.pairing.adapter).and_then(|adapter| adapter.address);
+        if adapter.is_some_and(|adapter| !self.has_room(adapter)) {
+            info!("{address} is paired without being heard: its adapter carries as many streams as it may");
+            return self.pairing_event(Event::Done(ticket, Ok(())));
+        }
+        if let Some(speaker) = self.speakers.get_mut(&address) {
+            speaker.slot = Slot::Acquiring;
+        }
         let config = a2dp::validate(&shown.configuration);
         let acquire = bluez.acquire(&transport, shown.state == TransportState::Pending);
         let release = bluez.release(&transport);

@@ -13,6 +13,7 @@ use unisono_codec::sbc;
 use crate::{
     bus::on_a_bus,
     house::House,
+    playing::play,
     standin::{DEVICE, Fault, Speaker, device_path, errors_of},
 };
 
@@ -230,6 +231,23 @@ on_a_bus! {
         assert_eq!(house.bluetooth.connect(address).await, Err(Failure::KeyMissing));
         assert_eq!(house.pair(address, None).await, Ok(()));
         assert!(house.view(address).await.connected);
+    }
+
+    async fn a_speaker_that_is_paired_while_another_plays_takes_nothing_from_that_one() {
+        let house = House::new(10).await;
+        let first = house.paired(Speaker::new(1)).await;
+        let mut opened = house.open(first).await.unwrap();
+        play(&mut opened, Duration::from_millis(100)).await.unwrap();
+        house.standin.calls();
+        let second = house.paired(Speaker::new(2)).await;
+        let calls = house.standin.calls();
+        assert!(!calls.iter().any(|call| call.starts_with("Acquire ")), "{calls:?}");
+        assert!(house.view(second).await.connected);
+        play(&mut opened, Duration::from_millis(100)).await.unwrap();
+        // Once there is room, it is heard.
+        drop(opened);
+        house.until("the adapter is free", async || !house.view(first).await.playing).await;
+        assert_eq!(house.bluetooth.test(second).await, Ok(()));
     }
 
     async fn a_person_who_goes_away_leaves_no_trace() {
