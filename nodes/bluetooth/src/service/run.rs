@@ -86,8 +86,8 @@ pub(super) struct Service {
     first_look: Option<Instant>,
     /// Whether anything was seen in it.
     has_looked: bool,
-    /// Whether the agent is registered that refuses strangers.
-    guarded: bool,
+    /// Whether the agent that refuses strangers is registered, or about to be.
+    pub(super) guarded: bool,
     /// The adapter on which a window was opened and is not known to be closed.
     pub(super) to_close: Option<String>,
     pub(super) objects: Objects,
@@ -302,12 +302,12 @@ impl Service {
         self.programs = None;
         self.adapters.clear();
         self.ours.clear();
+        self.guarded = false;
         self.objects = Objects::default();
         for (path, interfaces) in objects {
             self.objects.add(path, interfaces);
         }
         info!("BlueZ is there, with {}", count(self.objects.adapters.len(), "adapter"));
-        self.register_guard();
         self.look_for_programs();
     }
 
@@ -354,13 +354,11 @@ impl Service {
                 self.has_looked = true;
                 self.try_again();
             }
-            Done::Guarded(epoch, guard) if epoch == self.epoch => match guard {
-                Ok(()) => self.guarded = true,
-                Err(failure) => {
-                    warn!("the agent that refuses strangers: {failure}");
-                    self.try_again();
-                }
-            },
+            Done::Guarded(epoch, Err(failure)) if epoch == self.epoch => {
+                warn!("the agent that refuses strangers: {failure}");
+                self.guarded = false;
+                self.try_again();
+            }
             Done::Guarded(..) => {}
             Done::Programs(Ok(programs)) => self.programs = Some(programs),
             Done::Programs(Err(failure)) => {
@@ -409,7 +407,10 @@ impl Service {
                     let connect = Bluez::connect(self.gate.clone(), self.sender.clone());
                     self.jobs.push(Box::pin(async move { Done::BusConnected(connect.await) }));
                 }
-                (Some(_), None, false) => self.register_guard(),
+                // Where an adapter is ours already; else with the first that becomes so.
+                (Some(_), None, false) if self.adapters.values().any(|state| state.endpoints > 0) => {
+                    self.register_guard();
+                }
                 // The machine closes it itself, or has given up by then.
                 (Some(_), None, true) if self.to_close.is_some() && self.pairing.adapter().is_some() => {
                     self.try_again();
@@ -439,6 +440,7 @@ impl Service {
 
     pub(super) fn register_guard(&mut self) {
         if let Some(bluez) = &self.bluez {
+            self.guarded = true;
             let (epoch, guard) = (self.epoch, bluez.guard(&self.door));
             self.jobs.push(Box::pin(async move { Done::Guarded(epoch, guard.await) }));
         }
