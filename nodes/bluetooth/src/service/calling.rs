@@ -58,6 +58,7 @@ impl Service {
                     Happening::Linked => speaker.machine.handle_event(now, Event::Appeared),
                     Happening::Up => {
                         speaker.up = Some(now);
+                        speaker.yielded = None;
                         speaker.tally.connected();
                         speaker.down = None;
                         speaker.machine.handle_event(now, Event::Connected);
@@ -197,6 +198,7 @@ impl Service {
         let Some(speaker) = self.speakers.get_mut(&address) else {
             return reply(answer, Err(Failure::Unknown));
         };
+        speaker.yielded = None;
         speaker.waiting.push(Waiting::Person(answer));
         self.speaker_event(address, Event::Wanted);
     }

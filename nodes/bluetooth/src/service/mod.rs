@@ -39,7 +39,10 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 use unisono_core::time::Nanos;
 
-use self::{command::Command, run::Service};
+use self::{
+    command::{Command, Opener},
+    run::Service,
+};
 use crate::{
     Address, Failure,
     a2dp::{Feed, IdleMode, Options, Quality},
@@ -240,12 +243,17 @@ impl Bluetooth {
     /// called on a thread of a runtime.
     ///
     /// # Errors
-    /// Why there is none: [`Failure::Unknown`], [`Failure::AdapterBusy`], and whatever keeps it from being connected.
+    /// Why there is none: [`Failure::Unknown`], [`Failure::AdapterBusy`], [`Failure::HungUp`] where it is left to whoever has
+    /// taken it from the last stream, and whatever keeps it from being connected.
     pub fn open(&self, address: Address) -> Result<Opened, Failure> {
+        self.open_for(address, Opener::Room)
+    }
+
+    fn open_for(&self, address: Address, by: Opener) -> Result<Opened, Failure> {
         let (answer, opened) = std::sync::mpsc::sync_channel(1);
         let limit = OPEN_LIMIT / self.hurry;
         let deadline = Instant::now() + limit;
-        self.commands.blocking_send(Command::Open { address, answer }).map_err(|_| Failure::NoBluez)?;
+        self.commands.blocking_send(Command::Open { address, by, answer }).map_err(|_| Failure::NoBluez)?;
         // The task answers in time; that it does not get to run is not to hang a room.
         let patience = (deadline + PATIENCE).saturating_duration_since(Instant::now());
         opened.recv_timeout(patience).unwrap_or(Err(Failure::StepTimeout))

@@ -8,6 +8,7 @@ use unisono_core::time::{Nanos, NodeClock, Timestamp};
 
 use super::{
     Opened, Settings,
+    command::Opener,
     run::{Done, Service},
     speaker::{Slot, Speaker, Waiting},
     store::Kept,
@@ -59,14 +60,23 @@ pub(super) enum Ending {
 }
 
 impl Service {
-    /// A room wants a stream to a speaker.
-    pub(super) fn open(&mut self, address: Address, answer: SyncSender<Result<Opened, Failure>>) {
-        let until = self.clock.now() + OPEN_LIMIT;
+    /// A room wants a stream to a speaker, or a person does.
+    pub(super) fn open(&mut self, address: Address, by: Opener, answer: SyncSender<Result<Opened, Failure>>) {
+        let now = self.clock.now();
+        let until = now + OPEN_LIMIT;
         let Some(speaker) = self.speakers.get_mut(&address) else {
             return Waiting::Room(answer, until).disappoint(Failure::Unknown);
         };
         if speaker.playing().is_some_and(Playing::is_alive) {
             return Waiting::Room(answer, until).disappoint(Failure::Busy);
+        }
+        // It wants sound itself, or a person wants it to have some.
+        let shown = speaker.link.transport.as_deref().and_then(|path| self.objects.transports.get(path));
+        if by == Opener::Person || shown.is_some_and(|shown| shown.state == TransportState::Pending) {
+            speaker.yielded = None;
+        }
+        if speaker.is_yielded(now) {
+            return Waiting::Room(answer, until).disappoint(Failure::HungUp);
         }
         speaker.waiting.push(Waiting::Room(answer, until));
         self.speaker_event(address, Event::Needed);
@@ -212,6 +222,7 @@ impl Service {
             if playing.was_active && !is_active && shown.is_some() {
                 // The speaker has paused it: a button, a call. What is sent goes nowhere from here on.
                 playing.stream.stop(Failure::HungUp);
+                speaker.yield_it(now);
                 continue;
             }
             let report = speaker.link.transport.as_deref().and_then(|path| self.objects.transports.get(path)?.delay);

@@ -225,7 +225,7 @@ impl Service {
             Command::List(answer) => reply(answer, self.view()),
             Command::Adapters(answer) => reply(answer, self.view_adapters()),
             Command::Facts(answer) => self.facts(answer),
-            Command::Open { address, answer } => self.open(address, answer),
+            Command::Open { address, by, answer } => self.open(address, by, answer),
         }
     }
 

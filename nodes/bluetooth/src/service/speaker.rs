@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Address, Failure,
-    reconnect::{Departure, Reconnect},
+    reconnect::{Departure, Mode, Reconnect},
 };
 
 pub(super) struct Speaker {
@@ -32,6 +32,8 @@ pub(super) struct Speaker {
     pub(super) slot: Slot,
     /// Why the last stream ended, if it failed.
     pub(super) failure: Option<Failure>,
+    /// Until when it is left to whoever has taken it in the middle of a stream.
+    pub(super) yielded: Option<Yielded>,
     /// What has been counted of it.
     pub(super) tally: Tally,
     /// When a stream ended last because nothing was heard of the speaker any more.
@@ -40,6 +42,19 @@ pub(super) struct Speaker {
 
 /// A link that is dead is given up by the controllers so much later at most: 20 s is usual.
 const SUPERVISION: Nanos = Nanos::from_secs(45);
+
+/// A speaker that has paused a stream by itself, for a button, a call or a phone that plays, is left alone for so long; for
+/// twice as long when it does so again ...
+const YIELD: Nanos = Nanos::from_secs(30);
+/// ... up to this, and unless it was well for as long in between.
+const LONGEST_YIELD: Nanos = Nanos::from_secs(600);
+
+/// It is left alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Yielded {
+    until: Timestamp<NodeClock>,
+    span: Nanos,
+}
 
 /// Somebody who waits until it is connected.
 pub(super) enum Waiting {
@@ -75,6 +90,7 @@ impl Speaker {
             waiting: Vec::new(),
             slot: Slot::Free,
             failure: None,
+            yielded: None,
             tally: Tally::default(),
             lost: None,
         }
@@ -100,6 +116,18 @@ impl Speaker {
             Departure::Unknown if stands_still || was_lost => Departure::LinkLost,
             told => told,
         }
+    }
+
+    /// It has paused its stream by itself: somebody else may have it.
+    pub(super) fn yield_it(&mut self, now: Timestamp<NodeClock>) {
+        let again = self.yielded.filter(|before| now - before.until < LONGEST_YIELD);
+        let span = again.map_or(YIELD, |before| (before.span * 2).min(LONGEST_YIELD));
+        self.yielded = Some(Yielded { until: now + span, span });
+    }
+
+    /// Whether it is left to somebody else now. Exclusive, it is to nobody.
+    pub(super) fn is_yielded(&self, now: Timestamp<NodeClock>) -> bool {
+        self.kept.mode != Mode::Exclusive && self.yielded.is_some_and(|yielded| now < yielded.until)
     }
 
     /// Its stream, if it has one.
@@ -133,4 +161,42 @@ impl Waiting {
 /// Speakers are not to be called in step, nor in another order after each start.
 fn seed(address: Address) -> u64 {
     address.0.iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::a2dp::{IdleMode, Quality};
+
+    #[test]
+    fn a_speaker_that_pauses_again_and_again_is_left_alone_ever_longer_and_an_exclusive_node_leaves_it_to_nobody() {
+        let address = Address([0; 6]);
+        let (alias, name) = (String::from("Kitchen"), String::from("Kitchen"));
+        let kept = Kept {
+            address,
+            adapter: address,
+            alias,
+            name,
+            mode: Mode::Polite,
+            trim_ms: 0.0,
+            idle: IdleMode::default(),
+            quality: Quality::default(),
+            volume: crate::volume::VolumeMode::default(),
+            reports_ms: std::collections::BTreeMap::new(),
+        };
+        let mut now = Timestamp::from_nanos(0);
+        let mut speaker = Speaker::new(now, kept);
+        assert!(!speaker.is_yielded(now));
+        for seconds in [30, 60, 120, 240, 480, 600, 600] {
+            speaker.yield_it(now);
+            now = now + Nanos::from_secs(seconds);
+            assert!(speaker.is_yielded(now - Nanos::from_millis(1)) && !speaker.is_yielded(now), "{seconds} s");
+        }
+        // An evening later it is forgiven.
+        now = now + Nanos::from_secs(3_600);
+        speaker.yield_it(now);
+        assert!(!speaker.is_yielded(now + YIELD));
+        speaker.kept.mode = Mode::Exclusive;
+        assert!(!speaker.is_yielded(now));
+    }
 }

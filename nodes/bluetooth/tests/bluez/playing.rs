@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use unisono_bluetooth::{
-    Failure,
+    Address, Failure,
     a2dp::{FeedFault, IdleMode},
+    reconnect::Mode,
     service::{Change, Opened},
 };
 use unisono_core::time::Nanos;
@@ -121,17 +122,38 @@ on_a_bus! {
         drop(house.open(address).await.unwrap());
     }
 
-    async fn a_speaker_that_pauses_by_itself_ends_the_stream_and_can_be_played_to_again() {
+    async fn a_speaker_that_a_phone_takes_in_the_middle_is_left_to_it_for_half_a_minute() {
+        let house = House::new(10).await;
+        let address = house.paired(Speaker::new(0xfe)).await;
+        taken_by_a_phone(&house, address).await;
+        house.standin.calls();
+        assert_eq!(house.open(address).await.map(drop), Err(Failure::HungUp), "the room opens again at once");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(house.open(address).await.map(drop), Err(Failure::HungUp));
+        let calls = house.standin.calls();
+        assert!(!calls.iter().any(|call| call.starts_with("Acquire ")), "{calls:?}");
+        house.until("the room has it again", async || house.open(address).await.is_ok()).await;
+    }
+
+    async fn a_speaker_that_a_phone_took_is_played_to_at_once_where_somebody_wants_that() {
         let house = House::new(1).await;
         let address = house.paired(Speaker::new(0xfe)).await;
-        let mut opened = house.open(address).await.unwrap();
-        play(&mut opened, Duration::from_millis(300)).await.unwrap();
-        let transport = house.standin.transport(address).unwrap();
-        house.standin.put(&transport, TRANSPORT, "State", "idle".into()).await;
-        let gone = play(&mut opened, Duration::from_secs(20)).await;
-        assert_eq!(gone, Err(FeedFault::Gone(Failure::HungUp)));
-        drop(opened);
+        // A person tests it.
+        taken_by_a_phone(&house, address).await;
+        assert_eq!(house.bluetooth.test(address).await, Ok(()));
         house.until("the stream is over", async || !house.view(address).await.playing).await;
+        // It starts the stream itself.
+        taken_by_a_phone(&house, address).await;
+        let transport = house.standin.transport(address).unwrap();
+        house.standin.put(&transport, TRANSPORT, "State", "pending".into()).await;
+        house.standin.put(&transport, TRANSPORT, "Volume", 127_u16.into()).await;
+        house.until("that is known", async || house.view(address).await.volume == Some(100)).await;
+        drop(house.open(address).await.unwrap());
+        house.until("the stream is over", async || !house.view(address).await.playing).await;
+        // The node is exclusive.
+        taken_by_a_phone(&house, address).await;
+        let change = Change { mode: Some(Mode::Exclusive), ..Change::default() };
+        house.bluetooth.change(address, change).await.unwrap();
         drop(house.open(address).await.unwrap());
     }
 
@@ -211,6 +233,17 @@ on_a_bus! {
             house.until("it has ended", async || !house.view(address).await.playing).await;
         }
     }
+}
+
+/// A room plays on a speaker, until that pauses the stream for another.
+async fn taken_by_a_phone(house: &House, address: Address) {
+    let mut opened = house.open(address).await.unwrap();
+    play(&mut opened, Duration::from_millis(300)).await.unwrap();
+    let transport = house.standin.transport(address).unwrap();
+    house.standin.put(&transport, TRANSPORT, "State", "idle".into()).await;
+    assert_eq!(play(&mut opened, Duration::from_secs(20)).await, Err(FeedFault::Gone(Failure::HungUp)));
+    drop(opened);
+    house.until("the stream is over", async || !house.view(address).await.playing).await;
 }
 
 /// Plays a tone for so long.
