@@ -241,6 +241,10 @@ mod tests {
             volume_by: None,
             volume_why: None,
             quality_why: None,
+            failure: None,
+            mode: "polite".into(),
+            idle: "tone".into(),
+            latency: None,
             equaliser_offer: offers.map(offer),
         }
     }
