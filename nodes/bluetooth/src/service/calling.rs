@@ -275,10 +275,14 @@ impl Service {
         self.speakers.keys().copied().collect()
     }
 
-    /// Whether a stream through an adapter is at its end.
+    /// Whether a stream through an adapter is at its end, or one that makes room for any other.
     pub(super) fn is_being_freed(&self, adapter: Address) -> bool {
         let mut speakers = self.speakers.values().filter(|speaker| speaker.kept.adapter == adapter);
-        speakers.any(|speaker| speaker.playing().is_some_and(|playing| playing.stream.is_ending()))
+        speakers.any(|speaker| match &speaker.slot {
+            Slot::Playing(playing) => playing.stream.is_ending(),
+            Slot::Nudging(_) => true,
+            Slot::Free | Slot::Acquiring | Slot::Releasing => false,
+        })
     }
 
     /// Whether so many streams may go through an adapter that one more is allowed.

@@ -9,6 +9,7 @@
 //! | `adapters` | which adapters can be used, and making them ready |
 //! | `link` | from what `BlueZ` shows of a speaker to what happened to it |
 //! | `scanning`, `pairing`, `calling`, `playing` | what a person, the machines or a room want |
+//! | `nudging` | connected speakers without a stream are kept awake |
 //! | `store` | the remembered speakers on disk |
 //! | `facts` | what the doctor is told |
 //! | `figures` | what has been counted of them |
@@ -22,6 +23,7 @@ mod command;
 mod facts;
 mod figures;
 mod link;
+mod nudging;
 mod pairing;
 mod playing;
 mod run;

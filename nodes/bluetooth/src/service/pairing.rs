@@ -279,7 +279,7 @@ impl Service {
         match self.speakers.get(&address).map(|speaker| &speaker.slot) {
             // It is heard already.
             Some(Slot::Playing(_) | Slot::Acquiring) => return self.pairing_event(Event::Done(ticket, Ok(()))),
-            Some(Slot::Releasing) => return self.pairing_event(Event::Done(ticket, Err(Failure::Busy))),
+            Some(Slot::Releasing | Slot::Nudging(_)) => return self.pairing_event(Event::Done(ticket, Err(Failure::Busy))),
             Some(Slot::Free) | None => {}
         }
         let adapter = self.objects.adapters.get(&self.pairing.adapter).and_then(|adapter| adapter.address);

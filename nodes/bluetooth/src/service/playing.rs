@@ -87,8 +87,12 @@ impl Service {
         for address in self.addresses() {
             let Some(speaker) = self.speakers.get(&address) else { continue };
             let waits = speaker.waiting.iter().any(|waiting| matches!(waiting, Waiting::Room(..)));
-            let adapter = speaker.kept.adapter;
-            if !waits || speaker.link.transport.is_none() || !matches!(speaker.slot, Slot::Free) {
+            let (adapter, is_free) = (speaker.kept.adapter, matches!(speaker.slot, Slot::Free));
+            if !waits || speaker.link.transport.is_none() {
+                continue;
+            }
+            self.end_nudges(adapter);
+            if !is_free {
                 continue;
             }
             if self.has_room(adapter) {
@@ -384,7 +388,7 @@ impl Speaker {
                 Ending::Down | Ending::Gone(_) => Failure::HungUp,
             }),
             Slot::Releasing => self.slot = Slot::Free,
-            Slot::Free | Slot::Acquiring => {}
+            Slot::Free | Slot::Acquiring | Slot::Nudging(_) => {}
         }
     }
 

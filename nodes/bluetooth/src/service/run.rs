@@ -61,6 +61,8 @@ pub(super) enum Done {
     Disconnected(Address, reconnect::Ticket, Result<(), Failure>),
     Acquired(Address, String, Result<Acquired, Failure>),
     Released(Address),
+    /// A speaker has heard what keeps it awake, or not.
+    Nudged(Address),
     /// A speaker was asked for a volume.
     Loudened(Address, Result<(), Failure>),
 }
@@ -202,6 +204,7 @@ impl Service {
                 break;
             }
         }
+        self.tend_sleepers();
         let welcome = self.addresses().into_iter().chain(self.pairing.adapter().and(self.pairing.machine.address()));
         self.gate.welcome(welcome.collect());
         if self.unsaved {
@@ -387,6 +390,7 @@ impl Service {
                 self.speaker_event(address, reconnect::Event::Done(ticket, result));
             }
             Done::Acquired(address, path, result) => self.acquired(address, &path, result),
+            Done::Nudged(address) => self.nudged(address),
             Done::Loudened(address, result) => self.loudened(address, result),
             Done::Released(address) => {
                 if let Some(speaker) = self.speakers.get_mut(&address)
@@ -425,7 +429,7 @@ impl Service {
 
     fn next_due(&self) -> Option<Instant> {
         let scans = self.scans.iter().map(|scanning| scanning.scan.ends_at()).min();
-        let machines = [self.pairing.machine.poll_timeout(), self.next_call(), scans];
+        let machines = [self.pairing.machine.poll_timeout(), self.next_call(), self.next_nudge(), scans];
         let machines = machines.into_iter().flatten().min().map(|at| self.clock.instant(at));
         // Whether a scan or a pairing is still watched is looked at now and then.
         let watched = !self.scans.is_empty() || self.pairing.adapter().is_some();

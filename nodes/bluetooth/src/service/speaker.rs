@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::SyncSender;
 
+use tokio::sync::oneshot;
 use unisono_core::time::{Nanos, NodeClock, Timestamp};
 
 use super::{
@@ -26,6 +27,8 @@ pub(super) struct Speaker {
     pub(super) link: Link,
     /// Since when it has had a way for music.
     pub(super) up: Option<Timestamp<NodeClock>>,
+    /// When it heard something last, of a stream or to be kept awake.
+    pub(super) nudged: Option<Timestamp<NodeClock>>,
     /// When a connection that has no way for music counts as none.
     pub(super) down: Option<Timestamp<NodeClock>>,
     pub(super) waiting: Vec<Waiting>,
@@ -52,7 +55,7 @@ const LONGEST_YIELD: Nanos = Nanos::from_secs(600);
 /// It is left alone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Yielded {
-    until: Timestamp<NodeClock>,
+    pub(super) until: Timestamp<NodeClock>,
     span: Nanos,
 }
 
@@ -74,6 +77,8 @@ pub(super) enum Slot {
     Playing(Box<Playing>),
     /// Its stream is over, and `BlueZ` is told.
     Releasing,
+    /// It hears something that keeps it awake, until the sender is gone.
+    Nudging(Option<oneshot::Sender<()>>),
 }
 
 impl Speaker {
@@ -86,6 +91,7 @@ impl Speaker {
             paused: false,
             link: Link::default(),
             up: None,
+            nudged: None,
             down: None,
             waiting: Vec::new(),
             slot: Slot::Free,
@@ -99,6 +105,7 @@ impl Speaker {
     /// A stream to it ended so.
     pub(super) fn note_end(&mut self, now: Timestamp<NodeClock>, failure: Option<Failure>) {
         self.failure = failure;
+        self.nudged = Some(now);
         if let Some(failure) = failure {
             self.tally.failed(failure);
         }

@@ -203,6 +203,42 @@ on_a_bus! {
         assert!(house.heard(first).await.packets().len() > 3 && house.heard(second).await.packets().len() > 3);
     }
 
+    async fn a_connected_speaker_that_nobody_plays_on_is_kept_awake_and_no_room_waits_for_that() {
+        let house = House::new(20).await;
+        let address = house.paired(Speaker::new(0xfe)).await;
+        let heard = house.heard(address).await;
+        house.until("it has heard enough", async || heard.is_over()).await;
+        let packets: Vec<_> = heard.packets().into_iter().map(|(_, packet)| packet).collect();
+        let sound = crate::pairing::decode(&packets, [0x11, 0x15, 2, 51]);
+        let peak = sound.iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
+        assert!((0.001..0.01).contains(&peak), "{peak}");
+        assert!(house.is(address, "Connected") && !house.view(address).await.playing);
+        // A room comes in the middle of the next.
+        house.heard(address).await;
+        let began = std::time::Instant::now();
+        let mut opened = house.open(address).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        play(&mut opened, Duration::from_millis(300)).await.unwrap();
+        assert!(house.heard(address).await.packets().len() > 10);
+    }
+
+    async fn a_speaker_that_may_sleep_or_is_beside_one_that_plays_is_not_kept_awake() {
+        let house = House::new(20).await;
+        let (first, second) = (house.paired(Speaker::new(1)).await, house.paired(Speaker::new(2)).await);
+        let is_acquired = || house.standin.calls().iter().any(|call| call.starts_with("Acquire "));
+        let mut opened = house.open(second).await.unwrap();
+        is_acquired();
+        play(&mut opened, Duration::from_secs(7)).await.unwrap();
+        assert!(!is_acquired(), "the adapter is another's");
+        let suspend = Change { idle: Some(IdleMode::Suspend), ..Change::default() };
+        house.bluetooth.change(first, suspend).await.unwrap();
+        let on_demand = Change { mode: Some(Mode::OnDemand), ..Change::default() };
+        house.bluetooth.change(second, on_demand).await.unwrap();
+        drop(opened);
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        assert!(!is_acquired(), "they may sleep");
+    }
+
     async fn a_silent_speaker_is_suspended_or_disconnected_as_it_was_set_and_woken_by_sound() {
         let house = House::with(|settings| (settings.hurry, settings.idle_after) = (10, Nanos::from_millis(300))).await;
         let address = house.paired(Speaker::new(0xfe)).await;
