@@ -26,8 +26,8 @@ const SIGNAL_STEP: i16 = 6;
 pub enum Standing {
     /// Seen, and not known yet.
     New,
-    /// Seen, and one of those that this node keeps. Whether it is in pairing mode shows once it is chosen: its Low Energy
-    /// half may be all that is seen.
+    /// Seen, and one of those that this node keeps. Whether it is in pairing mode shows once it is chosen: its Low
+    /// Energy half may be all that is seen.
     Remembered,
     /// One of those that this node keeps, and not seen, so not in pairing mode.
     NotInPairingMode,

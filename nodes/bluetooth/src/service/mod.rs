@@ -102,8 +102,8 @@ pub enum ScanEvent {
 pub enum PairEvent {
     /// It has come to this step.
     Step(State),
-    /// Paired, trusted, connected, and the chime was played, unless the adapter carries all the streams that it may. The
-    /// last event.
+    /// Paired, trusted, connected, and the chime was played, unless the adapter carries all the streams that it may.
+    /// The last event.
     Paired,
     /// It did not work. The last event.
     Failed(Failure),
@@ -166,7 +166,8 @@ impl Bluetooth {
         received
     }
 
-    /// Pairs a speaker, trusts it, connects it and plays a chime, if the adapter has room for that. Dropping the receiver calls it off.
+    /// Pairs a speaker, trusts it, connects it and plays a chime, if the adapter has room for that. Dropping the
+    /// receiver calls it off.
     pub async fn pair(&self, address: Address, pin: Option<String>) -> mpsc::Receiver<PairEvent> {
         let (events, received) = mpsc::channel(PAIR_EVENTS);
         self.tell(Command::Pair { address, pin, events }).await;
@@ -245,8 +246,8 @@ impl Bluetooth {
     /// called on a thread of a runtime.
     ///
     /// # Errors
-    /// Why there is none: [`Failure::Unknown`], [`Failure::AdapterBusy`], [`Failure::HungUp`] where it is left to whoever has
-    /// taken it from the last stream, and whatever keeps it from being connected.
+    /// Why there is none: [`Failure::Unknown`], [`Failure::AdapterBusy`], [`Failure::HungUp`] where it is left to whoever
+    /// has taken it from the last stream, and whatever keeps it from being connected.
     pub fn open(&self, address: Address) -> Result<Opened, Failure> {
         self.open_for(address, Opener::Room)
     }

@@ -1,5 +1,5 @@
-//! A connected speaker that nobody plays on is kept awake: without a stream it would switch off after some minutes, and not
-//! be there for the room that falls back to it. It hears now and then what a silent stream would have it hear.
+//! A connected speaker that nobody plays on is kept awake: without a stream it would switch off after some minutes, and
+//! not be there for the room that falls back to it. It hears now and then what a silent stream would have it hear.
 
 use tokio::{select, sync::oneshot};
 use tracing::debug;

@@ -276,11 +276,14 @@ impl Service {
         let Some(shown) = self.objects.transports.get(&transport) else {
             return self.pairing_event(Event::Done(ticket, Err(Failure::NoTransport)));
         };
-        match self.speakers.get(&address).map(|speaker| &speaker.slot) {
+        let heard = match self.speakers.get(&address).map(|speaker| &speaker.slot) {
             // It is heard already.
-            Some(Slot::Playing(_) | Slot::Acquiring) => return self.pairing_event(Event::Done(ticket, Ok(()))),
-            Some(Slot::Releasing | Slot::Nudging(_)) => return self.pairing_event(Event::Done(ticket, Err(Failure::Busy))),
-            Some(Slot::Free) | None => {}
+            Some(Slot::Playing(_) | Slot::Acquiring) => Some(Ok(())),
+            Some(Slot::Releasing | Slot::Nudging(_)) => Some(Err(Failure::Busy)),
+            Some(Slot::Free) | None => None,
+        };
+        if let Some(heard) = heard {
+            return self.pairing_event(Event::Done(ticket, heard));
         }
         let adapter = self.objects.adapters.get(&self.pairing.adapter).and_then(|adapter| adapter.address);
         if adapter.is_some_and(|adapter| !self.has_room(adapter)) {

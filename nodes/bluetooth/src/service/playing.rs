@@ -132,7 +132,7 @@ impl Service {
         if needs { QUIET } else { Nanos::ZERO }
     }
 
-    /// How much is asked of the radio for a speaker: what a person set, unless its model is known to break up with that.
+    /// How much is asked of the radio for a speaker: what was set, unless its model is known to break up with that.
     pub(super) fn quality(&self, kept: &Kept) -> Quality {
         if self.breaks_with_xq(kept) { Quality::Standard } else { kept.quality }
     }

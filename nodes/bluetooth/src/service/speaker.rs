@@ -46,8 +46,8 @@ pub(super) struct Speaker {
 /// A link that is dead is given up by the controllers so much later at most: 20 s is usual.
 const SUPERVISION: Nanos = Nanos::from_secs(45);
 
-/// A speaker that has paused a stream by itself, for a button, a call or a phone that plays, is left alone for so long; for
-/// twice as long when it does so again ...
+/// A speaker that has paused a stream by itself, for a button, a call or a phone that plays, is left alone for so long;
+/// for twice as long when it does so again ...
 const YIELD: Nanos = Nanos::from_secs(30);
 /// ... up to this, and unless it was well for as long in between.
 const LONGEST_YIELD: Nanos = Nanos::from_secs(600);

@@ -9,8 +9,8 @@ use crate::{
     standin::{Speaker, device_path},
 };
 
-/// A thousand together, in shards that run beside each other: each has a bus and a process of its own, and less time than
-/// a test may take.
+/// A thousand together, in shards that run beside each other: each has a bus and a process of its own, and takes less
+/// time than a test may.
 const PAIRINGS: u32 = 1_000;
 const SHARDS: u32 = 8;
 

@@ -206,7 +206,8 @@ on_a_bus! {
         let change = |speaker: &mut Speaker| (speaker.pairing_mode, speaker.advertises) = (false, true);
         house.standin.change(address, change).await;
         // A phone has it.
-        house.standin.faults().set("ConnectProfile", Fault::Error("org.bluez.Error.Failed", "br-connection-refused"), u32::MAX);
+        let refused = Fault::Error("org.bluez.Error.Failed", "br-connection-refused");
+        house.standin.faults().set("ConnectProfile", refused, u32::MAX);
         let mut scan = house.bluetooth.scan(Duration::from_secs(20)).await;
         loop {
             match scan.recv().await.unwrap() {

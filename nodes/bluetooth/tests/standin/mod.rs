@@ -12,8 +12,8 @@
 //! * be restarted at a chosen instant: its name lost, its objects and our registrations gone, and all of it back;
 //! * have a speaker that connects by itself, with a configuration that it chose and we did not, and that starts the stream;
 //! * have a stranger that wants to pair, or to be played to, outside a window;
-//! * have a speaker that wants a PIN, that has forgotten its key, that has only Low Energy, or no music, or that advertises
-//!   Low Energy whether it is in pairing mode or not;
+//! * have a speaker that wants a PIN, that has forgotten its key, that has only Low Energy, or no music, or whose Low
+//!   Energy half is seen whether it is in pairing mode or not;
 //! * share the bus with bluealsa, oFono or PipeWire;
 //! * do all of that a thousand times in a minute, from a seed.
 //!

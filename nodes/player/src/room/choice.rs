@@ -7,9 +7,9 @@
 //! take a speaker's twelve seconds.
 //!
 //! A better one that cannot be open beside what plays, for an adapter carries one stream, is tried every second instead:
-//! that it is there shows in what it is refused for, and that it was there all the time in its connection being the same
-//! one. Once it has been there for [`HOLD`], and is at that moment, what plays is given up for it. The room is silent until
-//! it plays, and where it does not after all, the next such attempt waits twice as long.
+//! that it is there shows in what it is refused for, and that it was there all the time in its connection being the
+//! same one. Once it has been there for [`HOLD`], and is at that moment, what plays is given up for it. The room is
+//! silent until it plays, and where it does not after all, the next such attempt waits twice as long.
 
 use unisono_core::time::{Nanos, NodeClock, Timestamp};
 

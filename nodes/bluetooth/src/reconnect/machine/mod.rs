@@ -228,8 +228,8 @@ impl Reconnect {
         self.next = Some(self.next.map_or(soon, |next| next.min(soon)));
     }
 
-    /// Whether a room may have it called: not if it is known to be with another device, and seldom if it is called in vain
-    /// or nobody says where it is, however often the room tries.
+    /// Whether a room may have it called: not if it is known to be with another device, and seldom if it is called in
+    /// vain or nobody says where it is, however often the room tries.
     fn may_be_needed(&self, now: Timestamp<NodeClock>) -> bool {
         let is_rested = self.calls.last().is_none_or(|at| now - at >= NEEDED);
         match self.departure {
