@@ -240,6 +240,11 @@ mod tests {
             codec: None,
             volume_by: None,
             volume_why: None,
+            quality_why: None,
+            failure: None,
+            mode: "polite".into(),
+            idle: "tone".into(),
+            latency: None,
             equaliser_offer: offers.map(offer),
         }
     }

@@ -2,6 +2,7 @@
 //! object with an `event`.
 
 use serde::{Deserialize, Serialize};
+use unisono_core::time::Nanos;
 use utoipa::ToSchema;
 
 use crate::sound::EqualiserView;
@@ -58,7 +59,7 @@ pub enum PairLine {
         /// For a person who waits.
         text: String,
     },
-    /// Paired, trusted, connected, and the chime was played. The last line.
+    /// Paired, trusted, connected, and the chime was played, if its adapter had room for that. The last line.
     Paired {
         /// Which.
         address: String,
@@ -137,14 +138,53 @@ pub struct SpeakerSummary {
     pub what_brings_it_back: String,
     /// What is added to its latency, in milliseconds.
     pub trim_ms: f64,
+    /// What went wrong last by its name, if it was not put right since.
+    pub failure: Option<String>,
+    /// `polite`, `exclusive` or `on_demand`.
+    pub mode: String,
+    /// What becomes of it while nothing plays: `tone`, `silence`, `suspend` or `disconnect`.
+    pub idle: String,
+    /// How late it is, while a stream goes to it.
+    pub latency: Option<SpeakerLatency>,
     /// What was agreed on with it.
     pub codec: Option<String>,
+    /// Why less is asked of the radio than was set.
+    pub quality_why: Option<String>,
     /// What stands for a room's volume on it, while a stream goes to it: `speaker` or `samples`.
     pub volume_by: Option<String>,
     /// Why it is not the speaker's own.
     pub volume_why: Option<String>,
     /// An equaliser for its model, if the speaker table has one.
     pub equaliser_offer: Option<OfferView>,
+}
+
+/// How late a speaker is. Spans are in nanoseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+pub struct SpeakerLatency {
+    /// From handing over a frame to hearing it.
+    #[schema(value_type = i64)]
+    pub total: Nanos,
+    /// How far that may be off, about one standard deviation.
+    #[schema(value_type = i64)]
+    pub uncertainty: Nanos,
+    /// What it is made of, in the order of the way.
+    pub parts: Vec<SpeakerLatencyPart>,
+}
+
+/// A part of that.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+pub struct SpeakerLatencyPart {
+    /// `packet`, `codec`, `link`, `speaker` or `trim`.
+    pub stage: String,
+    /// How long it takes; a trim may be negative.
+    #[schema(value_type = i64)]
+    pub value: Nanos,
+    /// How far that may be off.
+    #[schema(value_type = i64)]
+    pub uncertainty: Nanos,
+    /// Who says so: `computed`, `socket`, `completion`, `report`, `report_bounded`, `remembered`, `table`, `default` or
+    /// `setting`.
+    pub source: String,
 }
 
 /// Something that the doctor has found.

@@ -130,7 +130,10 @@ impl<'a> Speakers<'a> {
                 let Change { name, mode, trim_ms, idle, quality, volume } = change;
                 let change = SpeakerChange { name, mode, trim_ms, idle, quality, volume_mode: volume };
                 let changed: Value = self.client.patch(&self.below(&[&address]), &change)?;
-                self.out.print(&changed, |_| format!("{address} is changed"))
+                self.out.print(&changed, |changed| match changed["quality_why"].as_str() {
+                    Some(why) => format!("{address} is changed; quality: {why}"),
+                    None => format!("{address} is changed"),
+                })
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Speakers, for a person.
 
-use unisono_api::bluetooth::{FoundView, SpeakerSummary};
+use unisono_api::bluetooth::{FoundView, SpeakerLatency, SpeakerSummary};
+use unisono_core::time::Nanos;
 
 use crate::equaliser;
 
@@ -40,13 +41,59 @@ fn speaker(speaker: &SpeakerSummary) -> String {
         (Some(_), Some(why)) => format!("\n    volume: samples are scaled; {why}"),
         _ => String::new(),
     };
+    let quality = speaker.quality_why.as_ref().map(|why| format!("\n    quality: {why}")).unwrap_or_default();
+    let failure = speaker.failure.as_ref().map(|name| format!("\n    last failure: {name}")).unwrap_or_default();
+    let latency = speaker.latency.as_ref().map(latency).unwrap_or_default();
     let offer = speaker.equaliser_offer.as_ref().map(equaliser::show_offer).unwrap_or_default();
-    format!("{}  {}{model}: {state}{codec}{trim}{why}{volume}\n{offer}", speaker.address, speaker.name)
+    format!(
+        "{}  {}{model}: {state}{codec}{trim}{why}{failure}\n    mode: {}, idle: {}{quality}{volume}{latency}\n{offer}",
+        speaker.address, speaker.name, speaker.mode, speaker.idle
+    )
+}
+
+/// How late it is, in parts: where each comes from, and how far it may be off.
+fn latency(latency: &SpeakerLatency) -> String {
+    let millis = |span: Nanos| span.as_secs_f64() * 1e3;
+    let total = format!("\n    latency: {:.1} ± {:.1} ms", millis(latency.total), millis(latency.uncertainty));
+    let parts = latency.parts.iter().map(|part| {
+        let (value, uncertainty) = (millis(part.value), millis(part.uncertainty));
+        format!("\n      {:<8}{value:>7.1} ± {uncertainty:.1} ms ({})", part.stage, part.source)
+    });
+    total + &parts.collect::<String>()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_speaker_shows_what_its_latency_is_made_of_who_says_so_and_what_went_wrong_last() {
+        let part = |stage: &str, millis, off, source: &str| {
+            let (value, uncertainty) = (millis * 1_000_000, off * 1_000_000);
+            json!({"stage": stage, "value": value, "uncertainty": uncertainty, "source": source})
+        };
+        let parts =
+            [part("packet", 19, 0, "computed"), part("speaker", 150, 30, "report"), part("trim", -5, 0, "setting")];
+        let answer = json!([{
+            "address": "AA:BB:CC:DD:EE:FF", "name": "Kitchen", "connected": true, "playing": true,
+            "why": "", "what_brings_it_back": "", "failure": "link_lost",
+            "mode": "on_demand", "idle": "tone", "trim_ms": -5.0,
+            "latency": {"total": 164_000_000, "uncertainty": 30_000_000, "parts": parts},
+        }]);
+        let shown = speakers(&serde_json::from_value::<Vec<SpeakerSummary>>(answer).unwrap());
+        for line in [
+            "    last failure: link_lost",
+            "    mode: on_demand, idle: tone",
+            "    latency: 164.0 ± 30.0 ms",
+            "      packet     19.0 ± 0.0 ms (computed)",
+            "      speaker   150.0 ± 30.0 ms (report)",
+            "      trim       -5.0 ± 0.0 ms (setting)",
+        ] {
+            assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
+        }
+    }
 
     #[test]
     fn a_speaker_that_cannot_be_paired_says_why() {

@@ -164,7 +164,8 @@ impl Metrics {
             Told { clock: &room.clock, report, output, latency: &room.latency_parts, figures, rate: snapshot.rate };
         self.rooms.set(&room.name, &told);
         if let Some(margin) = room.margin {
-            self.rooms.latency.with_label_values(&[&room.name[..], "network"]).set(margin.as_secs_f64());
+            let labels = [&room.name[..], "network", "computed"];
+            self.rooms.latency.with_label_values(&labels).set(margin.as_secs_f64());
         }
     }
 }

@@ -87,6 +87,19 @@ const SPAN: Nanos = Nanos::from_secs(30);
 /// It comes and goes within so long, for its edges would be heard.
 const FADE: Nanos = Nanos::from_millis(250);
 
+/// What keeps a speaker awake that has no stream: some two seconds of stereo, interleaved.
+pub(crate) fn nudge(rate: SampleRate, awake: Awake) -> Vec<f32> {
+    let mut idle = Idle::new(rate, IdleMode::StayAwake(awake), Nanos::ZERO);
+    // As after so much silence.
+    idle.silent = rate.frames_in(SPAN).0;
+    let frames = usize::try_from(rate.frames_in(TONE + FADE * 2).0).unwrap_or(0);
+    let mut sound = vec![0.0; frames * 2];
+    for packet in sound.chunks_mut(1_024) {
+        idle.handle(packet);
+    }
+    sound
+}
+
 /// What is to be done with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Course {
@@ -193,6 +206,18 @@ mod tests {
         );
         // Within three minutes a speaker hears something, however it counts.
         assert!(SPAN + TONE < Nanos::from_secs(60));
+    }
+
+    #[test]
+    fn a_speaker_without_a_stream_hears_the_same_for_two_seconds_and_its_edges_are_not_heard() {
+        let sound = nudge(SampleRate::HZ_48000, Awake::Tone);
+        assert_eq!(sound.len(), 2_500 * 96);
+        let peak = |from: usize, to: usize| {
+            sound[from * 96..to * 96].iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()))
+        };
+        assert!((0.003..0.003_2).contains(&peak(500, 1_500)), "{}", peak(500, 1_500));
+        assert!(peak(0, 20) < 0.001 && peak(2_400, 2_500) == 0.0);
+        assert!(nudge(SampleRate::HZ_48000, Awake::Silence).iter().all(|sample| *sample == 0.0));
     }
 
     #[test]

@@ -35,6 +35,7 @@ use unisono_core::time::Nanos;
 pub use config::{CAPABILITIES, Quality, select, validate};
 pub use counters::Counters;
 pub use feed::{Feed, FeedFault, FeedRoom};
+pub(crate) use idle::nudge;
 pub use idle::{Awake, IdleMode};
 pub use sender::start;
 pub use stream::{Stream, Wish};

@@ -1,6 +1,7 @@
 //! Who may pair and connect: nobody, except in a window that a person opened, and then one address.
 //!
-//! `BlueZ` asks the agent. It is the default one, always there, and says no to everyone for whom the door is not open.
+//! `BlueZ` asks the agent. It is the default one, there as soon as an adapter is used, and says no to everyone for whom
+//! the door is not open.
 //! Outside a window it is registered without abilities; pairing that we begin needs none when it just works. In a window
 //! it can compare numbers, and has a PIN if a person gave one.
 //!

@@ -57,7 +57,8 @@ pub enum Command {
     ConnectProfile,
     /// `Device1.Disconnect`. It also ends a `ConnectProfile` that hangs.
     Disconnect,
-    /// Acquire the transport and play the chime. Wait for `Acquire` in any case; never cut it short with `Release`.
+    /// Acquire the transport and play the chime, unless other streams are in its way: then it is done, too. Wait for
+    /// `Acquire` in any case; never cut it short with `Release`.
     Chime,
     /// Not pairable any more; unregister the agent.
     CloseWindow,

@@ -24,11 +24,12 @@ const SIGNAL_STEP: i16 = 6;
 /// What choosing a speaker would come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// In pairing mode, and not known yet.
+    /// Seen, and not known yet.
     New,
-    /// In pairing mode, and one of those that this node keeps.
+    /// Seen, and one of those that this node keeps. Whether it is in pairing mode shows once it is chosen: its Low
+    /// Energy half may be all that is seen.
     Remembered,
-    /// One of those that this node keeps, but not in pairing mode.
+    /// One of those that this node keeps, and not seen, so not in pairing mode.
     NotInPairingMode,
     /// Connected with this node.
     Connected,
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remembered_speaker_is_shown_as_not_in_pairing_mode_until_it_is() {
+    fn a_remembered_speaker_is_shown_as_not_in_pairing_mode_until_it_is_seen() {
         let mut scan = scan();
         assert_eq!(scan.list()[0].standing, Standing::NotInPairingMode);
         assert_eq!(scan.verdict(), Some(Failure::NotInPairingMode));

@@ -20,7 +20,8 @@ pub struct Sight {
     pub class: Option<u32>,
     /// Those of `UUIDs` that have a form of 16 bits.
     pub services: Vec<u16>,
-    /// `RSSI` in dBm. It is there only while an inquiry sees the device, which then is in pairing mode.
+    /// `RSSI` in dBm. It is there only while the adapter looks and sees the device. An inquiry sees what is in pairing
+    /// mode; one that looks for Low Energy, too, sees the other half of many speakers whenever they are on.
     pub signal: Option<i16>,
     /// `AddressType` is `random`, as only Low Energy has it.
     pub random_address: bool,
@@ -48,7 +49,7 @@ impl Sight {
         }
     }
 
-    /// Whether an inquiry sees it now.
+    /// Whether it is seen now.
     pub const fn is_near(&self) -> bool {
         self.signal.is_some()
     }

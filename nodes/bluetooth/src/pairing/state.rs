@@ -33,7 +33,7 @@ pub enum State {
     Pausing,
     /// What was begun is undone.
     CleaningUp,
-    /// Paired, trusted, connected, and it was heard. The window is closed.
+    /// Paired, trusted, connected, and it was heard if there was room for that. The window is closed.
     Paired,
     /// It did not work. The window is closed.
     Failed(Failure),

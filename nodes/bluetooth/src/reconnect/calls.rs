@@ -36,6 +36,11 @@ impl Calls {
         self.made.push_back(now);
     }
 
+    /// When the last was made.
+    pub(super) fn last(&self) -> Option<Timestamp<NodeClock>> {
+        self.made.back().copied()
+    }
+
     /// When to call after so many calls in a row that came to nothing.
     pub(super) fn after(&mut self, now: Timestamp<NodeClock>, failed: u32) -> Timestamp<NodeClock> {
         let pause = FIRST_PAUSE * (1 << failed.saturating_sub(1).min(5));

@@ -9,7 +9,8 @@ pub enum Departure {
     LinkLost,
     /// This machine ended it.
     Local,
-    /// Nobody says. It counts as [`Departure::Remote`]: that takes no speaker from anyone.
+    /// Nobody says. It counts as [`Departure::Remote`], which takes no speaker from anyone; but a room may have it
+    /// called, for one that is with another device refuses.
     Unknown,
 }
 

@@ -57,7 +57,7 @@ pub enum Event {
     /// A person connects it.
     Wanted,
     /// A room is to play on it. Unlike [`Event::Wanted`] it does not undo what a person said, and polite, it does not take
-    /// the speaker back from whoever has it.
+    /// the speaker back from whoever has it. Where calls have become slow, it is called once a minute for a room.
     Needed,
     /// A person disconnects it.
     Unwanted,

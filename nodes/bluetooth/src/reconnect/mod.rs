@@ -9,7 +9,9 @@
 //! * *On demand*, it is called when a room is to play on it, and never otherwise.
 //! * When the link is lost, it is called after 2, 4, 8 … 60 s, at most [`CALLS`] times in [`CALLS_SPAN`]: a call (a page)
 //!   takes the radio for five seconds, in which Wi-Fi and other speakers suffer. After that, every [`POLL`]; polite, that
-//!   ends after an hour.
+//!   ends after an hour. A room that needs it has it called once a minute meanwhile.
+//! * When nobody says why it went (`BlueZ` before 5.83 never does), it is called only for a room, after half a minute
+//!   and once a minute: one that is with a phone refuses, and is left to it.
 //! * When it has forgotten its keys, nothing but pairing again helps, and that is what is said.
 //! * When a person disconnects it, it stays so until they connect it.
 

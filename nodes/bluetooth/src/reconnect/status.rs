@@ -19,7 +19,7 @@ pub enum State {
     Calling,
     /// It will be called again soon.
     BackingOff,
-    /// It is called every five minutes.
+    /// It is called every five minutes, or once a minute for a room.
     Polling,
     /// It is connected.
     Connected,

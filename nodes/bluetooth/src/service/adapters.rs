@@ -117,12 +117,14 @@ impl Service {
             Ok(()) => Readiness::Ready,
             Err(failure) => {
                 warn!("{path} cannot be made ready: {failure}");
+                // Whether it was the agent that failed does not matter: to register it once more does no harm.
+                self.guarded = false;
                 Readiness::Failed(failure, Instant::now() + self.clock.span(AGAIN))
             }
         };
     }
 
-    /// Closes an adapter to strangers and registers endpoints with it, if that is to be done.
+    /// Registers the agent, closes an adapter to strangers and registers endpoints with it, if that is to be done.
     fn prepare(&mut self, path: &str) {
         let Some(bluez) = &self.bluez else { return };
         let (Some(adapter), Some(state)) = (self.objects.adapters.get(path), self.adapters.get_mut(path)) else {
@@ -144,6 +146,9 @@ impl Service {
         if !matches!(state.readiness, Readiness::Ready) {
             state.readiness = Readiness::Preparing;
         }
+        // Before it can be used, and not at all where none can: it answers in place of everybody else's agent.
+        let guard = (!self.guarded).then(|| bluez.guard(&self.door));
+        self.guarded = true;
         let from = std::mem::replace(&mut state.endpoints, wanted);
         let close = bluez.close_adapter(path);
         let register: Vec<_> = (from..wanted).map(|number| bluez.register_endpoint(path, number)).collect();
@@ -151,6 +156,9 @@ impl Service {
         self.jobs.push(Box::pin(async move {
             let mut endpoints = from;
             let prepared = async {
+                if let Some(guard) = guard {
+                    guard.await?;
+                }
                 if from == 0 {
                     close.await?;
                 }

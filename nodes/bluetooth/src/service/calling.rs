@@ -58,6 +58,7 @@ impl Service {
                     Happening::Linked => speaker.machine.handle_event(now, Event::Appeared),
                     Happening::Up => {
                         speaker.up = Some(now);
+                        speaker.yielded = None;
                         speaker.tally.connected();
                         speaker.down = None;
                         speaker.machine.handle_event(now, Event::Connected);
@@ -121,7 +122,7 @@ impl Service {
                         if let Some(speaker) = self.speakers.get(&address)
                             && let Some(adapter) = crate::bluez::adapter_path_of(&device)
                         {
-                            self.gate.expect(&adapter, speaker.kept.quality);
+                            self.gate.expect(&adapter, self.quality(&speaker.kept));
                         }
                         let connect = bluez.connect_sink(&device);
                         self.jobs.push(Box::pin(async move { Done::Called(address, ticket, connect.await) }));
@@ -197,6 +198,7 @@ impl Service {
         let Some(speaker) = self.speakers.get_mut(&address) else {
             return reply(answer, Err(Failure::Unknown));
         };
+        speaker.yielded = None;
         speaker.waiting.push(Waiting::Person(answer));
         self.speaker_event(address, Event::Wanted);
     }
@@ -273,10 +275,14 @@ impl Service {
         self.speakers.keys().copied().collect()
     }
 
-    /// Whether a stream through an adapter is at its end.
+    /// Whether a stream through an adapter is at its end, or one that makes room for any other.
     pub(super) fn is_being_freed(&self, adapter: Address) -> bool {
         let mut speakers = self.speakers.values().filter(|speaker| speaker.kept.adapter == adapter);
-        speakers.any(|speaker| speaker.playing().is_some_and(|playing| playing.stream.is_ending()))
+        speakers.any(|speaker| match &speaker.slot {
+            Slot::Playing(playing) => playing.stream.is_ending(),
+            Slot::Nudging(_) => true,
+            Slot::Free | Slot::Acquiring | Slot::Releasing => false,
+        })
     }
 
     /// Whether so many streams may go through an adapter that one more is allowed.

@@ -1,4 +1,4 @@
-//! The chime that says that a speaker is paired: two notes, quiet, fading.
+//! The chime that says that a speaker is paired: two notes, quiet, fading. And what is not heard, but keeps it awake.
 
 use std::{
     f32::consts::TAU,
@@ -6,10 +6,11 @@ use std::{
 };
 
 use tokio::time::sleep;
+use unisono_core::units::FrameCount;
 
 use crate::{
     Failure,
-    a2dp::{Feed, FeedFault, Stream},
+    a2dp::{self, Awake, Feed, FeedFault, Stream},
 };
 
 /// Plays it to the end, and ends the stream.
@@ -18,11 +19,18 @@ use crate::{
 /// [`Failure::NotPlayed`], or why the stream ended before.
 pub(super) async fn play(mut feed: Feed, stream: Stream, span: Duration) -> Result<(), Failure> {
     sound(&mut feed, span).await?;
-    drop(feed);
-    let deadline = Instant::now() + PATIENCE;
-    while !stream.has_ended() && Instant::now() < deadline {
-        sleep(LOOK).await;
-    }
+    end(feed, &stream).await;
+    Ok(())
+}
+
+/// Has a speaker hear what keeps it awake, and ends the stream.
+///
+/// # Errors
+/// As [`play`].
+pub(super) async fn hum(mut feed: Feed, stream: Stream, awake: Awake) -> Result<(), Failure> {
+    let tone = a2dp::nudge(feed.rate(), awake);
+    give(&mut feed, &tone).await?;
+    end(feed, &stream).await;
     Ok(())
 }
 
@@ -31,13 +39,25 @@ pub(super) async fn play(mut feed: Feed, stream: Stream, span: Duration) -> Resu
 /// # Errors
 /// [`Failure::NotPlayed`], or why the stream ended before.
 pub(super) async fn sound(feed: &mut Feed, span: Duration) -> Result<(), Failure> {
-    let rate = feed.rate().hertz();
-    let notes = notes(rate, span);
+    let notes = notes(feed.rate().hertz(), span);
+    give(feed, &notes).await
+}
+
+async fn end(feed: Feed, stream: &Stream) {
+    drop(feed);
+    let deadline = Instant::now() + PATIENCE;
+    while !stream.has_ended() && Instant::now() < deadline {
+        sleep(LOOK).await;
+    }
+}
+
+async fn give(feed: &mut Feed, notes: &[f32]) -> Result<(), Failure> {
+    let (rate, all) = (feed.rate(), notes.len() / 2);
     // Behind it silence, so that its end is taken, too, and heard before the speaker is told to pause.
-    let tail = vec![0.0; notes.len().max(usize::try_from(rate).unwrap_or(0) / 2)];
-    let mut rest: &[f32] = &notes;
-    let mut left = notes.len() / 2;
-    let deadline = Instant::now() + span + PATIENCE;
+    let tail = vec![0.0; notes.len().max(usize::try_from(rate.hertz()).unwrap_or(0) / 2)];
+    let mut rest = notes;
+    let mut left = all;
+    let deadline = Instant::now() + rate.duration_of(FrameCount(all as u64)).to_duration() + PATIENCE;
     while Instant::now() < deadline {
         if rest.is_empty() {
             rest = &tail;
@@ -47,7 +67,7 @@ pub(super) async fn sound(feed: &mut Feed, span: Duration) -> Result<(), Failure
                 let frames = usize::try_from(frames).unwrap_or(0);
                 rest = rest.get(frames * 2..).unwrap_or_default();
                 if let Ok(Some((taken, _))) = feed.taken() {
-                    left = (notes.len() / 2).saturating_sub(usize::try_from(taken).unwrap_or(usize::MAX));
+                    left = all.saturating_sub(usize::try_from(taken).unwrap_or(usize::MAX));
                 }
             }
             Err(FeedFault::Underrun) => {}

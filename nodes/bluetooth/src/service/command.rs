@@ -15,6 +15,14 @@ pub(super) fn reply<T>(answer: oneshot::Sender<T>, with: T) {
     let _ = answer.send(with);
 }
 
+/// Who wants a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opener {
+    Room,
+    /// Who says so now knows better than what was noticed before.
+    Person,
+}
+
 #[derive(Debug)]
 pub(super) enum Command {
     Scan(Duration, mpsc::Sender<ScanEvent>),
@@ -26,5 +34,5 @@ pub(super) enum Command {
     List(oneshot::Sender<Vec<SpeakerView>>),
     Adapters(oneshot::Sender<Vec<AdapterView>>),
     Facts(oneshot::Sender<Facts>),
-    Open { address: Address, answer: std::sync::mpsc::SyncSender<Result<Opened, Failure>> },
+    Open { address: Address, by: Opener, answer: std::sync::mpsc::SyncSender<Result<Opened, Failure>> },
 }

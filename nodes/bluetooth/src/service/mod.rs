@@ -9,6 +9,7 @@
 //! | `adapters` | which adapters can be used, and making them ready |
 //! | `link` | from what `BlueZ` shows of a speaker to what happened to it |
 //! | `scanning`, `pairing`, `calling`, `playing` | what a person, the machines or a room want |
+//! | `nudging` | connected speakers without a stream are kept awake |
 //! | `store` | the remembered speakers on disk |
 //! | `facts` | what the doctor is told |
 //! | `figures` | what has been counted of them |
@@ -22,6 +23,7 @@ mod command;
 mod facts;
 mod figures;
 mod link;
+mod nudging;
 mod pairing;
 mod playing;
 mod run;
@@ -39,7 +41,10 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 use unisono_core::time::Nanos;
 
-use self::{command::Command, run::Service};
+use self::{
+    command::{Command, Opener},
+    run::Service,
+};
 use crate::{
     Address, Failure,
     a2dp::{Feed, IdleMode, Options, Quality},
@@ -97,7 +102,8 @@ pub enum ScanEvent {
 pub enum PairEvent {
     /// It has come to this step.
     Step(State),
-    /// Paired, trusted, connected, and the chime was played. The last event.
+    /// Paired, trusted, connected, and the chime was played, unless the adapter carries all the streams that it may.
+    /// The last event.
     Paired,
     /// It did not work. The last event.
     Failed(Failure),
@@ -160,7 +166,8 @@ impl Bluetooth {
         received
     }
 
-    /// Pairs a speaker, trusts it, connects it and plays a chime. Dropping the receiver calls it off.
+    /// Pairs a speaker, trusts it, connects it and plays a chime, if the adapter has room for that. Dropping the
+    /// receiver calls it off.
     pub async fn pair(&self, address: Address, pin: Option<String>) -> mpsc::Receiver<PairEvent> {
         let (events, received) = mpsc::channel(PAIR_EVENTS);
         self.tell(Command::Pair { address, pin, events }).await;
@@ -214,6 +221,12 @@ impl Bluetooth {
         playing.map(|speaker| speaker.address).collect()
     }
 
+    /// Times that a speaker was connected since the node started; at once, from any thread.
+    pub fn connects(&self, address: Address) -> u64 {
+        let all = self.figures.borrow();
+        all.iter().find(|speaker| speaker.address == address).map_or(0, |speaker| speaker.connects)
+    }
+
     /// What has been counted of the remembered speakers; at once, from any thread.
     pub fn figures(&self) -> Vec<SpeakerFigures> {
         self.figures.borrow().clone()
@@ -233,12 +246,17 @@ impl Bluetooth {
     /// called on a thread of a runtime.
     ///
     /// # Errors
-    /// Why there is none: [`Failure::Unknown`], [`Failure::AdapterBusy`], and whatever keeps it from being connected.
+    /// Why there is none: [`Failure::Unknown`], [`Failure::AdapterBusy`], [`Failure::HungUp`] where it is left to whoever
+    /// has taken it from the last stream, and whatever keeps it from being connected.
     pub fn open(&self, address: Address) -> Result<Opened, Failure> {
+        self.open_for(address, Opener::Room)
+    }
+
+    fn open_for(&self, address: Address, by: Opener) -> Result<Opened, Failure> {
         let (answer, opened) = std::sync::mpsc::sync_channel(1);
         let limit = OPEN_LIMIT / self.hurry;
         let deadline = Instant::now() + limit;
-        self.commands.blocking_send(Command::Open { address, answer }).map_err(|_| Failure::NoBluez)?;
+        self.commands.blocking_send(Command::Open { address, by, answer }).map_err(|_| Failure::NoBluez)?;
         // The task answers in time; that it does not get to run is not to hang a room.
         let patience = (deadline + PATIENCE).saturating_duration_since(Instant::now());
         opened.recv_timeout(patience).unwrap_or(Err(Failure::StepTimeout))

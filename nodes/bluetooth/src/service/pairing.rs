@@ -251,7 +251,7 @@ impl Service {
             }
             Command::Trust => job!(bluez.trust(&device)),
             Command::ConnectProfile => {
-                let quality = self.speakers.get(&address).map(|speaker| speaker.kept.quality);
+                let quality = self.speakers.get(&address).map(|speaker| self.quality(&speaker.kept));
                 self.gate.expect(&adapter, quality.unwrap_or_default());
                 job!(bluez.connect_sink(&device));
             }
@@ -273,16 +273,26 @@ impl Service {
         let (Some(bluez), Some(transport)) = (&self.bluez, self.pairing.link.transport.clone()) else {
             return self.pairing_event(Event::Done(ticket, Err(Failure::NoTransport)));
         };
-        if let Some(speaker) = self.speakers.get_mut(&address) {
-            match speaker.slot {
-                Slot::Free => speaker.slot = Slot::Acquiring,
-                // It is heard already.
-                _ => return self.pairing_event(Event::Done(ticket, Ok(()))),
-            }
-        }
         let Some(shown) = self.objects.transports.get(&transport) else {
             return self.pairing_event(Event::Done(ticket, Err(Failure::NoTransport)));
         };
+        let heard = match self.speakers.get(&address).map(|speaker| &speaker.slot) {
+            // It is heard already.
+            Some(Slot::Playing(_) | Slot::Acquiring) => Some(Ok(())),
+            Some(Slot::Releasing | Slot::Nudging(_)) => Some(Err(Failure::Busy)),
+            Some(Slot::Free) | None => None,
+        };
+        if let Some(heard) = heard {
+            return self.pairing_event(Event::Done(ticket, heard));
+        }
+        let adapter = self.objects.adapters.get(&self.pairing.adapter).and_then(|adapter| adapter.address);
+        if adapter.is_some_and(|adapter| !self.has_room(adapter)) {
+            info!("{address} is paired without being heard: its adapter carries as many streams as it may");
+            return self.pairing_event(Event::Done(ticket, Ok(())));
+        }
+        if let Some(speaker) = self.speakers.get_mut(&address) {
+            speaker.slot = Slot::Acquiring;
+        }
         let config = a2dp::validate(&shown.configuration);
         let acquire = bluez.acquire(&transport, shown.state == TransportState::Pending);
         let release = bluez.release(&transport);

@@ -8,12 +8,14 @@ use unisono_core::time::{Nanos, NodeClock, Timestamp};
 
 use super::{
     Opened, Settings,
+    command::Opener,
     run::{Done, Service},
     speaker::{Slot, Speaker, Waiting},
+    store::Kept,
 };
 use crate::{
     Address, Failure,
-    a2dp::{self, Feed, Options, Stream, Transport, Wish},
+    a2dp::{self, Feed, Options, Quality, Stream, Transport, Wish},
     bluez::{Acquired, TransportState},
     latency::{LatencyModel, LatencyWatch, Prior, Remembered},
     reconnect::{Departure, Event, Mode},
@@ -58,14 +60,23 @@ pub(super) enum Ending {
 }
 
 impl Service {
-    /// A room wants a stream to a speaker.
-    pub(super) fn open(&mut self, address: Address, answer: SyncSender<Result<Opened, Failure>>) {
-        let until = self.clock.now() + OPEN_LIMIT;
+    /// A room wants a stream to a speaker, or a person does.
+    pub(super) fn open(&mut self, address: Address, by: Opener, answer: SyncSender<Result<Opened, Failure>>) {
+        let now = self.clock.now();
+        let until = now + OPEN_LIMIT;
         let Some(speaker) = self.speakers.get_mut(&address) else {
             return Waiting::Room(answer, until).disappoint(Failure::Unknown);
         };
         if speaker.playing().is_some_and(Playing::is_alive) {
             return Waiting::Room(answer, until).disappoint(Failure::Busy);
+        }
+        // It wants sound itself, or a person wants it to have some.
+        let shown = speaker.link.transport.as_deref().and_then(|path| self.objects.transports.get(path));
+        if by == Opener::Person || shown.is_some_and(|shown| shown.state == TransportState::Pending) {
+            speaker.yielded = None;
+        }
+        if speaker.is_yielded(now) {
+            return Waiting::Room(answer, until).disappoint(Failure::HungUp);
         }
         speaker.waiting.push(Waiting::Room(answer, until));
         self.speaker_event(address, Event::Needed);
@@ -76,16 +87,24 @@ impl Service {
         for address in self.addresses() {
             let Some(speaker) = self.speakers.get(&address) else { continue };
             let waits = speaker.waiting.iter().any(|waiting| matches!(waiting, Waiting::Room(..)));
-            let adapter = speaker.kept.adapter;
-            if !waits || speaker.link.transport.is_none() || !matches!(speaker.slot, Slot::Free) {
+            let (adapter, is_free) = (speaker.kept.adapter, matches!(speaker.slot, Slot::Free));
+            if !waits || speaker.link.transport.is_none() {
+                continue;
+            }
+            self.end_nudges(adapter);
+            if !is_free {
                 continue;
             }
             if self.has_room(adapter) {
                 self.acquire(address);
             } else if self.is_being_freed(adapter) {
                 // It ends this moment; the next look serves who waits.
-            } else if let Some(speaker) = self.speakers.get_mut(&address) {
-                speaker.disappoint(Failure::AdapterBusy);
+            } else {
+                // Who hears it asks at once who has the adapter, and which connection of the speaker this is.
+                self.show_figures();
+                if let Some(speaker) = self.speakers.get_mut(&address) {
+                    speaker.disappoint(Failure::AdapterBusy);
+                }
             }
         }
     }
@@ -111,6 +130,17 @@ impl Service {
     pub(super) fn quiet(&self, name: &str) -> Nanos {
         let needs = self.table.find(name).is_some_and(|model| model.has(Quirk::NeedsSettle));
         if needs { QUIET } else { Nanos::ZERO }
+    }
+
+    /// How much is asked of the radio for a speaker: what was set, unless its model is known to break up with that.
+    pub(super) fn quality(&self, kept: &Kept) -> Quality {
+        if self.breaks_with_xq(kept) { Quality::Standard } else { kept.quality }
+    }
+
+    /// Whether a speaker is set to what its model is known to break up with.
+    pub(super) fn breaks_with_xq(&self, kept: &Kept) -> bool {
+        let breaks = self.table.find(&kept.name).is_some_and(|model| model.has(Quirk::NoXq));
+        breaks && kept.quality == Quality::Xq
     }
 
     /// A transport was acquired, or not.
@@ -196,6 +226,7 @@ impl Service {
             if playing.was_active && !is_active && shown.is_some() {
                 // The speaker has paused it: a button, a call. What is sent goes nowhere from here on.
                 playing.stream.stop(Failure::HungUp);
+                speaker.yield_it(now);
                 continue;
             }
             let report = speaker.link.transport.as_deref().and_then(|path| self.objects.transports.get(path)?.delay);
@@ -357,7 +388,7 @@ impl Speaker {
                 Ending::Down | Ending::Gone(_) => Failure::HungUp,
             }),
             Slot::Releasing => self.slot = Slot::Free,
-            Slot::Free | Slot::Acquiring => {}
+            Slot::Free | Slot::Acquiring | Slot::Nudging(_) => {}
         }
     }
 

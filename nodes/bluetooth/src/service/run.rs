@@ -61,6 +61,8 @@ pub(super) enum Done {
     Disconnected(Address, reconnect::Ticket, Result<(), Failure>),
     Acquired(Address, String, Result<Acquired, Failure>),
     Released(Address),
+    /// A speaker has heard what keeps it awake, or not.
+    Nudged(Address),
     /// A speaker was asked for a volume.
     Loudened(Address, Result<(), Failure>),
 }
@@ -86,8 +88,8 @@ pub(super) struct Service {
     first_look: Option<Instant>,
     /// Whether anything was seen in it.
     has_looked: bool,
-    /// Whether the agent is registered that refuses strangers.
-    guarded: bool,
+    /// Whether the agent that refuses strangers is registered, or about to be.
+    pub(super) guarded: bool,
     /// The adapter on which a window was opened and is not known to be closed.
     pub(super) to_close: Option<String>,
     pub(super) objects: Objects,
@@ -202,6 +204,7 @@ impl Service {
                 break;
             }
         }
+        self.tend_sleepers();
         let welcome = self.addresses().into_iter().chain(self.pairing.adapter().and(self.pairing.machine.address()));
         self.gate.welcome(welcome.collect());
         if self.unsaved {
@@ -225,7 +228,7 @@ impl Service {
             Command::List(answer) => reply(answer, self.view()),
             Command::Adapters(answer) => reply(answer, self.view_adapters()),
             Command::Facts(answer) => self.facts(answer),
-            Command::Open { address, answer } => self.open(address, answer),
+            Command::Open { address, by, answer } => self.open(address, by, answer),
         }
     }
 
@@ -302,12 +305,12 @@ impl Service {
         self.programs = None;
         self.adapters.clear();
         self.ours.clear();
+        self.guarded = false;
         self.objects = Objects::default();
         for (path, interfaces) in objects {
             self.objects.add(path, interfaces);
         }
         info!("BlueZ is there, with {}", count(self.objects.adapters.len(), "adapter"));
-        self.register_guard();
         self.look_for_programs();
     }
 
@@ -354,13 +357,11 @@ impl Service {
                 self.has_looked = true;
                 self.try_again();
             }
-            Done::Guarded(epoch, guard) if epoch == self.epoch => match guard {
-                Ok(()) => self.guarded = true,
-                Err(failure) => {
-                    warn!("the agent that refuses strangers: {failure}");
-                    self.try_again();
-                }
-            },
+            Done::Guarded(epoch, Err(failure)) if epoch == self.epoch => {
+                warn!("the agent that refuses strangers: {failure}");
+                self.guarded = false;
+                self.try_again();
+            }
             Done::Guarded(..) => {}
             Done::Programs(Ok(programs)) => self.programs = Some(programs),
             Done::Programs(Err(failure)) => {
@@ -389,6 +390,7 @@ impl Service {
                 self.speaker_event(address, reconnect::Event::Done(ticket, result));
             }
             Done::Acquired(address, path, result) => self.acquired(address, &path, result),
+            Done::Nudged(address) => self.nudged(address),
             Done::Loudened(address, result) => self.loudened(address, result),
             Done::Released(address) => {
                 if let Some(speaker) = self.speakers.get_mut(&address)
@@ -409,7 +411,10 @@ impl Service {
                     let connect = Bluez::connect(self.gate.clone(), self.sender.clone());
                     self.jobs.push(Box::pin(async move { Done::BusConnected(connect.await) }));
                 }
-                (Some(_), None, false) => self.register_guard(),
+                // Where an adapter is ours already; else with the first that becomes so.
+                (Some(_), None, false) if self.adapters.values().any(|state| state.endpoints > 0) => {
+                    self.register_guard();
+                }
                 // The machine closes it itself, or has given up by then.
                 (Some(_), None, true) if self.to_close.is_some() && self.pairing.adapter().is_some() => {
                     self.try_again();
@@ -424,7 +429,7 @@ impl Service {
 
     fn next_due(&self) -> Option<Instant> {
         let scans = self.scans.iter().map(|scanning| scanning.scan.ends_at()).min();
-        let machines = [self.pairing.machine.poll_timeout(), self.next_call(), scans];
+        let machines = [self.pairing.machine.poll_timeout(), self.next_call(), self.next_nudge(), scans];
         let machines = machines.into_iter().flatten().min().map(|at| self.clock.instant(at));
         // Whether a scan or a pairing is still watched is looked at now and then.
         let watched = !self.scans.is_empty() || self.pairing.adapter().is_some();
@@ -439,6 +444,7 @@ impl Service {
 
     pub(super) fn register_guard(&mut self) {
         if let Some(bluez) = &self.bluez {
+            self.guarded = true;
             let (epoch, guard) = (self.epoch, bluez.guard(&self.door));
             self.jobs.push(Box::pin(async move { Done::Guarded(epoch, guard.await) }));
         }

@@ -1,6 +1,6 @@
 //! A chime on a speaker that is remembered.
 
-use super::{Bluetooth, Opened, chime};
+use super::{Bluetooth, Opened, chime, command::Opener};
 use crate::{Address, Failure};
 
 impl Bluetooth {
@@ -10,7 +10,7 @@ impl Bluetooth {
     /// As [`Self::open`]; [`Failure::AdapterBusy`] when a room plays through the adapter.
     pub async fn test(&self, address: Address) -> Result<(), Failure> {
         let service = self.clone();
-        let opened = tokio::task::spawn_blocking(move || service.open(address)).await;
+        let opened = tokio::task::spawn_blocking(move || service.open_for(address, Opener::Person)).await;
         let Opened { mut feed, .. } = opened.unwrap_or(Err(Failure::NotPlayed))?;
         chime::sound(&mut feed, self.chime).await
     }

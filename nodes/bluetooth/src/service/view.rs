@@ -50,6 +50,8 @@ pub struct SpeakerView {
     pub idle: IdleMode,
     /// How much is asked of the radio.
     pub quality: Quality,
+    /// Why less is asked of it than that, for a person.
+    pub quality_why: Option<&'static str>,
     /// What is added to its latency, milliseconds.
     pub trim_ms: f64,
     /// The delay that it reports, or has reported in its present configuration, milliseconds.
@@ -117,6 +119,7 @@ impl Service {
                 mode: kept.mode,
                 idle: kept.idle,
                 quality: kept.quality,
+                quality_why: self.breaks_with_xq(kept).then_some("its model breaks up with xq; standard is used"),
                 trim_ms: kept.trim_ms,
                 report_ms: config
                     .and_then(|config| kept.report(config.to_bytes()))

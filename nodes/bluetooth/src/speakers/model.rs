@@ -51,7 +51,8 @@ pub enum Quirk {
     NoXq,
     /// It wants three seconds of quiet between connecting and the stream.
     NeedsSettle,
-    /// It switches off after some minutes without a stream.
+    /// It switches off after some minutes without a stream. Most do; none that is kept connected is left without for so
+    /// long.
     SwitchesOff,
 }
 

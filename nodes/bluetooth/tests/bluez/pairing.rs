@@ -13,6 +13,7 @@ use unisono_codec::sbc;
 use crate::{
     bus::on_a_bus,
     house::House,
+    playing::play,
     standin::{DEVICE, Fault, Speaker, device_path, errors_of},
 };
 
@@ -198,6 +199,30 @@ on_a_bus! {
         assert!(!calls.iter().any(|call| call.starts_with("Pair ") || call.starts_with("ConnectProfile ")), "{calls:?}");
     }
 
+    async fn a_remembered_speaker_of_which_a_scan_sees_the_low_energy_half_keeps_its_keys() {
+        let house = House::new(40).await;
+        let address = house.paired(Speaker::new(0xfe)).await;
+        house.standin.leave(address, "org.bluez.Reason.Remote").await;
+        let change = |speaker: &mut Speaker| (speaker.pairing_mode, speaker.advertises) = (false, true);
+        house.standin.change(address, change).await;
+        // A phone has it.
+        let refused = Fault::Error("org.bluez.Error.Failed", "br-connection-refused");
+        house.standin.faults().set("ConnectProfile", refused, u32::MAX);
+        let mut scan = house.bluetooth.scan(Duration::from_secs(20)).await;
+        loop {
+            match scan.recv().await.unwrap() {
+                ScanEvent::Found(found) if found.standing == Standing::Remembered => break,
+                ScanEvent::Found(_) => {}
+                over @ ScanEvent::Over(_) => panic!("{over:?}"),
+            }
+        }
+        house.standin.calls();
+        assert_eq!(house.pair(address, None).await, Err(Failure::NotInPairingMode));
+        let calls = house.standin.calls();
+        assert!(!calls.iter().any(|call| call.starts_with("RemoveDevice ")), "{calls:?}");
+        assert!(house.is(address, "Paired"));
+    }
+
     async fn a_speaker_that_has_forgotten_us_is_paired_anew() {
         let house = House::new(20).await;
         let address = house.paired(Speaker::new(0xfe)).await;
@@ -207,6 +232,23 @@ on_a_bus! {
         assert_eq!(house.bluetooth.connect(address).await, Err(Failure::KeyMissing));
         assert_eq!(house.pair(address, None).await, Ok(()));
         assert!(house.view(address).await.connected);
+    }
+
+    async fn a_speaker_that_is_paired_while_another_plays_takes_nothing_from_that_one() {
+        let house = House::new(10).await;
+        let first = house.paired(Speaker::new(1)).await;
+        let mut opened = house.open(first).await.unwrap();
+        play(&mut opened, Duration::from_millis(100)).await.unwrap();
+        house.standin.calls();
+        let second = house.paired(Speaker::new(2)).await;
+        let calls = house.standin.calls();
+        assert!(!calls.iter().any(|call| call.starts_with("Acquire ")), "{calls:?}");
+        assert!(house.view(second).await.connected);
+        play(&mut opened, Duration::from_millis(100)).await.unwrap();
+        // Once there is room, it is heard.
+        drop(opened);
+        house.until("the adapter is free", async || !house.view(first).await.playing).await;
+        assert_eq!(house.bluetooth.test(second).await, Ok(()));
     }
 
     async fn a_person_who_goes_away_leaves_no_trace() {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use unisono_bluetooth::{
-    Failure,
+    Address, Failure,
     a2dp::{FeedFault, IdleMode},
+    reconnect::Mode,
     service::{Change, Opened},
 };
 use unisono_core::time::Nanos;
@@ -121,17 +122,38 @@ on_a_bus! {
         drop(house.open(address).await.unwrap());
     }
 
-    async fn a_speaker_that_pauses_by_itself_ends_the_stream_and_can_be_played_to_again() {
+    async fn a_speaker_that_a_phone_takes_in_the_middle_is_left_to_it_for_half_a_minute() {
+        let house = House::new(10).await;
+        let address = house.paired(Speaker::new(0xfe)).await;
+        taken_by_a_phone(&house, address).await;
+        house.standin.calls();
+        assert_eq!(house.open(address).await.map(drop), Err(Failure::HungUp), "the room opens again at once");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(house.open(address).await.map(drop), Err(Failure::HungUp));
+        let calls = house.standin.calls();
+        assert!(!calls.iter().any(|call| call.starts_with("Acquire ")), "{calls:?}");
+        house.until("the room has it again", async || house.open(address).await.is_ok()).await;
+    }
+
+    async fn a_speaker_that_a_phone_took_is_played_to_at_once_where_somebody_wants_that() {
         let house = House::new(1).await;
         let address = house.paired(Speaker::new(0xfe)).await;
-        let mut opened = house.open(address).await.unwrap();
-        play(&mut opened, Duration::from_millis(300)).await.unwrap();
-        let transport = house.standin.transport(address).unwrap();
-        house.standin.put(&transport, TRANSPORT, "State", "idle".into()).await;
-        let gone = play(&mut opened, Duration::from_secs(20)).await;
-        assert_eq!(gone, Err(FeedFault::Gone(Failure::HungUp)));
-        drop(opened);
+        // A person tests it.
+        taken_by_a_phone(&house, address).await;
+        assert_eq!(house.bluetooth.test(address).await, Ok(()));
         house.until("the stream is over", async || !house.view(address).await.playing).await;
+        // It starts the stream itself.
+        taken_by_a_phone(&house, address).await;
+        let transport = house.standin.transport(address).unwrap();
+        house.standin.put(&transport, TRANSPORT, "State", "pending".into()).await;
+        house.standin.put(&transport, TRANSPORT, "Volume", 127_u16.into()).await;
+        house.until("that is known", async || house.view(address).await.volume == Some(100)).await;
+        drop(house.open(address).await.unwrap());
+        house.until("the stream is over", async || !house.view(address).await.playing).await;
+        // The node is exclusive.
+        taken_by_a_phone(&house, address).await;
+        let change = Change { mode: Some(Mode::Exclusive), ..Change::default() };
+        house.bluetooth.change(address, change).await.unwrap();
         drop(house.open(address).await.unwrap());
     }
 
@@ -153,6 +175,25 @@ on_a_bus! {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 
+    async fn a_speaker_that_was_away_while_another_plays_is_told_apart_from_one_that_was_there_all_the_time() {
+        let house = House::new(10).await;
+        let first = house.paired(Speaker::new(1)).await;
+        let second = house.paired(Speaker::new(2)).await;
+        let _opened = house.open(first).await.unwrap();
+        let refused = async || {
+            assert_eq!(house.open(second).await.map(drop), Err(Failure::AdapterBusy));
+            house.bluetooth.connects(second)
+        };
+        let stayed = refused().await;
+        assert_eq!(refused().await, stayed);
+        house.standin.leave(second, "org.bluez.Reason.Timeout").await;
+        house.until("it was away", async || {
+            !house.view(second).await.connected || house.bluetooth.connects(second) > stayed
+        }).await;
+        // It is called again, and comes, while the room waits.
+        assert_eq!(refused().await, stayed + 1);
+    }
+
     async fn two_streams_go_through_one_adapter_where_that_is_allowed() {
         let house = House::with(|settings| (settings.hurry, settings.streams_per_adapter) = (10, 2)).await;
         let (first, second) = (house.paired(Speaker::new(1)).await, house.paired(Speaker::new(2)).await);
@@ -160,6 +201,42 @@ on_a_bus! {
         play(&mut one, Duration::from_millis(100)).await.unwrap();
         play(&mut two, Duration::from_millis(100)).await.unwrap();
         assert!(house.heard(first).await.packets().len() > 3 && house.heard(second).await.packets().len() > 3);
+    }
+
+    async fn a_connected_speaker_that_nobody_plays_on_is_kept_awake_and_no_room_waits_for_that() {
+        let house = House::new(20).await;
+        let address = house.paired(Speaker::new(0xfe)).await;
+        let heard = house.heard(address).await;
+        house.until("it has heard enough", async || heard.is_over()).await;
+        let packets: Vec<_> = heard.packets().into_iter().map(|(_, packet)| packet).collect();
+        let sound = crate::pairing::decode(&packets, [0x11, 0x15, 2, 51]);
+        let peak = sound.iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
+        assert!((0.001..0.01).contains(&peak), "{peak}");
+        assert!(house.is(address, "Connected") && !house.view(address).await.playing);
+        // A room comes in the middle of the next.
+        house.heard(address).await;
+        let began = std::time::Instant::now();
+        let mut opened = house.open(address).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        play(&mut opened, Duration::from_millis(300)).await.unwrap();
+        assert!(house.heard(address).await.packets().len() > 10);
+    }
+
+    async fn a_speaker_that_may_sleep_or_is_beside_one_that_plays_is_not_kept_awake() {
+        let house = House::new(20).await;
+        let (first, second) = (house.paired(Speaker::new(1)).await, house.paired(Speaker::new(2)).await);
+        let is_acquired = || house.standin.calls().iter().any(|call| call.starts_with("Acquire "));
+        let mut opened = house.open(second).await.unwrap();
+        is_acquired();
+        play(&mut opened, Duration::from_secs(7)).await.unwrap();
+        assert!(!is_acquired(), "the adapter is another's");
+        let suspend = Change { idle: Some(IdleMode::Suspend), ..Change::default() };
+        house.bluetooth.change(first, suspend).await.unwrap();
+        let on_demand = Change { mode: Some(Mode::OnDemand), ..Change::default() };
+        house.bluetooth.change(second, on_demand).await.unwrap();
+        drop(opened);
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        assert!(!is_acquired(), "they may sleep");
     }
 
     async fn a_silent_speaker_is_suspended_or_disconnected_as_it_was_set_and_woken_by_sound() {
@@ -192,6 +269,17 @@ on_a_bus! {
             house.until("it has ended", async || !house.view(address).await.playing).await;
         }
     }
+}
+
+/// A room plays on a speaker, until that pauses the stream for another.
+async fn taken_by_a_phone(house: &House, address: Address) {
+    let mut opened = house.open(address).await.unwrap();
+    play(&mut opened, Duration::from_millis(300)).await.unwrap();
+    let transport = house.standin.transport(address).unwrap();
+    house.standin.put(&transport, TRANSPORT, "State", "idle".into()).await;
+    assert_eq!(play(&mut opened, Duration::from_secs(20)).await, Err(FeedFault::Gone(Failure::HungUp)));
+    drop(opened);
+    house.until("the stream is over", async || !house.view(address).await.playing).await;
 }
 
 /// Plays a tone for so long.

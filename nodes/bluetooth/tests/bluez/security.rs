@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use unisono_bluetooth::{Failure, pairing::State, service::PairEvent};
+use unisono_bluetooth::{
+    Failure,
+    pairing::State,
+    service::{Bluetooth, PairEvent, Settings},
+};
 
 use crate::{
     bus::on_a_bus,
     house::House,
-    standin::{ADAPTER, Fault, Speaker},
+    standin::{ADAPTER, Fault, Speaker, StandIn},
 };
 
 on_a_bus! {
@@ -70,6 +74,23 @@ on_a_bus! {
         let house = House::new(10).await;
         house.paired(Speaker { compares: true, ..Speaker::new(0xfe) }).await;
         house.closed().await;
+    }
+
+    async fn on_a_machine_whose_only_adapter_is_anothers_the_answers_are_left_to_others() {
+        let other = zbus::connection::Builder::system().unwrap().name("org.bluealsa").unwrap().build().await.unwrap();
+        let (standin, folder) = (StandIn::start().await, tempfile::tempdir().unwrap());
+        let settings = Settings { hurry: 10, ..Settings::new(folder.path().into()) };
+        let house = House { standin, bluetooth: Bluetooth::start(settings), folder };
+        house.until("it is refused", async || {
+            house.bluetooth.adapters().await.iter().any(|adapter| adapter.failure == Some(Failure::OtherProgram))
+        }).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(house.standin.default_agent(), None);
+        // And taken over where it becomes ours.
+        drop(other);
+        house.until("the endpoints are registered", async || house.standin.endpoints("hci0") >= 2).await;
+        house.closed().await;
+        house.paired(Speaker::new(0xfe)).await;
     }
 
     async fn another_program_on_the_only_adapter_is_refused_by_name_and_a_second_adapter_is_used() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use unisono_bluetooth::{
     Failure,
+    a2dp::Quality,
     reconnect::{Mode, State},
     service::{Bluetooth, Change, Settings},
 };
@@ -69,6 +70,28 @@ on_a_bus! {
         house.until("it is sent away again", async || !house.is(address, "Connected")).await;
         house.bluetooth.connect(address).await.unwrap();
         drop(house.open(address).await.unwrap());
+    }
+
+    async fn a_model_that_breaks_up_with_xq_is_never_asked_for_it_and_whoever_sets_it_is_told() {
+        let house = House::new(10).await;
+        let known = Speaker { name: "SoundCore 2", ..Speaker::new(1) };
+        for (speaker, mode, is_told) in [(known, "joint stereo", true), (Speaker::new(2), "dual channel", false)] {
+            let address = house.paired(speaker).await;
+            let change = Change { quality: Some(Quality::Xq), ..Change::default() };
+            house.bluetooth.change(address, change).await.unwrap();
+            assert_eq!(house.view(address).await.quality_why.is_some(), is_told);
+            house.bluetooth.disconnect(address).await.unwrap();
+            house.until("it is disconnected", async || house.view(address).await.state == State::Held).await;
+            house.bluetooth.connect(address).await.unwrap();
+            let codec = house.view(address).await.codec.unwrap();
+            assert!(codec.contains(mode), "{codec}");
+            // Nor where it is paired once more.
+            house.standin.leave(address, "org.bluez.Reason.Remote").await;
+            house.until("it is gone", async || !house.view(address).await.connected).await;
+            assert_eq!(house.pair(address, None).await, Ok(()));
+            let codec = house.view(address).await.codec.unwrap();
+            assert!(codec.contains(mode), "{codec}");
+        }
     }
 
     async fn speakers_are_remembered_and_connected_when_the_node_starts_again() {

@@ -27,7 +27,7 @@ fn anyone(random: &mut fastrand::Rng) -> Before {
         gives_pin: wants_pin && random.bool(),
         bonded,
         forgotten: bonded && random.bool(),
-        seen: in_pairing_mode && random.bool(),
+        seen: (in_pairing_mode || bonded) && random.bool(),
         hangs: random.u8(0..10) == 0,
     }
 }
@@ -98,6 +98,16 @@ fn a_remembered_speaker_that_is_not_in_pairing_mode_is_named_and_not_called() {
     assert_eq!(outcome.state, State::Failed(Failure::NotInPairingMode));
     let log = outcome.log.join("\n");
     assert!(!log.contains(" Pair\n") && !log.contains("ConnectProfile"), "{log}");
+}
+
+#[test]
+fn a_remembered_speaker_of_which_a_scan_saw_the_low_energy_half_keeps_its_keys() {
+    for forgotten in [false, true] {
+        let outcome = particular(Before { bonded: true, forgotten, seen: true, ..Before::default() });
+        assert_eq!(outcome.state, State::Failed(Failure::NotInPairingMode));
+        let log = outcome.log.join("\n");
+        assert!(!log.contains("ConnectProfile") && !log.contains("Remove"), "{log}");
+    }
 }
 
 #[test]

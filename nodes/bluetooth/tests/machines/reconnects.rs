@@ -223,7 +223,7 @@ impl Month {
                 self.is_gone_politely = false;
             }
             Event::Disconnected(departure) => {
-                if self.connected && matches!(departure, Departure::Remote | Departure::Unknown) {
+                if self.connected && departure == Departure::Remote {
                     self.is_gone_politely = true;
                 }
                 self.connected = false;
@@ -397,6 +397,64 @@ fn after_a_lost_link_it_is_called_within_seconds_then_slowly_and_politely_for_an
     month.speaker = Speaker::Off;
     month.run(month.now + HOUR * 2);
     assert_eq!(month.machine.status().state, State::Waiting);
+}
+
+/// A room that has nothing else asks every second.
+fn needed_for(month: &mut Month, span: Nanos) -> usize {
+    let (until, before) = (month.now + span, month.calls.len());
+    while month.now < until && month.speaker != Speaker::Ours {
+        month.tell(Event::Needed);
+        month.run(month.now + Nanos::from_secs(1));
+    }
+    month.calls.len() - before
+}
+
+#[test]
+fn a_room_that_needs_a_speaker_which_was_called_in_vain_for_long_has_it_called_once_a_minute() {
+    let mut month = Month::new(seed(13), Mode::Polite, Speaker::Idle);
+    month.run(Timestamp::from_nanos(0) + Nanos::from_secs(100));
+    month.leave(Departure::LinkLost);
+    month.speaker = Speaker::Off;
+    month.run(month.now + MINUTE * 9);
+    assert_eq!(month.machine.status().state, State::Polling);
+    let calls = needed_for(&mut month, MINUTE * 4);
+    assert!((3..=6).contains(&calls), "called {calls} times in four minutes");
+    month.speaker = Speaker::Idle;
+    needed_for(&mut month, MINUTE * 4);
+    assert_eq!(month.speaker, Speaker::Ours);
+}
+
+#[test]
+fn a_speaker_that_went_without_a_word_is_called_for_a_room_and_left_to_a_phone_that_has_it() {
+    let mut month = Month::new(seed(14), Mode::Polite, Speaker::Idle);
+    month.run(Timestamp::from_nanos(0) + Nanos::from_secs(100));
+    assert_eq!(month.speaker, Speaker::Ours);
+    // It may be on its way to another device.
+    month.leave(Departure::Unknown);
+    assert_eq!(needed_for(&mut month, Nanos::from_secs(25)), 0);
+    // Nobody took it: it was out of reach.
+    needed_for(&mut month, MINUTE * 4);
+    assert_eq!(month.speaker, Speaker::Ours);
+
+    month.leave(Departure::Unknown);
+    month.speaker = Speaker::WithPhone;
+    let calls = needed_for(&mut month, HOUR);
+    assert!((1..=20).contains(&calls), "called {calls} times while a phone has it");
+    assert_eq!(month.machine.status().departure, Some(Departure::Remote));
+    month.speaker = Speaker::Idle;
+    assert_eq!(needed_for(&mut month, HOUR), 0, "it has said whose it is");
+
+    // Without a room it is not called at all, nor without end where it is off.
+    month.tell(Event::Wanted);
+    month.run(month.now + MINUTE);
+    assert_eq!(month.speaker, Speaker::Ours);
+    month.leave(Departure::Unknown);
+    month.speaker = Speaker::Off;
+    let before = month.calls.len();
+    month.run(month.now + HOUR);
+    assert_eq!(month.calls.len(), before);
+    let calls = needed_for(&mut month, MINUTE * 10);
+    assert!((8..=11).contains(&calls), "called {calls} times in ten minutes");
 }
 
 #[test]

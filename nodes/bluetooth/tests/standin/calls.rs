@@ -1,6 +1,6 @@
 //! The calls that the stand-in answers.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use futures_util::StreamExt;
 use zbus::{
@@ -56,7 +56,7 @@ impl StandIn {
             Ok(Reply::Value(value)) => bus.reply(&header, &Value::from(value)).await,
             Ok(Reply::Properties(properties)) => bus.reply(&header, &properties).await,
             Ok(Reply::Tree(tree)) => {
-                let tree: std::collections::HashMap<_, std::collections::HashMap<_, _>> = tree
+                let tree: HashMap<_, HashMap<_, _>> = tree
                     .into_iter()
                     .map(|(at, object)| (OwnedObjectPath::try_from(at).unwrap(), object.into_iter().collect()))
                     .collect();
@@ -184,6 +184,16 @@ impl StandIn {
             return refuse("org.bluez.Error.NotReady", "Resource Not Ready");
         }
         match method {
+            "SetDiscoveryFilter" => {
+                let (filter,): (HashMap<String, OwnedValue>,) = body.deserialize().unwrap();
+                let transport = filter.get("Transport").and_then(|transport| transport.downcast_ref::<&str>().ok());
+                let looks = (at.to_owned(), owner.to_owned());
+                let mut world = self.world();
+                world.classic_only.remove(&looks);
+                if transport == Some("bredr") {
+                    world.classic_only.insert(looks);
+                }
+            }
             "StartDiscovery" => {
                 if !self.world().looking.insert((at.into(), owner.into())) {
                     return refuse("org.bluez.Error.InProgress", "Operation already in progress");

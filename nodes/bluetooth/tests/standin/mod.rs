@@ -12,7 +12,8 @@
 //! * be restarted at a chosen instant: its name lost, its objects and our registrations gone, and all of it back;
 //! * have a speaker that connects by itself, with a configuration that it chose and we did not, and that starts the stream;
 //! * have a stranger that wants to pair, or to be played to, outside a window;
-//! * have a speaker that wants a PIN, that has forgotten its key, that has only Low Energy, or no music;
+//! * have a speaker that wants a PIN, that has forgotten its key, that has only Low Energy, or no music, or whose Low
+//!   Energy half is seen whether it is in pairing mode or not;
 //! * share the bus with bluealsa, oFono or PipeWire;
 //! * do all of that a thousand times in a minute, from a seed.
 //!
@@ -76,6 +77,8 @@ struct World {
     default_agents: Vec<String>,
     /// Who looks for devices on which adapter.
     looking: BTreeSet<(String, String)>,
+    /// Who looks for classic devices alone.
+    classic_only: BTreeSet<(String, String)>,
     streams: BTreeMap<String, Heard>,
     transports: u32,
     /// Pairings that go on, by device: called off when gone.
@@ -353,15 +356,17 @@ impl StandIn {
     /// What adapters that look for devices see now. A device that was seen before is told again, as `BlueZ` does for those
     /// who want duplicates.
     async fn look_around(&self) {
-        let (looking, speakers): (BTreeSet<_>, Vec<_>) = {
+        let (looking, speakers): (BTreeMap<String, bool>, Vec<_>) = {
             let world = self.world();
-            (
-                world.looking.iter().map(|(adapter, _)| adapter.clone()).collect(),
-                world.speakers.values().cloned().collect(),
-            )
+            let mut looking = BTreeMap::<String, bool>::new();
+            for looks in &world.looking {
+                *looking.entry(looks.0.clone()).or_default() |= !world.classic_only.contains(looks);
+            }
+            (looking, world.speakers.values().cloned().collect())
         };
-        for adapter in looking {
-            for speaker in speakers.iter().filter(|speaker| speaker.on && speaker.pairing_mode) {
+        for (adapter, sees_all) in looking {
+            let is_seen = |speaker: &Speaker| speaker.on && (speaker.pairing_mode || sees_all && speaker.advertises);
+            for speaker in speakers.iter().filter(|speaker| is_seen(speaker)) {
                 let at = format!("{adapter}/dev_{}", speaker.address.to_string().replace(':', "_"));
                 self.show_device(&at).await;
                 if let Some(device) = self.world().objects.get_mut(&at).and_then(|object| object.get_mut(DEVICE)) {

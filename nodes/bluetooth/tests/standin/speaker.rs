@@ -11,6 +11,8 @@ pub(crate) struct Speaker {
     pub(crate) on: bool,
     /// It is found, and lets itself be paired.
     pub(crate) pairing_mode: bool,
+    /// Its Low Energy half advertises whenever it is on, from the same address.
+    pub(crate) advertises: bool,
     /// It has our key.
     pub(crate) knows_us: bool,
     /// It has no classic Bluetooth at all.
@@ -42,6 +44,7 @@ impl Speaker {
             name: "Kitchen speaker",
             on: true,
             pairing_mode: true,
+            advertises: false,
             knows_us: false,
             low_energy: false,
             services: vec![0x110b, 0x110c, 0x110e],

@@ -51,6 +51,8 @@ pub enum OpenError {
         failure: Failure,
         /// The speakers that have its adapter, where that is why.
         holders: Vec<Address>,
+        /// Times that it was connected until then, where that is why.
+        connects: u64,
     },
     /// Speakers are opened by a node that runs.
     #[error("{device}: only a node that runs plays on it; try `unisono bluetooth test`")]
@@ -76,6 +78,14 @@ impl OpenError {
                 holders.contains(address)
             }
             _ => false,
+        }
+    }
+
+    /// Which connection of a speaker that is there it is about.
+    pub(crate) const fn connection(&self) -> u64 {
+        match self {
+            Self::Speaker { connects, .. } => *connects,
+            _ => 0,
         }
     }
 

@@ -32,17 +32,18 @@ impl Opener {
     }
 
     /// One that opens Bluetooth speakers as `open_speaker` does, which may wait for them, and everything else by itself.
-    /// Where an adapter is busy, `holders` says with which speakers.
+    /// Where an adapter is busy, `held` says with which speakers, and how often this one was connected.
     pub fn with_speakers(
         open_speaker: impl Fn(Address) -> Result<Opened, Failure> + Send + Sync + 'static,
-        holders: impl Fn(Address) -> Vec<Address> + Send + Sync + 'static,
+        held: impl Fn(Address) -> (Vec<Address>, u64) + Send + Sync + 'static,
     ) -> Self {
         Self::new(move |spec, rate| match spec {
             OutputSpec::Bluetooth(address) => match open_speaker(*address) {
                 Ok(opened) => Ok(Box::new(BluetoothOutput::new(opened))),
                 Err(failure) => {
-                    let holders = if failure == Failure::AdapterBusy { holders(*address) } else { Vec::new() };
-                    Err(OpenError::Speaker { device: bluetooth::spec(*address), failure, holders })
+                    let is_busy = failure == Failure::AdapterBusy;
+                    let (holders, connects) = if is_busy { held(*address) } else { (Vec::new(), 0) };
+                    Err(OpenError::Speaker { device: bluetooth::spec(*address), failure, holders, connects })
                 }
             },
             other => open(other, rate),

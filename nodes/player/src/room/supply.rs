@@ -184,7 +184,7 @@ impl Supply {
                     self.chooser.opened(now, index);
                 }
                 Err(error) if self.is_in_the_way(now, index, &error) => {
-                    self.chooser.blocked(now, index, Trouble::new(&error.to_string()));
+                    self.chooser.blocked(now, index, error.connection(), Trouble::new(&error.to_string()));
                 }
                 Err(error) => self.fail(now, index, &error.to_string()),
             }

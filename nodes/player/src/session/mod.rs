@@ -158,7 +158,7 @@ impl Node {
         let (speakers, holders) = (Arc::clone(&bluetooth), Arc::clone(&bluetooth));
         let opener = Opener::with_speakers(
             move |address| speakers.handle().open(address),
-            move |address| holders.handle().holders(address),
+            move |address| (holders.handle().holders(address), holders.handle().connects(address)),
         );
         let mut rooms = Vec::new();
         for room in settings.rooms {

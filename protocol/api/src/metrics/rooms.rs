@@ -39,8 +39,10 @@ crate::families! {
             "Times that the converter ran dry.";
         resyncs: CounterVec "unisono_resyncs_total" ["room", "kind"]
             "Times that the sound could not simply go on: jump, it had to jump to be in time; starved, there was none to play. any where a node does not tell them apart.";
-        latency: GaugeVec "unisono_output_latency_seconds" ["room", "stage"]
-            "What lies between a packet leaving the hub and its sound being heard, in parts: network, what packets have for their way and for being asked for again; device, packet, codec, link, speaker, trim, added; output where a node gives no parts. A trim may be negative.";
+        latency: GaugeVec "unisono_output_latency_seconds" ["room", "stage", "source"]
+            "What lies between a packet leaving the hub and its sound being heard, in parts: network, what packets have for their way and for being asked for again; device, packet, codec, link, speaker, trim, added; output where a node gives no parts. A trim may be negative. Who says so: computed, socket, completion, report, report_bounded, remembered, table, default, setting, or unknown.";
+        latency_uncertainty: GaugeVec "unisono_output_latency_uncertainty_seconds" ["room", "stage"]
+            "How far a part of unisono_output_latency_seconds may be off, about one standard deviation, where that is known.";
         output: GaugeVec "unisono_room_output" ["room", "choice"]
             "1 for which of its outputs a room uses: first, fallback, or none because none works.";
         speaker_connected: GaugeVec "unisono_bluetooth_connected" ["room"]
@@ -125,10 +127,14 @@ impl RoomMetrics {
         }
         for part in *latency {
             // Two parts that a newer node knows come together in one.
-            self.latency.with_label_values(&[room, part.stage.name()]).add(part.value.as_secs_f64());
+            let stage = part.stage.name();
+            self.latency.with_label_values(&[room, stage, part.source.name()]).add(part.value.as_secs_f64());
+            if let Some(uncertainty) = part.uncertainty {
+                self.latency_uncertainty.with_label_values(&[room, stage]).add(uncertainty.as_secs_f64());
+            }
         }
         if let Some(output) = output.filter(|_| latency.is_empty()) {
-            self.latency.with_label_values(&[room, "output"]).set(output.latency.as_secs_f64());
+            self.latency.with_label_values(&[room, "output", "unknown"]).set(output.latency.as_secs_f64());
         }
     }
 
@@ -224,12 +230,16 @@ mod tests {
     fn nothing_is_said_of_a_microphone_before_one_has_heard_it_and_nothing_stays_of_a_room_that_is_gone() {
         let page = Page::new("test", "1", "1");
         let rooms = RoomMetrics::register(page.registry());
-        let latency = [LatencyPart {
-            stage: LatencyStage::Trim,
-            value: Nanos::from_millis(-5),
-            source: LatencySource::Setting,
-            uncertainty: None,
-        }];
+        let part = |stage, millis, source, uncertainty: Option<i64>| LatencyPart {
+            stage,
+            value: Nanos::from_millis(millis),
+            source,
+            uncertainty: uncertainty.map(Nanos::from_millis),
+        };
+        let latency = [
+            part(LatencyStage::Speaker, 150, LatencySource::ReportBounded, Some(30)),
+            part(LatencyStage::Trim, -5, LatencySource::Setting, None),
+        ];
         let (clock, figures) = (ClockReport { rtt: Nanos::from_millis(2), ..ClockReport::default() }, figures());
         let filled = |evidence, with_figures: bool| {
             let report = report(evidence);
@@ -250,7 +260,9 @@ mod tests {
             r#"unisono_resyncs_total{kind="jump",room="kitchen"} 2"#,
             r#"unisono_resyncs_total{kind="starved",room="kitchen"} 1"#,
             r#"unisono_dac_drift_ratio{room="kitchen"} 0.00004"#,
-            r#"unisono_output_latency_seconds{room="kitchen",stage="trim"} -0.005"#,
+            r#"unisono_output_latency_seconds{room="kitchen",source="setting",stage="trim"} -0.005"#,
+            r#"unisono_output_latency_seconds{room="kitchen",source="report_bounded",stage="speaker"} 0.15"#,
+            r#"unisono_output_latency_uncertainty_seconds{room="kitchen",stage="speaker"} 0.03"#,
             r#"unisono_bluetooth_failures_total{reason="page_timeout",room="kitchen"} 6"#,
             r#"unisono_room_state{room="kitchen",state="playing"} 1"#,
             r#"unisono_room_state{room="kitchen",state="offline"} 0"#,

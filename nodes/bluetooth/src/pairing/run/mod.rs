@@ -26,6 +26,9 @@ pub(super) struct Run {
     ends: Timestamp<NodeClock>,
     keys: Keys,
     sight: Option<Sight>,
+    /// Whether it was seen before the search began. That may have been its Low Energy half, of which nobody can tell
+    /// whether the speaker is in pairing mode.
+    is_stale: bool,
     /// Whether a transport to the speaker is there; it may make one by itself.
     transport: bool,
     retries: usize,
@@ -61,6 +64,7 @@ impl Run {
             ends: now + limits::WHOLE_LIMIT,
             keys: if sight.as_ref().is_some_and(|sight| sight.paired) { Keys::Old } else { Keys::None },
             sight,
+            is_stale: false,
             transport: false,
             retries: 0,
             resume: State::Idle,

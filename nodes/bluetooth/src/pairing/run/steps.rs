@@ -27,6 +27,7 @@ impl Run {
             }
             State::Searching => {
                 self.debts.discovery = true;
+                self.is_stale = self.sight.as_ref().is_some_and(Sight::is_near);
                 (Some(Command::StartDiscovery), limits::SEARCH)
             }
             State::StoppingDiscovery => (Some(Command::StopDiscovery), limits::STOP_DISCOVERY),
@@ -55,10 +56,11 @@ impl Run {
     pub(super) fn handle_answer(&mut self, now: Timestamp<NodeClock>, result: Result<(), Failure>) {
         match (self.state, result) {
             (State::Opening, Ok(())) if self.keys == Keys::New => self.enter(now, State::StoppingDiscovery),
-            (State::Opening, Ok(())) if self.is_in_sight() => self.found(now),
+            // One that has keys may lose them for being in pairing mode; only an inquiry tells that it is.
+            (State::Opening, Ok(())) if self.is_in_sight() && !self.is_kept() => self.found(now),
             (State::Opening, Ok(())) => self.enter(now, State::Searching),
             // What it finds comes as sights.
-            (State::Searching, Ok(())) => {}
+            (State::Searching, Ok(())) => self.is_stale = false,
             (State::StoppingDiscovery, Ok(())) => {
                 self.debts.discovery = false;
                 self.enter(now, if self.keys == Keys::None { State::Pairing } else { State::Trusting });
@@ -107,8 +109,10 @@ impl Run {
         if sight.paired && self.state == State::Pairing && self.sight.as_ref().is_some_and(|before| !before.paired) {
             self.deadline = self.deadline.min(now + limits::SERVICES);
         }
+        // What an earlier scan saw is forgotten when that ends, before the search begins.
+        self.is_stale &= sight.is_near();
         self.sight = Some(sight);
-        if self.state == State::Searching && self.is_in_sight() {
+        if self.state == State::Searching && self.is_in_sight() && !self.is_stale {
             self.found(now);
         }
     }
@@ -268,10 +272,15 @@ impl Run {
         self.sight.as_ref().is_some_and(|sight| sight.is_near() && sight.is_classic())
     }
 
+    /// Whether there are, or were, keys of it.
+    fn is_kept(&self) -> bool {
+        self.request.remembered || self.keys != Keys::None
+    }
+
     pub(super) fn why_not_found(&self) -> Failure {
         match &self.sight {
             Some(sight) if sight.is_near() && !sight.is_classic() => Failure::LowEnergyOnly,
-            _ if self.request.remembered || self.keys == Keys::Old => Failure::NotInPairingMode,
+            _ if self.is_kept() => Failure::NotInPairingMode,
             _ => Failure::NotFound,
         }
     }

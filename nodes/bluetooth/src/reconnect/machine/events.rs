@@ -112,11 +112,15 @@ impl Reconnect {
         self.failure = Some(failure);
         self.failed += 1;
         let is_with_another = matches!(failure, Failure::Refused | Failure::AbortedByRemote);
+        // It may be with another that does not let it answer: a room has it called once, and later once more.
+        let is_for_a_room = self.departure == Some(Departure::Unknown) && self.errand == Some(Errand::Started);
         if failure.wants_new_keys() || !(failure.is_worth_retrying() || failure.is_of_this_machine()) {
             self.stopped = Some(failure);
             self.leave_alone();
         } else if is_with_another && self.errand < Some(Errand::Exclusive) {
             self.departure = Some(Departure::Remote);
+            self.leave_alone();
+        } else if is_for_a_room && !failure.is_of_this_machine() {
             self.leave_alone();
         } else {
             self.plan(now);

@@ -23,6 +23,10 @@ const FEW: u32 = 3;
 const MANY: u32 = 10;
 /// How many slow calls a polite node makes: an hour. What comes back later comes by itself.
 const POLITE_POLLS: u32 = 12;
+/// How soon a room may have it called again beside the slow calls, or where nobody says why it went.
+const NEEDED: Nanos = Nanos::from_secs(60);
+/// How long one that went without a word is left to whoever may be taking it.
+const LEFT_ALONE: Nanos = Nanos::from_secs(30);
 /// After calls that were made because it showed up came to nothing, showing up does not count for so long.
 const DEAF: Nanos = Nanos::from_secs(300);
 
@@ -141,10 +145,7 @@ impl Reconnect {
                 }
             }
             Event::Needed => {
-                let is_with_another = self.mode != Mode::Exclusive
-                    && matches!(self.departure, Some(Departure::Remote | Departure::Unknown));
-                // One that has been called in vain for long is called seldom, however often a room tries.
-                if !is_with_another && self.polls == 0 {
+                if self.may_be_needed(now) {
                     self.call_soon(now, Errand::Started, Nanos::ZERO);
                 }
             }
@@ -225,6 +226,20 @@ impl Reconnect {
         self.errand = self.errand.max(Some(errand)).max(always);
         let soon = self.calls.soon(now, pause);
         self.next = Some(self.next.map_or(soon, |next| next.min(soon)));
+    }
+
+    /// Whether a room may have it called: not if it is known to be with another device, and seldom if it is called in
+    /// vain or nobody says where it is, however often the room tries.
+    fn may_be_needed(&self, now: Timestamp<NodeClock>) -> bool {
+        let is_rested = self.calls.last().is_none_or(|at| now - at >= NEEDED);
+        match self.departure {
+            Some(Departure::Remote) if self.mode != Mode::Exclusive => false,
+            // One that is with another device refuses, and counts as such from then on.
+            Some(Departure::Unknown) if self.mode != Mode::Exclusive => {
+                is_rested && self.left.is_none_or(|at| now - at >= LEFT_ALONE)
+            }
+            _ => self.polls == 0 || is_rested,
+        }
     }
 
     /// When to call next, after a call or a connection that came to nothing.

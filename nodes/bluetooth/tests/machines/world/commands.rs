@@ -2,7 +2,7 @@
 
 use unisono_bluetooth::{
     Failure,
-    pairing::{Action, Command, Event},
+    pairing::{Action, Command, Event, Sight},
     reconnect::Departure,
 };
 use unisono_core::time::Nanos;
@@ -111,6 +111,11 @@ impl World {
         match &action.command {
             Command::OpenWindow { .. } => self.window = true,
             Command::StartDiscovery => {
+                if self.discovers && self.knows {
+                    // The scan ends first, and with it what it saw.
+                    let unseen = Sight { signal: None, ..self.sight() };
+                    self.after(Nanos::ZERO, Coming::Event(Event::Sighted(unseen)));
+                }
                 self.discovers = true;
                 if self.before.in_pairing_mode || self.before.low_energy_only {
                     let after = Nanos::from_millis(self.random.i64(200..4_000));

@@ -42,7 +42,7 @@ pub(crate) struct Before {
     pub(crate) bonded: bool,
     /// The speaker has dropped them.
     pub(crate) forgotten: bool,
-    /// A scan has just seen it.
+    /// A scan has just seen it, or its Low Energy half.
     pub(crate) seen: bool,
     /// In the connection in which it is paired it does not say which services it has.
     pub(crate) hangs: bool,
