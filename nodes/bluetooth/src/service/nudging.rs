@@ -1,5 +1,6 @@
 //! A connected speaker that nobody plays on is kept awake: without a stream it would switch off after some minutes, and
-//! not be there for the room that falls back to it. It hears now and then what a silent stream would have it hear.
+//! not be there for the room that falls back to it. It hears now and then what a silent stream would have it hear. That
+//! may take it from a phone, which nobody can see from here: so it is done to a speaker that is ours alone.
 
 use tokio::{select, sync::oneshot};
 use tracing::debug;
@@ -57,7 +58,7 @@ impl Service {
 
     /// When a speaker is to hear something, as things stand.
     fn nudge_at(&self, speaker: &Speaker) -> Option<Timestamp<NodeClock>> {
-        let is_kept = matches!(speaker.kept.idle, IdleMode::StayAwake(_)) && speaker.kept.mode != Mode::OnDemand;
+        let is_kept = matches!(speaker.kept.idle, IdleMode::StayAwake(_)) && speaker.kept.mode == Mode::Exclusive;
         let is_idle = matches!(speaker.slot, Slot::Free) && speaker.waiting.is_empty() && !speaker.paused;
         let adapter = speaker.kept.adapter;
         let is_there = speaker.link.transport.is_some() && self.usable_at(adapter) == Some(Ok(()));
