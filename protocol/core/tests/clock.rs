@@ -172,6 +172,70 @@ fn it_holds_over_while_nothing_arrives_and_says_that_it_grows_less_sure() {
     assert!(error.abs() < 60e-6 && uncertainty > sure && error.abs() < uncertainty);
 }
 
+/// A room on a crystal that warms up, after so many seconds alone of which its estimator was told nothing.
+fn away(seconds: f64, floors: &'static [f64], seed: u64) -> Run {
+    let mut run = Run { floors, ppm_a_minute: 0.05, ..Run::new(37.0, -800.0, seed) };
+    run.until(400.0, 25.0);
+    run.now += seconds;
+    run
+}
+
+#[test]
+fn a_room_that_was_away_for_ten_minutes_is_in_time_as_soon_as_a_new_one_and_knows_how_well() {
+    let (mut within, mut squares) = (0, [0.0; 2]);
+    for seed in 0..20 {
+        let mut known = away(600.0, &[0.0], seed);
+        let mut new = Run { estimator: Estimator::new(), ..away(600.0, &[0.0], seed) };
+        for (after, limit) in [(0.5, 700e-6), (1.0, 350e-6), (2.0, 150e-6), (3.5, 100e-6)] {
+            known.until(1_000.0 + after, 100.0);
+            new.until(1_000.0 + after, 100.0);
+            let ((error, uncertainty), (error_of_new, _)) = (known.error(), new.error());
+            assert!(uncertainty < limit, "seed {seed}: it says {uncertainty} s after {after} s");
+            assert!(
+                error.abs() <= 3.0 * uncertainty,
+                "seed {seed}: {error} s off after {after} s, said {uncertainty} s"
+            );
+            within += i32::from(error.abs() <= uncertainty);
+            squares = [squares[0] + error.powi(2), squares[1] + error_of_new.powi(2)];
+        }
+    }
+    let [rms, rms_of_new] = squares.map(|sum| (sum / 80.0_f64).sqrt() * 1e6);
+    println!("{rms:.1} µs off, a new one {rms_of_new:.1} µs; {within} of 80 within one uncertainty");
+    assert!(rms < rms_of_new && within >= 76);
+}
+
+#[test]
+fn floors_of_before_a_long_absence_make_nothing_behind_it_surer() {
+    for seed in 300..306 {
+        let mut run = away(600.0, &[0.0, 60e-6, 150e-6], seed);
+        // As long as each way has been on one floor only, the middle may be off by half of what they differ by.
+        for (after, unseen) in [(0.5, 0.0), (1.0, 0.0), (5.0, 75e-6), (20.0, 75e-6), (40.0, 75e-6)] {
+            run.until(1_000.0 + after, 50.0);
+            let (error, uncertainty) = run.error();
+            assert!(
+                error.abs() <= uncertainty + unseen,
+                "seed {seed}: {error} s off after {after} s, said {uncertainty} s"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_first_packets_behind_an_absence_do_not_make_an_old_line_surer() {
+    for seconds in [60.0, 300.0, 600.0, 3_600.0] {
+        let mut run = away(seconds, &[0.0], 11);
+        let (_, alone) = run.error();
+        for _ in 0..4 {
+            run.estimator.add_report(Run::hub(run.now), run.node(run.now + 1e-3));
+            run.estimator.add_probe(run.node(run.now), Run::hub(run.now + 1e-3));
+            // A longer absence leaves nothing that could be said.
+            let said = run.estimator.estimate(run.node(run.now)).map(|estimate| estimate.uncertainty.as_secs_f64());
+            assert!(said.is_none_or(|said| said >= alone), "after {seconds} s: {said:?} s, alone {alone} s");
+            assert_eq!(said.is_none(), seconds > 360.0, "after {seconds} s");
+        }
+    }
+}
+
 #[test]
 fn a_stepped_clock_is_noticed_and_learned_anew() {
     for step in [-3.0, 0.05, 20.0] {

@@ -221,14 +221,65 @@ fn the_rate_never_steps() {
 }
 
 #[test]
-fn an_error_above_two_milliseconds_is_jumped_over_once() {
-    let mut room = Room::playing(-40.0);
-    room.step_clock(Nanos::from_micros(2_200));
-    room.until(25_000, sound(1));
-    let status = room.playout.status();
-    assert_eq!(status.resyncs, 1);
-    assert!(status.sync_error.abs() < Nanos::from_micros(30), "{}", status.sync_error);
-    assert!(room.last_error().is_some_and(|error| (error - 2_200.0).abs() < 40.0), "{:?}", room.last_error());
+fn an_error_above_two_milliseconds_is_jumped_over_once_in_a_crossfade() {
+    for step in [2_200, -2_200, 40_000, -40_000] {
+        let mut room = Room::playing(-40.0);
+        let before = room.wrote.len();
+        room.step_clock(Nanos::from_micros(step));
+        room.until(25_000, sound(1));
+        let status = room.playout.status();
+        assert_eq!((status.resyncs, status.starved), (1, 0), "{step} µs");
+        assert!((status.jumped + Nanos::from_micros(step)).abs() < Nanos::from_micros(30), "{}", status.jumped);
+        assert!(status.sync_error.abs() < Nanos::from_micros(30), "{step} µs: {}", status.sync_error);
+        let error = room.last_error().unwrap();
+        assert!((error - step as f64).abs() < 40.0, "{step} µs: {error} µs");
+        assert!(room.wrote[before..].iter().all(|wrote| wrote.sound.is_some()), "{step} µs: it falls silent");
+        assert_eq!(room.crossed.iter().map(|(_, frames, _)| frames).sum::<u64>(), 480, "{step} µs");
+        assert!(room.worst_click() < 1e-6, "a click of {}", room.worst_click());
+        let rate = status.read_drift.ppm();
+        assert!((rate - 40.0).abs() < 3.0, "{step} µs: the jump has left a rate of {rate} ppm");
+    }
+}
+
+/// A room whose clock is stepped, in milliseconds, while so many frames are kept behind what it writes and there before it.
+/// Half a second later all of the sound is there.
+fn stepped(step: i64, kept: u64, there: u64) -> Room {
+    let mut room = Room::playing(0.0);
+    let next = room.wrote.last().and_then(|wrote| wrote.sound).unwrap().0.frame().0 + u64::from(CHUNK);
+    let queued = Queued { run: 1, start: FramePosition(next - kept), end: FramePosition(next + there) };
+    let before = room.wrote.len();
+    room.step_clock(Nanos::from_millis(step));
+    room.until(20_500, Some(queued));
+    let places = room.wrote[before..].iter().filter_map(|wrote| Some((wrote.sound?.0, wrote.frames)));
+    let left = room.crossed.iter().map(|(_, frames, leaving)| (leaving.start, *frames));
+    for (start, frames) in places.chain(left) {
+        let (start, end) = (start.frame().0, start.advanced_by(frames as f64).frame().0);
+        assert!(
+            start >= queued.start.0 && end + 32 <= queued.end.0,
+            "{step} ms: it reads {start} to {end} of {queued:?}"
+        );
+    }
+    room.until(22_000, sound(1));
+    assert_eq!(room.playout.status().resyncs, 1, "{step} ms");
+    assert!(room.worst_click() < 1e-6, "{step} ms: a click of {}", room.worst_click());
+    let error = room.last_error().unwrap();
+    assert!((error - step as f64 * 1e3).abs() < 40.0, "{step} ms: {error} µs");
+    room
+}
+
+#[test]
+fn a_jump_to_what_is_not_there_fades_out_and_in_and_reads_nothing_else() {
+    for (step, kept, there) in [(1_000, 7_200, 9_600), (-1_000, 7_200, 48_000), (-160, 7_200, 48_000), (20, 0, 48_000)]
+    {
+        let room = stepped(step, kept, there);
+        assert_eq!(room.crossed.is_empty(), step != 20, "{step} ms");
+    }
+}
+
+#[test]
+fn a_fade_out_that_waits_for_its_last_sound_counts_as_one_jump() {
+    // 60 ms are waited for, and then there is less than is asked for at once.
+    stepped(5_000, 7_200, 2_880 + 300);
 }
 
 #[test]

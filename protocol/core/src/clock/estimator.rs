@@ -132,6 +132,7 @@ impl Estimator {
     /// A report left the hub at `sent` and reached the node at `received`.
     pub fn add_report(&mut self, sent: Timestamp<HubClock>, received: Timestamp<NodeClock>) {
         let point = self.point(received, sent);
+        self.notice_gap(point.at);
         if let Some(line) = self.line {
             let waited = point.offset - line.offset_at(point.at) - line.rtt / 2.0;
             self.check(Way::Down, waited + line.rtt);
@@ -143,6 +144,7 @@ impl Estimator {
     /// A probe left the node at `sent` and reached the hub at `received`.
     pub fn add_probe(&mut self, sent: Timestamp<NodeClock>, received: Timestamp<HubClock>) {
         let point = self.point(sent, received);
+        self.notice_gap(point.at);
         if let Some(line) = self.line {
             let waited = line.offset_at(point.at) - line.rtt / 2.0 - point.offset;
             self.check(Way::Up, waited + line.rtt);
@@ -155,7 +157,7 @@ impl Estimator {
     pub fn update(&mut self, now: Timestamp<NodeClock>) -> bool {
         let Some((node, _)) = self.origin else { return false };
         if self.impossible.iter().any(|count| *count >= MAX_IMPOSSIBLE) {
-            self.forget();
+            self.forget(self.history.newest());
         }
         let at = (now - node).as_secs_f64();
         let age = at - self.began_at;
@@ -173,7 +175,7 @@ impl Estimator {
             line = above_floors;
         }
         if line.rtt < -STEP_LIMIT {
-            self.forget();
+            self.forget(self.history.newest());
             return false;
         }
         self.line = Some(line);
@@ -190,7 +192,9 @@ impl Estimator {
             // offset = node - hub grows by `slope` a second, so the hub's clock loses that much.
             Drift::from_ratio(-line.slope),
         );
-        let age = ((now - node).as_secs_f64() - self.history.newest()).max(0.0);
+        // Stamps that have come since it was due anew make a line no surer.
+        let newest = Some(self.history.newest()).filter(|newest| newest - line.at < UPDATE_INTERVAL);
+        let age = ((now - node).as_secs_f64() - newest.unwrap_or(line.at)).max(0.0);
         let deviation = line.offset_deviation + age * line.slope_deviation.max(LEAST_SLOPE_DEVIATION);
         let rtt = line.rtt.max(0.0);
         Some(Estimate {
@@ -275,13 +279,21 @@ impl Estimator {
         lines.clone().find(good).or_else(|| lines.next_back()).and_then(|candidate| candidate.line)
     }
 
-    /// Starts over: one of the clocks was stepped or slept. The crystals are still the same.
-    fn forget(&mut self) {
+    /// Starts over behind a time without stamps that no window spans: what was known is too old to be drawn on, and what
+    /// comes has to be learned as fast as at first.
+    fn notice_gap(&mut self, at: f64) {
+        if at - self.history.newest() > WINDOWS[WINDOWS.len() - 1] {
+            self.forget(at);
+        }
+    }
+
+    /// Starts over at an instant: one of the clocks was stepped or slept, or nothing came for long. The crystals are still
+    /// the same.
+    fn forget(&mut self, at: f64) {
         if let Some(line) = self.line {
             self.belief = Belief { slope: line.slope, deviation: line.slope_deviation.max(1e-6) };
         }
-        self.began_at = self.history.newest();
-        self.judged_at = self.began_at;
+        (self.began_at, self.judged_at) = (at, at);
         self.history.clear();
         self.floors = Floors::default();
         self.impossible = [0; 2];

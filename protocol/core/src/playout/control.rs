@@ -37,7 +37,7 @@ const MAX_TRIM: f64 = 200e-6;
 /// The rate follows its target by this time constant, so that no step of it can be heard.
 const RATE_TIME: f64 = 1.0;
 
-/// A larger error than this is not a matter of rates: the device lost frames, or a clock was stepped.
+/// A larger error than this is not a matter of rates, and is jumped over: the device lost frames, or a clock was stepped.
 const RESYNC_LIMIT: Nanos = Nanos::from_millis(2);
 
 /// Frames of the stream that the resampler reads either side of a position.
@@ -158,6 +158,11 @@ impl Playing {
             leaving: None,
             ending: None,
         }
+    }
+
+    /// How far it is ahead of (positive) or behind where it should be.
+    fn error(&self, wanted: Phase, stream_rate: SampleRate) -> Nanos {
+        Nanos::from_secs_f64(self.phase.distance_from(wanted) / f64::from(stream_rate.hertz()))
     }
 }
 
@@ -316,7 +321,10 @@ impl Playout {
             let to = there.map(|there| timeline.phase_within(&there.anchor, at));
             if let (true, Some(there)) = (self.jump(&mut playing, queued, to, frames), there) {
                 (segment, heard) = (there, at);
+                self.latency.settle();
             }
+        } else if may_leave && playing.error(wanted, timeline.rate()).abs() > RESYNC_LIMIT {
+            self.jump(&mut playing, queued, Some(wanted), frames);
         }
         self.with_queue(playing, play.run, segment, heard, queued, frames, urgent)
     }
@@ -342,17 +350,11 @@ impl Playout {
             self.status.sync_error = -Nanos::from_secs_f64(self.latency.late());
             return fresh;
         };
-        let error = playing.phase.distance_from(wanted) / f64::from(stream_rate.hertz());
+        let error_now = playing.error(wanted, stream_rate);
+        let error = error_now.as_secs_f64();
         self.status.sync_error = Nanos::from_secs_f64(error - self.latency.late());
-        let error_now = Nanos::from_secs_f64(error).abs();
-        if error_now > NOISE {
+        if error_now.abs() > NOISE {
             self.settled = self.written;
-        }
-        if error_now > RESYNC_LIMIT {
-            self.status.resyncs += 1;
-            self.status.jumped = self.status.sync_error;
-            self.playing = None;
-            return fresh;
         }
         let rate = f64::from(self.output_rate.hertz());
         let settled = (self.written.0 - self.settled.0) as f64 / rate;
@@ -366,13 +368,14 @@ impl Playout {
         let known = announced * (1.0 + playing.pace);
         playing.excess = (1.0 + playing.excess) * (known / playing.known) - 1.0;
         playing.known = known;
-        let target = ratio * known - 1.0 + (-error / trim_time).clamp(-MAX_TRIM, MAX_TRIM);
+        let trim = if error_now.abs() > RESYNC_LIMIT { 0.0 } else { (-error / trim_time).clamp(-MAX_TRIM, MAX_TRIM) };
+        let target = ratio * known - 1.0 + trim;
         playing.excess += (target - playing.excess) * (seconds / RATE_TIME).min(1.0);
         playing
     }
 
-    /// Begins to fade across to what the latency wants, and says so; or begins a fade-out before it. It waits a while for
-    /// the sound.
+    /// Begins to fade across to where the sound should be, and says so; or begins a fade-out before it. It waits a while
+    /// for the sound.
     fn jump(&mut self, playing: &mut Playing, queued: Option<Queued>, to: Option<Phase>, frames: u32) -> bool {
         // With less than this behind it the sound would run dry at once.
         let reach = (self.crossfade_frames() + RESAMPLER_REACH + 2 * u64::from(frames)) as f64;
@@ -392,9 +395,12 @@ impl Playout {
         if let Some(to) = to {
             playing.leaving = Some((playing.phase, self.crossfade_frames()));
             playing.phase = to;
-            self.latency.settle();
         } else {
             playing.ending = Some(self.fade_frames());
+            // Should the fade have to wait for its last sound, it is the same one still.
+            if let Some(playing_on) = &mut self.playing {
+                playing_on.ending = playing.ending;
+            }
         }
         to.is_some()
     }
