@@ -1,6 +1,11 @@
 //! What a room hears: a converter with its own crystal, in virtual time.
 
-#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a model of a converter")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::unwrap_used,
+    reason = "a model of a converter, in a test"
+)]
 
 use unisono_core::{
     playout::{DacReading, Leaving, Playout, Queued, Step, timing::TURN},
