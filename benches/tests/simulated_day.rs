@@ -2,7 +2,7 @@
 //! sleeps. (No clock that counts here can be stepped: `CLOCK_MONOTONIC_RAW` stands still in a sleep, and that is all.)
 //!
 //! Every test prints its seed; `UNISONO_SEED=… cargo test …` runs it again. A whole day takes minutes:
-//! `simulate 2 good --hours 24 --jumping-floors --swing-ppm 2`.
+//! `simulate 2 good --hours 24 --jumping-floors --swing-ppm 2 --limit-us 60`.
 
 mod common;
 

@@ -201,7 +201,13 @@ fn judge(arguments: &Arguments, margin_ms: u32, players: &[Figures]) -> anyhow::
     }
     let reach = arguments.profile.name().and_then(|name| Reach::on(name, arguments.quantum, margin_ms));
     Ok(match reach {
-        Some(reach) => Judgement { verdicts: reach.judge(ours, players.get(1)), unjudged: too_short(ours) },
+        Some(reach) => {
+            let mut unjudged = too_short(ours);
+            if ours.tones.is_empty() {
+                unjudged.push("not judged: SINAD and wow, no tone was played (--tone)".into());
+            }
+            Judgement { verdicts: reach.judge(ours, players.get(1)), unjudged }
+        }
         None => Judgement {
             verdicts: Vec::new(),
             unjudged: vec!["not judged: there are no limits for this profile".into()],

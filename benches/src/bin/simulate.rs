@@ -40,7 +40,13 @@ struct Arguments {
     /// Every crystal swings so far up and down within an hour
     #[arg(long, value_name = "PPM", default_value = "0", value_parser = swing)]
     swing_ppm: f64,
+    /// After three minutes, 99 of 100 errors between rooms are to be no larger, in microseconds; it fails if they are
+    #[arg(long, value_name = "N", value_parser = limit)]
+    limit_us: Option<f64>,
 }
+
+/// From when on errors are held against the limit, in seconds.
+const LEARNED: f64 = 180.0;
 
 /// The first seconds, in which clocks are found, in seconds.
 const SILENT: f64 = 3.0;
@@ -81,11 +87,17 @@ fn swing(text: &str) -> Result<f64, String> {
     if (0.0..=20.0).contains(&ppm) { Ok(ppm) } else { Err("it is not between 0 and 20".into()) }
 }
 
+fn limit(text: &str) -> Result<f64, String> {
+    let us = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if (0.0..=1e6).contains(&us) { Ok(us) } else { Err("it is not between 0 and 1000000".into()) }
+}
+
 fn main() -> ExitCode {
     let arguments: Arguments = unisono_settings::arguments();
     let done = if arguments.seeds > 1 { simulate_many(&arguments) } else { simulate(&arguments) };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             complain(format_args!("simulate: {error:#}"));
             ExitCode::FAILURE
@@ -132,16 +144,46 @@ impl Costs {
     }
 }
 
-/// Every seed's costs, their mean and the worst.
-fn simulate_many(arguments: &Arguments) -> io::Result<()> {
+/// The errors between all rooms from one instant to another, if that is later, in microseconds, smallest first.
+fn errors(report: &Report, from: f64, to: f64) -> Vec<f64> {
+    let (mut errors, to): (Vec<f64>, _) = (Vec::new(), to.max(from));
+    for a in 0..report.rooms.len() {
+        for b in a + 1..report.rooms.len() {
+            errors.extend(report.errors_between(a, b, from, to).iter().map(|e| e.abs() * 1e6));
+        }
+    }
+    errors.sort_by(f64::total_cmp);
+    errors
+}
+
+/// What a share of the errors stays within; infinite where there are none.
+fn percentile(errors: &[f64], share: f64) -> f64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
+    let index = (errors.len().saturating_sub(1) as f64 * share) as usize;
+    errors.get(index).copied().unwrap_or(f64::INFINITY)
+}
+
+/// Whether rooms were as close as is asked for, if anything is.
+fn judge(arguments: &Arguments, report: &Report) -> io::Result<bool> {
+    let Some(limit) = arguments.limit_us else { return Ok(true) };
+    let p99 = percentile(&errors(report, LEARNED, arguments.seconds()), 0.99);
+    let holds = p99 <= limit;
+    let verdict = if holds { "ok" } else { "FAILED" };
+    print(format_args!("after {LEARNED} s: p99 {p99:.1} µs, at most {limit} µs: {verdict}"))?;
+    Ok(holds)
+}
+
+/// Every seed's costs, their mean and the worst; whether all of them hold.
+fn simulate_many(arguments: &Arguments) -> io::Result<bool> {
     let first = arguments.seed();
     let seeds = first..=first.saturating_add(arguments.seeds - 1);
     let runs = seeds.clone().count() as f64;
-    let (mut sum, mut worst) = (Costs::default(), 0.0_f64);
+    let (mut sum, mut worst, mut all_hold) = (Costs::default(), 0.0_f64, true);
     for seed in seeds {
         let report = play(arguments, seed).report();
         let costs = Costs::new(&report, arguments.seconds());
         costs.print(&format!("seed {seed}"))?;
+        all_hold &= judge(arguments, &report)?;
         sum.concealed += costs.concealed / runs;
         sum.repairs += costs.repairs / runs;
         sum.requests += costs.requests / runs;
@@ -149,7 +191,8 @@ fn simulate_many(arguments: &Arguments) -> io::Result<()> {
         worst = worst.max(costs.concealed);
     }
     sum.print("mean")?;
-    print(format_args!("worst: concealed {worst:.5} %"))
+    print(format_args!("worst: concealed {worst:.5} %"))?;
+    Ok(all_hold)
 }
 
 fn play(arguments: &Arguments, seed: u64) -> World {
@@ -169,7 +212,8 @@ fn play(arguments: &Arguments, seed: u64) -> World {
     world
 }
 
-fn simulate(arguments: &Arguments) -> io::Result<()> {
+/// What every room did; whether that holds.
+fn simulate(arguments: &Arguments) -> io::Result<bool> {
     let (rooms, seconds, seed) = (arguments.rooms, arguments.seconds(), arguments.seed());
     print(format_args!("{rooms} rooms, {seconds} s, seed {seed}"))?;
     let started = Instant::now();
@@ -191,20 +235,14 @@ fn simulate(arguments: &Arguments) -> io::Result<()> {
         ))?;
     }
     Costs::new(&report, seconds).print("repair")?;
-    for (from, to) in [(4.0, 10.0), (10.0, 60.0), (60.0, 180.0), (180.0, seconds)] {
-        let mut errors: Vec<f64> = Vec::new();
-        for a in 0..report.rooms.len() {
-            for b in a + 1..report.rooms.len() {
-                errors.extend(report.errors_between(a, b, from, to.min(seconds)).iter().map(|e| e.abs() * 1e6));
-            }
-        }
-        errors.sort_by(f64::total_cmp);
+    for (from, to) in [(4.0, 10.0), (10.0, 60.0), (60.0, LEARNED), (LEARNED, seconds)] {
+        let errors = errors(&report, from, to.min(seconds));
         if !errors.is_empty() {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
-            let p = |q: f64| errors[((errors.len() - 1) as f64 * q) as usize];
-            let (p50, p95, p99, max) = (p(0.5), p(0.95), p(0.99), p(1.0));
+            let [p50, p95, p99, max] = [0.5, 0.95, 0.99, 1.0].map(|share| percentile(&errors, share));
             print(format_args!("{from}-{to} s: p50 {p50:.1} p95 {p95:.1} p99 {p99:.1} max {max:.1} µs"))?;
         }
     }
-    print(format_args!("took {:.1} s", started.elapsed().as_secs_f64()))
+    let holds = judge(arguments, &report)?;
+    print(format_args!("took {:.1} s", started.elapsed().as_secs_f64()))?;
+    Ok(holds)
 }

@@ -1,9 +1,14 @@
 //! What a room hears: a converter with its own crystal, in virtual time.
 
-#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a model of a converter")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::unwrap_used,
+    reason = "a model of a converter, in a test"
+)]
 
 use unisono_core::{
-    playout::{DacReading, Leaving, Playout, Queued, Step},
+    playout::{DacReading, Leaving, Playout, Queued, Step, timing::TURN},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::{Anchor, Phase, Play, Timeline},
     units::{Drift, FramePosition, OutputPosition, SampleRate},
@@ -51,6 +56,11 @@ struct Room {
     timeline: Timeline,
     rate: f64,
     millis: i64,
+    /// Beyond the milliseconds.
+    micros: i64,
+    /// When the converter was opened, in seconds, and in steps of how many frames its counter moves.
+    opened: f64,
+    quantum: u64,
     wrote: Vec<Wrote>,
     /// What lies behind the converter, from which frame on.
     behind: Vec<(u64, Nanos)>,
@@ -70,7 +80,18 @@ impl Room {
         let playout = Playout::new(rate, Nanos::ZERO);
         let rate = f64::from(rate.hertz()) * (1.0 + ppm * 1e-6);
         let behind = vec![(0, Nanos::ZERO)];
-        let mut room = Self { playout, timeline, rate, millis: 0, wrote: Vec::new(), behind, crossed: Vec::new() };
+        let mut room = Self {
+            playout,
+            timeline,
+            rate,
+            millis: 0,
+            micros: 0,
+            opened: 0.0,
+            quantum: 1,
+            wrote: Vec::new(),
+            behind,
+            crossed: Vec::new(),
+        };
         room.playout.set_timeline(timeline);
         room.step_clock(Nanos::ZERO);
         room
@@ -95,39 +116,59 @@ impl Room {
     }
 
     fn emitted(&self) -> u64 {
-        (self.millis as f64 * 1e-3 * self.rate) as u64
+        ((self.millis as f64 * 1e-3 + self.micros as f64 * 1e-6 - self.opened) * self.rate) as u64
+    }
+
+    /// The device runs empty and starts over.
+    fn underrun(&mut self) {
+        self.opened = self.millis as f64 * 1e-3 + self.micros as f64 * 1e-6;
+        self.playout.device_restarted();
+        self.wrote.clear();
     }
 
     /// Writes every 5 ms what the device has room for, with the same sound queued all along.
     fn until(&mut self, millis: i64, queued: Option<Queued>) {
         while self.millis < millis {
             self.millis += 5;
-            let at = Timestamp::from_nanos(self.millis * 1_000_000);
-            let played = self.emitted();
-            self.playout.observe(DacReading { played: OutputPosition(played), at });
-            for _ in 0..1_000 {
-                let first = self.playout.written().0;
-                if first >= played + AHEAD {
-                    break;
-                }
-                let sound = match self.playout.plan(CHUNK, queued, first < played + URGENT) {
-                    Step::Wait | Step::Discard { .. } => break,
-                    Step::Silence { .. } => None,
-                    Step::Play { start, gain, leaving, .. } => {
-                        let frames = self.playout.written().0 - first;
-                        self.crossed.extend(leaving.map(|leaving| (first, frames, leaving)));
-                        Some((start, gain))
-                    }
-                };
-                self.wrote.push(Wrote { first, frames: self.playout.written().0 - first, sound });
+            self.turn(queued);
+        }
+    }
+
+    /// The same at irregular times, as often as [`TURN`] says.
+    fn turns_until(&mut self, millis: i64, queued: Option<Queued>, random: &mut fastrand::Rng) {
+        while self.millis < millis {
+            let micros = self.micros + random.i64(TURN.start.as_nanos()..TURN.end.as_nanos()) / 1_000;
+            (self.millis, self.micros) = (self.millis + micros / 1_000, micros % 1_000);
+            self.turn(queued);
+        }
+    }
+
+    fn turn(&mut self, queued: Option<Queued>) {
+        let at = Timestamp::from_nanos(self.millis * 1_000_000 + self.micros * 1_000);
+        let played = self.emitted();
+        self.playout.observe(DacReading { played: OutputPosition(played / self.quantum * self.quantum), at });
+        for _ in 0..1_000 {
+            let first = self.playout.written().0;
+            if first >= played + AHEAD {
+                break;
             }
+            let sound = match self.playout.plan(CHUNK, queued, first < played + URGENT) {
+                Step::Wait | Step::Discard { .. } => break,
+                Step::Silence { .. } => None,
+                Step::Play { start, gain, leaving, .. } => {
+                    let frames = self.playout.written().0 - first;
+                    self.crossed.extend(leaving.map(|leaving| (first, frames, leaving)));
+                    Some((start, gain))
+                }
+            };
+            self.wrote.push(Wrote { first, frames: self.playout.written().0 - first, sound });
         }
     }
 
     /// How far a stretch is ahead of what the hub wants heard then, in microseconds.
     fn error(&self, wrote: &Wrote) -> Option<f64> {
         let behind = self.behind.iter().rev().find(|(from, _)| *from <= wrote.first).map_or(Nanos::ZERO, |(_, by)| *by);
-        let heard = hub(0) + Nanos::from_secs_f64(wrote.first as f64 / self.rate) + behind;
+        let heard = hub(0) + Nanos::from_secs_f64(self.opened + wrote.first as f64 / self.rate) + behind;
         let (wanted, (start, _)) = (self.timeline.phase_at(heard)?, wrote.sound?);
         Some(start.distance_from(wanted) / RATE * 1e6)
     }
@@ -373,6 +414,40 @@ fn a_device_that_was_opened_anew_is_in_time_again_once_it_is_known() {
     let wanted = room.timeline.phase_at(hub(0) + Nanos::from_secs_f64(opened * 1e-3 + written / room.rate));
     let error = start.distance_from(wanted.unwrap_or_default());
     assert!(error.abs() < 3.0, "{error} frames off");
+}
+
+/// A device whose counter moves in such steps ran empty: for how many seconds it is not known where it is, by how many
+/// microseconds the room is off at worst then, and in the last ten of 30 s.
+fn after_an_underrun(quantum: u64, ppm: f64, seed: u64) -> (f64, f64, f64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut room = Room { quantum, ..Room::new(ppm, &[anchor(1, 1_000, Some((1, 0)))]) };
+    room.turns_until(60_000, sound(1), &mut random);
+    room.underrun();
+    room.turns_until(90_000, sound(1), &mut random);
+    let first = room.sound_from(0).unwrap().first;
+    let off = |from: f64| {
+        let later = room.wrote.iter().filter(|wrote| wrote.first as f64 > from * room.rate);
+        later.filter_map(|wrote| room.error(wrote)).fold(0.0, |worst: f64, error| worst.max(error.abs()))
+    };
+    let status = room.playout.status();
+    assert_eq!((status.resyncs, status.starved), (0, 0), "steps of {quantum}, seed {seed}");
+    assert!(room.worst_click() < 1e-6, "steps of {quantum}, seed {seed}: a click of {}", room.worst_click());
+    ((first - AHEAD) as f64 / RATE, off(0.0), off(20.0))
+}
+
+#[test]
+fn an_underrun_is_silent_for_a_moment_and_the_room_in_time_again_without_a_jump() {
+    for (quantum, unknown, at_first, later) in
+        [(1, 0.15, 50.0, 25.0), (48, 0.15, 300.0, 30.0), (480, 0.6, 1_200.0, 90.0)]
+    {
+        let mut worst = (0.0_f64, 0.0_f64, 0.0_f64);
+        for (seed, ppm) in (0..8).flat_map(|seed| [(seed, -100.0), (seed, 40.0)]) {
+            let found = after_an_underrun(quantum, ppm, seed);
+            worst = (worst.0.max(found.0), worst.1.max(found.1), worst.2.max(found.2));
+        }
+        println!("steps of {quantum}: {:.3} s, {:.0} µs at first, {:.0} µs after 20 s", worst.0, worst.1, worst.2);
+        assert!(worst.0 < unknown && worst.1 < at_first && worst.2 < later, "steps of {quantum}: {worst:?}");
+    }
 }
 
 #[test]

@@ -61,7 +61,9 @@ impl Reach {
         if profile == "good" && quantum >= 480 {
             reach.errors_us = reach.errors_us.map(|error| error.max(60.0));
         }
+        // A stall outlasts a small margin; a cable has none.
         let concealed = match margin_ms {
+            _ if profile == "clean" => 0.0,
             0..150 => 1e-3,
             150..300 => 1e-4,
             _ => 0.0,
@@ -284,6 +286,18 @@ mod tests {
             assert_eq!((too_short(&short).len(), too_short(&long).len()), (3 - span, 2 - span));
         }
         assert_eq!(too_short(&lasted(185.0, 2)), ["not judged: after 180 s, the run is too short"]);
+    }
+
+    #[test]
+    fn a_small_margin_allows_for_stalls_where_there_are_any() {
+        let concealed = |profile, margin_ms| {
+            let reach = Reach::on(profile, 48, margin_ms).unwrap();
+            assert_eq!(reach.unmatched, reach.concealed, "{profile}, {margin_ms} ms");
+            reach.concealed
+        };
+        assert_eq!([100, 200, 400].map(|margin_ms| concealed("good", margin_ms)), [1e-3, 1e-4, 0.0]);
+        assert_eq!([100, 200, 400].map(|margin_ms| concealed("clean", margin_ms)), [0.0; 3]);
+        assert_eq!([100, 200, 1_000].map(|margin_ms| concealed("bad", margin_ms)), [1e-3; 3]);
     }
 
     #[test]

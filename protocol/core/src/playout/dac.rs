@@ -57,6 +57,10 @@ const MIN_READINGS: u32 = 8;
 const GOOD_ENOUGH: f64 = 40e-6;
 const LONG_ENOUGH: f64 = 1.5;
 
+/// How well it is to be known where sound broke off: there every moment of silence is heard, and the trim takes out the
+/// rest in seconds. Of a counter that moves by 1 ms the first eight readings say so much, of one by 10 ms thirty-three.
+const GOOD_ENOUGH_TO_GO_ON: f64 = 300e-6;
+
 /// A reading that is off by more than this is a fault of the driver or a restart of the device.
 const OUTLIER: f64 = 0.05;
 
@@ -125,10 +129,13 @@ pub struct DacClock {
     /// The line's value at `middle`.
     middle: f64,
     height: f64,
-    /// How far readings lie below the line on average, in frames.
+    /// How far readings lie below the line on average, in frames; and how far they did before the device started over,
+    /// which holds until there are enough of them.
     below: f64,
-    /// How far the line may be off at its newest end, in frames.
+    below_before: f64,
+    /// How far the line may be off at its newest end, in frames; and to be known, in seconds.
     deviation: f64,
+    good_enough: f64,
     outliers: u32,
     /// Readings in a row that no step of the counter explains.
     slipped: u32,
@@ -150,18 +157,24 @@ impl DacClock {
             middle: 0.0,
             height: 0.0,
             below: 0.0,
+            below_before: 0.0,
             deviation: 0.0,
+            good_enough: GOOD_ENOUGH,
             outliers: 0,
             slipped: 0,
         }
     }
 
-    /// Forgets everything: the device was opened anew or its counter started over.
+    /// Forgets where the counter is: the device started over. Its crystal is still the same one, and its steps.
     pub fn reset(&mut self) {
-        let drift = self.slope;
-        *self = Self { rate: self.rate, ..Self::new(SampleRate::HZ_48000) };
-        // The crystal is still the same one.
-        (self.prior, self.slope) = (drift, drift);
+        *self = Self {
+            rate: self.rate,
+            prior: self.slope,
+            slope: self.slope,
+            below_before: self.usually_below(),
+            good_enough: if self.is_known() { GOOD_ENOUGH_TO_GO_ON } else { self.good_enough },
+            ..Self::new(SampleRate::HZ_48000)
+        };
     }
 
     /// Takes a reading.
@@ -214,7 +227,7 @@ impl DacClock {
 
     /// Whether [`Self::instant_of`] answers: the line is known well, or not well but for so long that it will not be.
     pub fn is_known(&self) -> bool {
-        self.readings >= MIN_READINGS && (self.deviation < GOOD_ENOUGH * self.rate || self.heard_for > LONG_ENOUGH)
+        self.readings >= MIN_READINGS && (self.deviation < self.good_enough * self.rate || self.heard_for > LONG_ENOUGH)
     }
 
     /// How much faster the converter runs than the node's clock.
@@ -236,6 +249,11 @@ impl DacClock {
     /// How far readings lie below the line on average: half a step of the counter, and what stamps come late.
     pub fn spread(&self) -> Nanos {
         Nanos::from_secs_f64(self.below / self.rate)
+    }
+
+    /// The first readings of a coarse counter lie too near a line that was drawn along them.
+    fn usually_below(&self) -> f64 {
+        if self.heard_for > LONG_ENOUGH { self.below } else { self.below.max(self.below_before) }
     }
 
     fn line(&self, at: f64) -> f64 {
@@ -267,7 +285,7 @@ impl DacClock {
             along(slope).map_or((0.0, 1.0), |edge| (edge.at, curvature(&edge)))
         });
         let Some(found) = along(measured) else { return };
-        let gap = GAP * self.below.max(0.5) / count;
+        let gap = GAP * self.usually_below().max(0.5) / count;
         let span = (last - first).max(1e-3);
         let variance = found.at_chance / curvature(&found).powi(2) + (3.0 * gap / span).powi(2);
         let (known, believed) = (1.0 / variance.max(1e-18), 1.0 / (USUAL_DRIFT * self.rate).powi(2));
