@@ -80,7 +80,8 @@ impl NodeSession {
 
     pub(super) fn repair(&mut self, now: Timestamp<NodeClock>) {
         self.looked_at = Some(now);
-        self.next_repair = self.repair_due(now, None);
+        // Without a clock nothing can be asked for, however overdue it is.
+        self.next_repair = self.repair_due(now, None).map(|at| at.max(now + SHORTEST_WAIT));
         let Some(estimate) = self.estimate(now) else { return };
         let (clock, rtt, give_up) = (estimate.mapping, estimate.usual_rtt, self.give_up);
         for stream in self.streams.values_mut() {
