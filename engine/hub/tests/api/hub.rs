@@ -198,7 +198,14 @@ impl Hub {
 
     /// Everything that can be asked for.
     pub(crate) fn everything(&self) -> Vec<Value> {
-        ["/hub", "/rooms", "/groups", "/nodes", "/scenes", "/stations"].map(|path| self.get(path).1).into()
+        let mut everything =
+            ["/hub", "/rooms", "/groups", "/nodes", "/scenes", "/stations"].map(|path| self.get(path).1);
+        // Where music that plays has got to changes by itself.
+        let groups = everything[2].as_array_mut().into_iter().flatten();
+        for group in groups.filter(|group| group["state"] == "playing") {
+            group.as_object_mut().unwrap().remove("position_s");
+        }
+        everything.into()
     }
 
     pub(crate) fn room(&self, name: &str) -> Value {

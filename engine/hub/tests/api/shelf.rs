@@ -32,7 +32,10 @@ impl Shelf {
     pub(crate) fn put(&self, id: &str, file: &Path) {
         let path = self.path(id);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::copy(file, path).unwrap();
+        // All at once, for who looks for it.
+        let parts = path.with_extension("part");
+        fs::copy(file, &parts).unwrap();
+        fs::rename(parts, path).unwrap();
     }
 
     pub(crate) fn path(&self, id: &str) -> PathBuf {

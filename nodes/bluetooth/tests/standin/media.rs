@@ -278,17 +278,19 @@ impl StandIn {
         };
         // It is there before the node hears of it; the signal follows.
         self.world().objects.entry(transport.clone()).or_default().insert(TRANSPORT.into(), with());
+        let use_for = |transport: Option<String>| {
+            let mut world = self.world();
+            let mut endpoints = world.endpoints.iter_mut();
+            let used = endpoints.find(|other| other.owner == endpoint.owner && other.path == endpoint.path);
+            used.map(|used| used.used_by = transport)
+        };
+        use_for(Some(transport.clone()))?;
         let body: (ObjectPath<'_>, HashMap<String, OwnedValue>) =
             (ObjectPath::try_from(transport.as_str()).unwrap(), with());
         if !self.tell(&endpoint.owner, &endpoint.path, ENDPOINT, "SetConfiguration", &body).await {
             self.world().objects.remove(&transport);
+            use_for(None);
             return None;
-        }
-        {
-            let mut world = self.world();
-            let mut endpoints = world.endpoints.iter_mut();
-            let used = endpoints.find(|other| other.owner == endpoint.owner && other.path == endpoint.path)?;
-            used.used_by = Some(transport.clone());
         }
         // What has changed meanwhile is in it.
         let now = self.world().objects.get(&transport)?.get(TRANSPORT).map(copy)?;
