@@ -167,7 +167,7 @@ on_a_bus! {
         // Whoever gives it up for the other need not wait until it is free.
         drop(opened);
         let opened = house.open(second).await.unwrap();
-        assert_eq!(house.bluetooth.holders(first), [second]);
+        house.until("that is shown", async || house.bluetooth.holders(first) == [second]).await;
         drop(opened);
 
         // Both at once where that is allowed: each has an endpoint of its own.
