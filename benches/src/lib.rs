@@ -9,3 +9,5 @@ pub mod path;
 pub mod scale;
 pub mod sim;
 pub mod speaker;
+#[cfg(test)]
+mod tests;

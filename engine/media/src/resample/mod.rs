@@ -5,6 +5,7 @@
 //! the Nyquist frequency, so that at whole frames samples pass bit for bit. For the same reason what lies above 20.5 kHz
 //! (at 48 kHz) is mirrored there, and ratios far from 1 alias; playout stays within some thousandths.
 
+mod cell;
 mod history;
 mod kernel;
 
@@ -14,6 +15,7 @@ use multiversion::multiversion;
 use unisono_core::{playout::RESAMPLER_REACH, timeline::Phase, units::FramePosition};
 
 use self::{
+    cell::{CELLS, Cell},
     history::History,
     kernel::{Kernel, dot},
 };
@@ -93,12 +95,19 @@ fn read(kernel: &Kernel, history: &History, start: Position, step: Position, out
     let mut scratch = [0.0; TAPS];
     let mut window = [0.0; TAPS];
     let mut written = 0;
+    let mut cell = step.is_slow().then(|| Cell::new(kernel, at.fraction(CELLS).0));
     for frame in out.chunks_exact_mut(history.channels()) {
         if at.frame().saturating_add(RESAMPLER_REACH) >= history.end().0 {
             break;
         }
-        let (phase, between) = at.phase();
-        let taps = kernel.at(phase, between, &mut scratch);
+        let taps: &[f32] = if let Some(cell) = &mut cell {
+            let (index, between) = at.fraction(CELLS);
+            cell.move_to(kernel, index);
+            cell.taps(between, &mut scratch)
+        } else {
+            let (phase, between) = at.fraction(PHASES);
+            kernel.at(phase, between, &mut scratch)
+        };
         for (channel, sample) in frame.iter_mut().enumerate() {
             *sample = dot(taps, history.around(channel, at.frame(), &mut window));
         }
@@ -129,15 +138,20 @@ impl Position {
         (self.0 >> 64) as u64
     }
 
-    /// The kernel's phase, and how far it is from there to the next, 0 to 1.
-    fn phase(self) -> (usize, f32) {
+    /// Whether steps of this size stay within a cell for some frames.
+    fn is_slow(self) -> bool {
+        self.0.abs_diff(1 << 64) < (1 << 64) / (2 * CELLS as u128)
+    }
+
+    /// In which of so many parts of a frame it lies, a power of two, and how far in that, 0 to 1.
+    fn fraction(self, parts: usize) -> (usize, f32) {
         #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
         let fraction = self.0 as u64;
-        let phase = fraction >> (u64::BITS - PHASES.ilog2());
+        let part = fraction >> (u64::BITS - parts.ilog2());
         // 24 bits are as many as a float has.
-        let between = (fraction << PHASES.ilog2()) >> 40;
-        #[expect(clippy::cast_possible_truncation, reason = "below 256")]
-        (phase as usize, between as f32 / (1 << 24) as f32)
+        let between = (fraction << parts.ilog2()) >> 40;
+        #[expect(clippy::cast_possible_truncation, reason = "less than there are parts")]
+        (part as usize, between as f32 / (1 << 24) as f32)
     }
 }
 

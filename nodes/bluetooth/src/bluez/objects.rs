@@ -41,9 +41,18 @@ impl Adapter {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Device {
     pub(crate) sight: Sight,
+    keys: Keys,
     /// The name that a person gave it, else its own, else its address with dashes.
     pub(crate) alias: Option<String>,
     pub(crate) trusted: bool,
+}
+
+/// Whether there are keys of a device, as `BlueZ` says it: `Bonded` (since 5.65) as soon as they are made, `Paired` only
+/// once it knows the device's services, too (`pending_paired` in its `device.c`).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Keys {
+    bonded: bool,
+    paired: bool,
 }
 
 /// A stream that is configured between an endpoint of ours and one of a device.
@@ -89,7 +98,8 @@ impl Objects {
                 DEVICE => {
                     let Some(address) = names::device_address(path) else { continue };
                     let sight = Sight::new(address);
-                    self.devices.insert(path.into(), Device { sight, alias: None, trusted: false });
+                    self.devices
+                        .insert(path.into(), Device { sight, keys: Keys::default(), alias: None, trusted: false });
                 }
                 TRANSPORT => drop(self.transports.insert(path.into(), Transport::default())),
                 _ => continue,
@@ -174,13 +184,15 @@ fn change_device(device: &mut Device, changed: &Properties, invalidated: &[Strin
             "UUIDs" => sight.services = services(value),
             "RSSI" => sight.signal = value.downcast_ref().ok(),
             "AddressType" => sight.random_address = text(value).as_deref() == Some("random"),
-            "Paired" => sight.paired = truth(value),
+            "Bonded" => device.keys.bonded = truth(value),
+            "Paired" => device.keys.paired = truth(value),
             "Connected" => sight.connected = truth(value),
             "LegacyPairing" => sight.legacy_pairing = truth(value),
             "Trusted" => device.trusted = truth(value),
             _ => {}
         }
     }
+    sight.paired = device.keys.bonded || device.keys.paired;
     if invalidated.iter().any(|name| name == "RSSI") {
         sight.signal = None;
     }

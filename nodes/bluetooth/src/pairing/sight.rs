@@ -25,7 +25,7 @@ pub struct Sight {
     pub signal: Option<i16>,
     /// `AddressType` is `random`, as only Low Energy has it.
     pub random_address: bool,
-    /// `Paired`.
+    /// `Bonded` or `Paired`: there are keys of it.
     pub paired: bool,
     /// `Connected`.
     pub connected: bool,

@@ -223,6 +223,17 @@ on_a_bus! {
         assert!(house.is(address, "Paired"));
     }
 
+    async fn a_speaker_that_does_not_name_its_services_is_connected_anew() {
+        let house = House::new(5).await;
+        let speaker = Speaker { hides_services: true, ..Speaker::new(0xfe) };
+        let address = speaker.address;
+        house.standin.place(speaker).await;
+        let began = std::time::Instant::now();
+        assert_eq!(house.pair(address, None).await, Ok(()));
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        assert!(house.view(address).await.connected);
+    }
+
     async fn a_speaker_that_has_forgotten_us_is_paired_anew() {
         let house = House::new(20).await;
         let address = house.paired(Speaker::new(0xfe)).await;

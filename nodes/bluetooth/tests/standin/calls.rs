@@ -272,7 +272,7 @@ impl StandIn {
         let looking = self.world().looking.iter().any(|(adapter, _)| *adapter == adapter_in(at));
         self.hold(!looking, "nothing is to be paired while the adapter looks for devices");
         let speaker = address_in(at).map(|address| self.speaker(address)).unwrap();
-        if self.is(at, DEVICE, "Paired") {
+        if self.is(at, DEVICE, "Bonded") {
             return refuse("org.bluez.Error.AlreadyExists", "Already Exists");
         }
         if !speaker.on {
@@ -314,6 +314,11 @@ impl StandIn {
         }
         self.world().speakers.get_mut(&speaker.address).unwrap().knows_us = true;
         self.put(at, DEVICE, "Connected", true.into()).await;
+        self.put(at, DEVICE, "Bonded", true.into()).await;
+        // Then the services are asked for.
+        while speaker.hides_services && self.is(at, DEVICE, "Connected") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         self.put(at, DEVICE, "Paired", true.into()).await;
         Ok(Reply::Nothing)
     }

@@ -210,7 +210,7 @@ impl StandIn {
         if !speaker.on {
             return refuse("org.bluez.Error.Failed", "br-connection-page-timeout");
         }
-        if !speaker.knows_us || !self.is(at, DEVICE, "Paired") {
+        if !speaker.knows_us || !self.is(at, DEVICE, "Bonded") {
             return refuse("org.bluez.Error.Failed", "br-connection-key-missing");
         }
         if !speaker.services.contains(&0x110b) || !self.has_endpoint(&adapter_in(at)) {

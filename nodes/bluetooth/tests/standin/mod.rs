@@ -245,6 +245,7 @@ impl StandIn {
         tokio::time::sleep(after).await;
         for (at, trusted) in paired {
             self.show_device(&at).await;
+            self.put(&at, DEVICE, "Bonded", true.into()).await;
             self.put(&at, DEVICE, "Paired", true.into()).await;
             self.put(&at, DEVICE, "Trusted", trusted.into()).await;
             self.take(&at, DEVICE, "RSSI").await;
@@ -339,6 +340,7 @@ impl StandIn {
             ("Alias", speaker.name.into()),
             ("UUIDs", services.into()),
             ("RSSI", (-52_i16).into()),
+            ("Bonded", false.into()),
             ("Paired", false.into()),
             ("Trusted", false.into()),
             ("Blocked", false.into()),

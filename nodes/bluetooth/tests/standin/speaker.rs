@@ -19,6 +19,8 @@ pub(crate) struct Speaker {
     pub(crate) low_energy: bool,
     /// Its services by their 16-bit numbers.
     pub(crate) services: Vec<u16>,
+    /// It does not answer the question for its services in the connection in which its keys were made.
+    pub(crate) hides_services: bool,
     /// It wants this PIN.
     pub(crate) pin: Option<&'static str>,
     /// It shows a number that has to be confirmed.
@@ -48,6 +50,7 @@ impl Speaker {
             knows_us: false,
             low_energy: false,
             services: vec![0x110b, 0x110c, 0x110e],
+            hides_services: false,
             pin: None,
             compares: false,
             capabilities: [0xff, 0xff, 2, 53],

@@ -1,0 +1,77 @@
+//! The kernel over a small part of a frame.
+//!
+//! A room reads its stream some millionths off its rate: from frame to frame the phase hardly moves, and the cubic gives
+//! almost the same taps again. So it is computed at the borders of a cell only; within, taps lie on a straight line.
+//! What that misses is `(ω / CELLS)² / 8` of a tone of `ω` per frame (the error of linear interpolation): 134 dB down at
+//! 20 kHz, 160 dB at 1 kHz.
+
+use super::{PHASES, TAPS, kernel::Kernel};
+
+/// Parts of a frame.
+pub(super) const CELLS: usize = 2048;
+
+/// The taps at a cell's borders.
+pub(super) struct Cell {
+    index: usize,
+    from: [f32; TAPS],
+    to: [f32; TAPS],
+    slope: [f32; TAPS],
+}
+
+impl Cell {
+    #[inline(always)]
+    pub(super) fn new(kernel: &Kernel, index: usize) -> Self {
+        let (mut from, mut to) = ([0.0; TAPS], [0.0; TAPS]);
+        border(kernel, index, &mut from);
+        border(kernel, index + 1, &mut to);
+        let mut cell = Self { index, from, to, slope: [0.0; TAPS] };
+        cell.incline();
+        cell
+    }
+
+    /// Goes on to a cell, most likely the next or the one before.
+    #[inline(always)]
+    pub(super) fn move_to(&mut self, kernel: &Kernel, index: usize) {
+        if index == self.index {
+            return;
+        }
+        if index == self.index + 1 {
+            self.from = self.to;
+            border(kernel, index + 1, &mut self.to);
+        } else if index + 1 == self.index {
+            self.to = self.from;
+            border(kernel, index, &mut self.from);
+        } else {
+            border(kernel, index, &mut self.from);
+            border(kernel, index + 1, &mut self.to);
+        }
+        self.index = index;
+        self.incline();
+    }
+
+    /// The taps at `between`, 0 to 1 of the cell.
+    #[inline(always)]
+    pub(super) fn taps<'a>(&'a self, between: f32, scratch: &'a mut [f32; TAPS]) -> &'a [f32; TAPS] {
+        for ((tap, from), slope) in scratch.iter_mut().zip(&self.from).zip(&self.slope) {
+            *tap = from + between * slope;
+        }
+        scratch
+    }
+
+    #[inline(always)]
+    fn incline(&mut self) {
+        for ((slope, from), to) in self.slope.iter_mut().zip(&self.from).zip(&self.to) {
+            *slope = to - from;
+        }
+    }
+}
+
+/// The taps where a cell begins; at [`CELLS`], where the last one ends.
+#[inline(always)]
+fn border(kernel: &Kernel, index: usize, taps: &mut [f32; TAPS]) {
+    const PER_PHASE: usize = CELLS / PHASES;
+    let mut scratch = [0.0; TAPS];
+    #[expect(clippy::cast_precision_loss, reason = "a few")]
+    let between = (index % PER_PHASE) as f32 / PER_PHASE as f32;
+    taps.copy_from_slice(kernel.at(index / PER_PHASE, between, &mut scratch));
+}

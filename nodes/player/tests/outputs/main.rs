@@ -1,0 +1,7 @@
+//! The outputs of a room, in one program: it links once.
+
+mod alsa;
+mod lab;
+mod realtime;
+mod software;
+mod switching;

@@ -1,0 +1,4 @@
+//! What the household promises, in one program: it links once.
+
+mod configuration;
+mod properties;
