@@ -1,7 +1,7 @@
 //! Every parser of bytes from outside, as a function of bytes: for a fuzzer, and for a test that replays what it found.
 //!
 //! Each function takes anything and panics only over a defect: of the parser, or of what must hold for what it
-//! accepted. `tests/corpus.rs` calls them with every file in `corpus/`, on any toolchain. To look for more, from the
+//! accepted. `tests/all/corpus.rs` calls them with every file in `corpus/`, on any toolchain. To look for more, from the
 //! root of the repository, with `cargo install cargo-fuzz` and the name of one of [`TARGETS`]:
 //!
 //! ```text

@@ -5,7 +5,7 @@ mod leftovers;
 
 use std::{
     fs,
-    io::{IsTerminal, Write, stdout},
+    io::{ErrorKind, IsTerminal, Write, stdout},
     path::PathBuf,
     sync::{
         Arc,
@@ -55,8 +55,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     ctrlc::set_handler(move || stopper.store(true, Relaxed)).context("Ctrl-C cannot be caught")?;
     if let Some(file) = &options.file {
         // Sooner than the hub would say it.
-        let metadata = fs::metadata(file).with_context(|| format!("{}", file.display()))?;
-        ensure!(metadata.is_file(), "{} is no file that can be played", file.display());
+        let shown = file.display();
+        match fs::metadata(file) {
+            Ok(metadata) => ensure!(metadata.is_file(), "{shown} is no file; name one with music in it"),
+            Err(error) if error.kind() == ErrorKind::NotFound => bail!("{shown} does not exist; check the name"),
+            Err(error) => bail!("{shown} cannot be read: {error}; check who may read it"),
+        }
     }
     let house = DemoHouse::start()?;
     let file = match &options.file {

@@ -159,7 +159,7 @@ fn what_follows_damage_stays_in_its_place() {
     }
 }
 
-/// Makes what the fixtures are made from: `cargo test -p unisono-media --test compressed -- --ignored`.
+/// Makes what the fixtures are made from: `cargo test -p unisono-media --test all compressed -- --ignored`.
 #[test]
 #[ignore = "only to make the fixtures anew"]
 fn write_the_original() {

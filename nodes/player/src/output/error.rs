@@ -16,6 +16,9 @@ pub enum OpenError {
         /// The output as it was asked for.
         device: String,
     },
+    /// There has been no sound card at all.
+    #[error("auto: no sound card is here; plug one in, or choose another output (`unisono-node --list`)")]
+    NoCard,
     /// Somebody else has it.
     #[error("{device}: in use by {holder}; stop that, or choose another output")]
     Busy {

@@ -60,8 +60,10 @@ impl Opener {
     /// What is to be opened: for `auto`, which meant `before`, a card that is there now; any other is itself.
     pub(crate) fn resolved(&self, spec: &OutputSpec, before: &OutputSpec) -> Result<OutputSpec, OpenError> {
         match spec {
-            OutputSpec::Auto => list::automatic(&(self.cards)(), before)
-                .ok_or_else(|| OpenError::NotFound { device: before.to_string() }),
+            OutputSpec::Auto => list::automatic(&(self.cards)(), before).ok_or_else(|| match before {
+                OutputSpec::Auto => OpenError::NoCard,
+                card => OpenError::NotFound { device: card.to_string() },
+            }),
             named => Ok(named.clone()),
         }
     }
