@@ -16,6 +16,9 @@
 PREFIX ?= /usr/local
 STAGE = target/install
 
+# All of the workspace is built with the same features, whichever of its programs are asked for.
+BUILD = cargo build --release --locked --workspace --bin unisono --bin unisono-hub --bin unisono-node
+
 PACKAGES = build-essential cmake pkg-config libasound2-dev libdbus-1-dev libsbc-dev
 
 # What tests look at the page with, hold our SBC against, what reads our metrics, and what writes to our FIFO.
@@ -42,16 +45,16 @@ contract: packages
 
 proof: packages
 	@.ci/packages lame
-	cargo build --release --locked --workspace
+	$(BUILD) --bin prove
 	target/release/prove target/proof
 
 lab: packages
-	cargo build --release --locked --workspace
+	$(BUILD) --bin lab
 	target/release/lab $(ARGS)
 
 test-bluetooth: packages
 	benches/bluetooth/vm build target/bluetooth-vm
-	cargo build --release --locked --workspace
+	$(BUILD) --bin prove_bluetooth --bin guest --bin speaker
 	target/release/prove_bluetooth $(ARGS)
 
 bench: packages
@@ -60,21 +63,21 @@ bench: packages
 
 instructions: packages
 	@.ci/packages valgrind
-	cargo build --release --locked -p unisono-benches
+	cargo build --release --locked --workspace --bin instructions
 	target/release/instructions
 
 scale: packages
-	cargo build --release --locked --workspace
+	$(BUILD) --bin scale
 	target/release/scale
 
 control: packages
 	@.ci/packages chromium chromium-driver
-	cargo build --release --locked
+	$(BUILD) --bin control
 	target/release/control $(ARGS)
 
 dashboards: packages
 	@.ci/packages prometheus
-	cargo build --release --locked --workspace
+	$(BUILD) --bin dashboards
 	target/release/dashboards $(ARGS)
 
 # Put together here, and copied as root where only root may: sudo does not find cargo.

@@ -213,6 +213,11 @@ impl Estimator {
         Some((Drift::from_ratio(-line.slope), Drift::from_ratio(line.slope_deviation.max(1e-6))))
     }
 
+    /// From the first stamp that counts to the newest.
+    pub(super) fn age(&self) -> Nanos {
+        Nanos::from_secs_f64(self.history.newest() - self.began_at)
+    }
+
     /// Counts a stamp that lies beyond the edge of the other direction, by `left` of the round trip.
     fn check(&mut self, way: Way, left: f64) {
         let count = &mut self.impossible[usize::from(way == Way::Up)];
@@ -236,7 +241,7 @@ impl Estimator {
 
     /// Fits every window that is filled, and the shortest that is not.
     fn fit(&mut self) {
-        let age = self.history.newest() - self.began_at;
+        let age = self.age().as_secs_f64();
         let (waiting, near, belief) = (self.waiting(), self.slope(), self.belief);
         for (i, window) in WINDOWS.into_iter().enumerate() {
             let filled = i == 0 || age > WINDOWS[i - 1];

@@ -23,7 +23,7 @@ const ONE_FRAME: Nanos = Nanos::from_micros(100);
 const SHORTEST_WAIT: Nanos = Nanos::from_millis(1);
 
 /// What arrives is taken together after so long: no more than two packets of sound, and less is not worth it.
-const RECEIVE_INTERVALS: Range<Nanos> = Nanos::from_millis(15)..Nanos::from_millis(40);
+const RECEIVE_INTERVALS: Range<Nanos> = Nanos::from_millis(10)..Nanos::from_millis(40);
 
 impl Stream {
     /// When a packet was or is to leave the hub, and half a round trip later; in the node's time.
