@@ -4,7 +4,7 @@
 //! Where nothing is used, whatever opens first is: nobody waits in silence for a better one. A better one is then kept
 //! open beside what plays, and used once it has been there for [`HOLD`] without a break. It is kept open, and not opened
 //! anew at that moment, because only so the time shows that it works, and the change needs no opening, which can fail or
-//! take a speaker's twelve seconds.
+//! take a speaker's twelve seconds. One that only took long to open, and has never failed, is used at once.
 //!
 //! A better one that cannot be open beside what plays, for an adapter carries one stream, is tried every second instead:
 //! that it is there shows in what it is refused for, and that it was there all the time in its connection being the
@@ -127,7 +127,8 @@ impl Chooser {
     /// One that was to be opened is open.
     pub(super) fn opened(&mut self, now: Instant, index: usize) {
         if let Some(candidate) = self.candidates.get_mut(index) {
-            (candidate.state, candidate.blocked_since) = (State::Ready(now), None);
+            let since = if candidate.trouble.is_none() { now - HOLD } else { now };
+            (candidate.state, candidate.blocked_since) = (State::Ready(since), None);
         }
     }
 
@@ -533,6 +534,15 @@ mod tests {
             room.run(30_000);
         }
         assert_eq!(room.history.len(), 2 + 3 * 3, "{:?}", room.history);
+    }
+
+    #[test]
+    fn one_that_only_takes_long_to_open_is_used_as_soon_as_it_is() {
+        let mut room = Room::new(&[(true, 2_000), (true, 5)]);
+        room.run(3_000);
+        let used: Vec<_> = room.history.iter().map(|(_, used)| *used).collect();
+        assert_eq!(used, [None, Some(1), Some(0)]);
+        assert!(room.history[2].0 <= 2_020, "{:?}", room.history);
     }
 
     #[test]
