@@ -31,12 +31,13 @@ play: packages
 	cargo build --release --locked
 	@trap '' INT; target/release/unisono demo -- $${FILE:+"$$FILE"}
 
+# Most tests wait for something: more of them at once than there are processors.
 test: packages
 	@.ci/packages $(TEST_PACKAGES)
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --workspace --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --workspace --locked
 
 contract: packages
 	@.ci/packages python3-venv

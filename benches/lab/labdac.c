@@ -41,6 +41,7 @@ typedef struct {
     uint64_t first;   /* the frame of the file at which this run begins */
     uint64_t written; /* frames of this run */
     int64_t t0;
+    int64_t looked; /* when it was looked for the control file last */
     bool running, gone;
 } dac_t;
 
@@ -87,9 +88,13 @@ static void end_run(dac_t *d) {
     fflush(d->log);
 }
 
-/* Notices that the device was unplugged. */
+/* Notices that the device was unplugged. The player's audio thread waits meanwhile, and a file may be far away (9p). */
 static bool gone(dac_t *d) {
-    if (!d->gone && presence(d) == -ENODEV) {
+    int64_t t = now();
+    if (d->gone || t - d->looked < 20000000)
+        return d->gone;
+    d->looked = t;
+    if (presence(d) == -ENODEV) {
         end_run(d);
         d->gone = true;
     }
@@ -195,8 +200,10 @@ static FILE *append_to(const char *out, const char *suffix) {
     char path[PATH_MAX];
     int length = snprintf(path, sizeof path, "%s.%s", out, suffix);
     FILE *file = length < (int)sizeof path ? fopen(path, "a") : NULL;
-    if (file)
+    if (file) {
+        setvbuf(file, NULL, _IOFBF, 1 << 16);
         fseek(file, 0, SEEK_END); /* so that ftello is right before the first write */
+    }
     return file;
 }
 

@@ -24,21 +24,30 @@ pub(crate) struct Browser {
     _profile: TempDir,
 }
 
+/// Starts chromedriver; gives its port too, if it found one.
+fn start_driver() -> Option<(Child, String)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("chromedriver: {error}; apt-get install chromium chromium-driver"));
+    let mut said = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let port = said.find_map(|line| Some(line.split_once("successfully on port ")?.1.trim_end_matches('.').to_owned()));
+    // What it says further is not read, and must not fill the pipe.
+    std::thread::spawn(move || said.for_each(drop));
+    if port.is_none() {
+        driver.wait().unwrap();
+    }
+    Some((driver, port?))
+}
+
 impl Browser {
     /// A window as large as a phone's, at an address.
     pub(crate) async fn open(page: &str) -> Self {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("chromedriver: {error}; apt-get install chromium chromium-driver"));
-        let mut said = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let port =
-            said.find_map(|line| Some(line.split_once("successfully on port ")?.1.trim_end_matches('.').to_owned()));
-        // What it says further is not read, and must not fill the pipe.
-        std::thread::spawn(move || said.for_each(drop));
-        let address = format!("http://127.0.0.1:{}", port.expect("chromedriver has a port"));
+        // It looks for a port that is free in IPv4, and ends where another has it in IPv6.
+        let (driver, port) = (0..10).find_map(|_| start_driver()).expect("chromedriver has a port");
+        let address = format!("http://127.0.0.1:{port}");
         let profile = TempDir::new().unwrap();
         let folder = format!("--user-data-dir={}", profile.path().display());
         let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", &folder];
