@@ -213,6 +213,18 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_file_is_read_or_refused(
+            text in proptest::prop_oneof![
+                "(?s).{0,200}",
+                "(Preamp: .{0,9}\n)?(Filter [0-9]: O(N|FF) [A-Z]{2,3} Fc .{0,9}( Gain .{0,9})?( Q .{0,9})?\n){0,4}",
+            ],
+        ) {
+            let _ = parse(&text);
+        }
+    }
+
     #[test]
     fn what_is_not_said_stays_and_what_is_said_is_heard() {
         let off = EqualiserView { enabled: false, preamp_db: -3.0, bands: vec![peak(100.0, 3.0, 1.0)] };

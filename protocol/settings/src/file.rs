@@ -19,7 +19,7 @@ pub const FAULTY_SETTINGS: u8 = 78;
 #[non_exhaustive]
 pub enum Error {
     /// It cannot be read.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}; name a settings file that can be read", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -58,6 +58,10 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
 fn text_of(path: &Path) -> Result<String, Error> {
     let unreadable = |reason: io::Error| Error::Unreadable { path: path.into(), reason };
     let mut bytes = Vec::new();
+    // A FIFO would be waited for.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(unreadable(io::Error::other("it is no file")));
+    }
     let file = fs::File::open(path).map_err(unreadable)?;
     file.take(MAX_LEN + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_LEN {
@@ -128,6 +132,17 @@ mod tests {
         fs::write(&path, text).unwrap();
         let said = read(&path).map_err(|error| error.to_string());
         said.map_err(|said| said.replace(&format!("{}", folder.path().display()), ""))
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        for path in [folder.path(), &fifo] {
+            let said = read::<Settings>(path).unwrap_err().to_string();
+            assert!(said.ends_with("it is no file; name a settings file that can be read"), "{said}");
+        }
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The processes of the demonstration: started together, ended together, nothing left behind.
 
 use std::{
-    env, fs,
-    fs::File,
+    env,
+    fs::{self, DirBuilder, File},
     net::{TcpListener, UdpSocket},
-    os::unix::process::CommandExt,
+    os::unix::{fs::DirBuilderExt, process::CommandExt},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{self, Child, ChildStdin, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -103,13 +103,17 @@ impl DemoHouse {
         Ok(())
     }
 
-    /// Copies the logs to where they are not deleted.
+    /// Copies the logs to a new folder, which is not deleted.
     pub(super) fn keep_logs(&self) -> PathBuf {
-        let kept = env::temp_dir().join("unisono-demo-logs");
+        let kept = env::temp_dir().join(format!("unisono-demo-logs-{}", process::id()));
+        // Nobody else can have made it, with links in it.
+        if DirBuilder::new().mode(0o700).create(&kept).is_err() {
+            return self.folder.clone();
+        }
         for program in &self.programs {
             if let Some(name) = program.log.file_name() {
                 // What cannot be copied is lost; the demonstration has failed anyway.
-                let _ = fs::create_dir_all(&kept).and_then(|()| fs::copy(&program.log, kept.join(name)));
+                let _ = fs::copy(&program.log, kept.join(name));
             }
         }
         kept
@@ -165,10 +169,8 @@ fn beside_this(program: &str) -> PathBuf {
 
 /// A new folder that only this user can read, with the empty settings file in it.
 fn private_folder() -> anyhow::Result<PathBuf> {
-    use std::os::unix::fs::DirBuilderExt;
-
-    let folder = env::temp_dir().join(format!("{}{}", leftovers::PREFIX, std::process::id()));
-    fs::DirBuilder::new()
+    let folder = env::temp_dir().join(format!("{}{}", leftovers::PREFIX, process::id()));
+    DirBuilder::new()
         .mode(0o700)
         .create(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;

@@ -5,7 +5,7 @@ mod leftovers;
 
 use std::{
     fs,
-    io::{ErrorKind, IsTerminal, Write, stdout},
+    io::{self, ErrorKind, IsTerminal, Write, stdout},
     path::PathBuf,
     sync::{
         Arc,
@@ -21,6 +21,7 @@ use unisono_hub::{
     api::types::{GroupView, NewGroup, Play, RoomChange, RoomView},
     location,
 };
+use unisono_settings::print;
 
 use self::house::DemoHouse;
 use crate::{client::Client, show, table};
@@ -106,7 +107,7 @@ impl Demo {
                     break;
                 }
                 Ok(_) if !said => {
-                    println!("The hub is up; waiting for {} rooms to join.", house::ROOMS);
+                    print(format_args!("The hub is up; waiting for {} rooms to join.", house::ROOMS))?;
                     said = true;
                 }
                 Ok(_) | Err(_) => {}
@@ -145,19 +146,22 @@ impl Demo {
                 let playing: GroupView = self.client.get_from(&["groups", group])?;
                 if playing.state == "stopped" {
                     if options.file.is_some() {
-                        println!("{}", ended(&playing)?);
-                        return Ok(());
+                        return Ok(print(ended(&playing)?)?);
                     }
                     self.play(group)?;
                 }
-                self.draw(&playing, &self.client.get::<Vec<RoomView>>("rooms")?, terminal)?;
+                match self.draw(&playing, &self.client.get::<Vec<RoomView>>("rooms")?, terminal) {
+                    // Whoever closes standard output has seen enough.
+                    Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+                    drawn => drawn.context("standard output")?,
+                }
             }
             thread::sleep(Duration::from_millis(50));
         }
         Ok(())
     }
 
-    fn draw(&self, group: &GroupView, rooms: &[RoomView], terminal: bool) -> anyhow::Result<()> {
+    fn draw(&self, group: &GroupView, rooms: &[RoomView], terminal: bool) -> io::Result<()> {
         let mut rooms = rooms.to_vec();
         rooms.sort_by_key(|room| house::order_of(&room.name));
         let position = group.position_s.map(show::clock).unwrap_or_default();
@@ -180,7 +184,7 @@ impl Demo {
         } else {
             writeln!(out, "{text}")?;
         }
-        out.flush().context("standard output")
+        out.flush()
     }
 }
 

@@ -67,7 +67,11 @@ impl TryFrom<Table> for InputSettings {
         }
         let place = match kind {
             Kind::Fifo => {
-                let called = || in_folder(Path::new(&name)).map_err(|problem| format!("{problem}; set a `path`"));
+                let called = || {
+                    let problem =
+                        |_| format!("source \"{name}\": its `name` is no name of a file; set a `path` as well");
+                    in_folder(Path::new(&name)).map_err(problem)
+                };
                 Place::Fifo(path.map_or_else(called, Ok)?)
             }
             Kind::LineIn => Place::LineIn(device.unwrap_or_else(|| "default".into())),

@@ -489,8 +489,13 @@ impl House {
         if let Some(stream) = self.streams.get(&id).and_then(|stream| stream.rendition_in(&format)) {
             return Some(stream);
         }
-        let stream = StreamId(self.next_stream);
-        self.next_stream = self.next_stream.checked_add(1).unwrap_or(1);
+        // The numbers start over one day, and a rendition may be as old as that.
+        let is_used = |stream| self.streams.values().flat_map(Stream::renditions).any(|it| it.plan.stream == stream);
+        let mut stream = StreamId(self.next_stream);
+        while is_used(stream) {
+            stream = StreamId(stream.0.checked_add(1).unwrap_or(1));
+        }
+        self.next_stream = stream.0.checked_add(1).unwrap_or(1);
         let plan = RenditionPlan { stream, format };
         if let Some(playing) = self.streams.get_mut(&id) {
             playing.add_rendition(plan.clone(), from);

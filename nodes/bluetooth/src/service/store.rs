@@ -184,4 +184,17 @@ mod tests {
         assert_eq!((kept.mode, kept.trim(), kept.quality), (Mode::Polite, Nanos::ZERO, Quality::Standard));
         assert_eq!(kept.volume, VolumeMode::Speaker);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_in_the_file_is_read_or_put_aside(
+            text in proptest::prop_oneof!["(?s).{0,200}", "\\[\\[speaker\\]\\]\n(address = .{0,20}\n)?(trim_ms = .{0,9}\n)?(mode = .{0,9}\n)?"],
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join(FILE), &text).unwrap();
+            let (_, speakers) = Store::open(folder.path());
+            let is_aside = folder.path().join("bluetooth.toml.damaged").exists();
+            proptest::prop_assert!(!is_aside || speakers.is_empty());
+        }
+    }
 }

@@ -67,3 +67,43 @@ struct File {
     #[serde(default)]
     speaker: Vec<Model>,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Lines of a table with values that may be anything.
+    fn table() -> impl Strategy<Value = String> {
+        let key = prop::sample::select(vec![
+            "name",
+            "names",
+            "latency_ms",
+            "uncertainty_ms",
+            "codecs",
+            "quirks",
+            "eq",
+            "source",
+        ]);
+        let value = prop_oneof![
+            any::<i64>().prop_map(|number| number.to_string()),
+            any::<f64>().prop_map(|number| format!("{number:?}")),
+            "[a-z*_]{0,12}".prop_map(|text| format!("{text:?}")),
+            "[a-z*_]{0,12}".prop_map(|text| format!("[{text:?}]")),
+            any::<(f32, f32)>().prop_map(|(hz, db)| format!("[{{ frequency_hz = {hz:?}, gain_db = {db:?} }}]")),
+            "\\PC{0,12}",
+        ];
+        let line = prop_oneof![9 => (key, value).prop_map(|(key, value)| format!("{key} = {value}\n")), 1 => Just("[[speaker]]\n".to_owned())];
+        prop::collection::vec(line, 0..12).prop_map(|lines| format!("[[speaker]]\n{}", lines.concat()))
+    }
+
+    proptest! {
+        #[test]
+        fn any_table_is_taken_or_refused_in_one_line(text in prop_oneof![table(), "(?s).{0,200}"]) {
+            if let Err(fault) = parse(&text) {
+                prop_assert!(!fault.message.contains('\n'), "{}", fault.message);
+            }
+        }
+    }
+}

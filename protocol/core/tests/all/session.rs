@@ -449,7 +449,7 @@ fn packets_may_wait_for_each_other_only_while_the_clock_is_known_and_none_that_i
     }
     node.packet(1, 2);
     assert_eq!(wait(&node), together, "nothing is missing");
-    let lead = Nanos::from_millis(150);
+    let lead = Nanos::from_millis(140);
     node.say(StreamStart { anchors, lead, ..start(2, 0, 2) });
     assert_eq!(node.session.receive_interval(node.now()), None, "there is no time");
     node.say(StreamStop { room: RoomIndex(0), stream: StreamId(2) });
