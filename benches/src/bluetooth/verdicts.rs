@@ -5,13 +5,20 @@ use std::fmt::Display;
 use unisono_settings::print;
 
 /// What was found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Verdicts {
+    /// Limits from above are so many times as wide.
+    slack: f64,
     kept: usize,
     missed: Vec<String>,
 }
 
 impl Verdicts {
+    /// Figures may be so many times as large as their limits.
+    pub fn new(slack: f64) -> Self {
+        Self { slack, kept: 0, missed: Vec::new() }
+    }
+
     /// Begins something new.
     ///
     /// # Errors
@@ -33,7 +40,8 @@ impl Verdicts {
     /// # Errors
     /// When nobody reads any more.
     pub fn at_most(&mut self, what: impl Display, found: f64, limit: f64, unit: &str) -> anyhow::Result<()> {
-        self.judge(format!("{what}: {found:.3} {unit} (at most {limit})"), found <= limit)
+        let limit = self.slack * limit;
+        self.judge(format!("{what}: {found:.3} {unit} (at most {limit:.3})"), found <= limit)
     }
 
     /// A figure that may be as small as this.
