@@ -50,7 +50,10 @@ fn what_is_wrong_with_a_live_input_is_said_with_its_line_and_key() {
         (format!("{fifo}pth = \"mpd\"\n"), "hub.toml:4: unknown field `pth`"),
         (format!("{fifo}address = \"1\"\n"), "hub.toml:1: source \"mpd\": `address` means nothing"),
         ("[[source]]\nname = \" \"\nkind = \"fifo\"\n".into(), "hub.toml:2: name: \" \" is no name"),
-        ("[[source]]\nname = \"a/b\"\nkind = \"fifo\"\n".into(), "hub.toml:1: \"a/b\" is neither"),
+        (
+            "[[source]]\nname = \"a/b\"\nkind = \"fifo\"\n".into(),
+            "hub.toml:1: source \"a/b\": its `name` is no name of a file",
+        ),
         ("[[source]]\nname = \"a\"\nkind = \"process\"\n".into(), "hub.toml:3: kind: unknown variant `process`"),
         ("[[source]]\nname = \"a\"\nkind = \"tcp\"\n".into(), "hub.toml:1: source \"a\": it needs an `address`"),
         ("[[source]]\nkind = \"stdin\"\n".into(), "hub.toml:1: missing field `name`"),
