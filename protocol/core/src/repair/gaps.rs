@@ -86,17 +86,19 @@ impl Gaps {
     }
 
     /// Takes what is to be asked for now, at most `limit` packets. `answer` is how long an answer usually takes;
-    /// `left` says for how much longer a packet is of use.
+    /// `left` says for how much longer a packet is of use, `None` for one that is part of nothing that plays: it is
+    /// forgotten, and not lost.
     pub(super) fn take_due(
         &mut self,
         now: Timestamp<NodeClock>,
         answer: Nanos,
         limit: usize,
-        left: impl Fn(u64) -> Nanos,
+        left: impl Fn(u64) -> Option<Nanos>,
     ) -> Due {
         let mut due = Due::default();
         self.gaps.retain(|packet, gap| {
-            let useful = left(*packet) > LAST_CHANCE;
+            let Some(left) = left(*packet) else { return false };
+            let useful = left > LAST_CHANCE;
             due.lost += u64::from(!useful && gap.asks == 0);
             useful
         });
@@ -108,7 +110,7 @@ impl Gaps {
             let repeat = match gap.asks {
                 _ if silent > SILENCE => answer.max((silent / SILENT_SHARE).min(SILENT_REPEAT)),
                 _ if !few => answer,
-                _ if left(*packet) < answer * 2 => answer / 4,
+                _ if left(*packet).is_some_and(|left| left < answer * 2) => answer / 4,
                 1 => answer,
                 _ => answer / 2,
             };

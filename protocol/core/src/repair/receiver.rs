@@ -177,7 +177,9 @@ impl Receiver {
         }
     }
 
-    /// The request that is due, if one is. `deadline` says until when a packet is of use; `rtt` is a usual round trip.
+    /// The request that is due, if one is. `deadline` says until when a packet is of use, `None` for one that is part of
+    /// nothing that plays: a run that was replaced before it began leaves such, and nobody misses them. `rtt` is a usual
+    /// round trip.
     pub fn poll_nack(
         &mut self,
         now: Timestamp<NodeClock>,
@@ -185,8 +187,7 @@ impl Receiver {
         deadline: impl Fn(FramePosition) -> Option<Timestamp<NodeClock>>,
     ) -> Option<Nack> {
         let frames = self.packet_frames;
-        let left =
-            |packet: u64| deadline(FramePosition(packet * frames)).map_or(Nanos::ZERO, |deadline| deadline - now);
+        let left = |packet: u64| deadline(FramePosition(packet * frames)).map(|deadline| deadline - now);
         let due = self.gaps.take_due(now, rtt + rtt / 2 + ANSWER_ALLOWANCE, MAX_ENTRIES, left);
         self.counts.lost += due.lost;
         if due.packets.is_empty() {

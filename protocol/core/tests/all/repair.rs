@@ -66,6 +66,16 @@ fn a_gap_is_asked_for_once_it_cannot_be_a_matter_of_order() {
     assert_eq!(asked(&mut receiver, 2, 500), [1]);
 }
 
+/// A run that is replaced before any of it has left leaves positions that nothing is ever sent for.
+#[test]
+fn what_nothing_plays_is_neither_asked_for_nor_lost() {
+    let mut receiver = receiver();
+    hand_all(&mut receiver, 0, [0, 2]);
+    let played = |position: FramePosition| (position.0 != u64::from(FRAMES)).then(|| at(500));
+    assert_eq!(receiver.poll_nack(at(10), RTT, played), None);
+    assert_eq!((receiver.counts().lost, receiver.poll_timeout()), (0, None));
+}
+
 #[test]
 fn packets_that_overtake_each_other_cost_no_request() {
     let mut receiver = receiver();
