@@ -15,7 +15,9 @@ fn full() -> File {
 }
 
 fn hub(state: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_unisono-hub"));
+    // Whoever runs the tests under nohup would hand that on.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_unisono-hub")]);
     command.args(["--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--state"]).arg(state).stdin(Stdio::null());
     command.arg("--runtime").arg(state.with_extension("run"));
     command
