@@ -11,28 +11,17 @@
 
 mod model;
 
-pub(super) use self::model::PIECE;
-use self::model::{Labels, Model, Piece, SIGNS};
+use self::model::{Labels, Model, Piece};
 use super::{
-    history::{History, Point},
     line::Line,
+    pieces::{self, PIECE},
 };
-use crate::envelope::edge;
 
-/// With fewer stamps a piece has no edge.
-const MIN_STAMPS: u32 = 10;
-
-/// How wide the edges of pieces are, as a share of the mean time that packets wait, and its bounds. Of 60 to 240
-/// log-normal delays the soft minimum is then within a tenth of the least variance there can be (Cramér and Rao).
-const WIDTH_SHARE: f64 = 0.06;
-const MIN_WIDTH: f64 = 40e-6;
-const MAX_WIDTH: f64 = 240e-6;
-
-/// No edge is better known: stamps are taken by processors that have other things to do.
+/// How far the edges of a link that stands still may be apart besides.
 const LEAST_DEVIATION: f64 = 8e-6;
 
-/// How fast a slope usually changes, in 1/s (see `BEND` in [`super::line`]; here it only keeps curves from being bent by
-/// jumps).
+/// How fast a slope usually changes, in 1/s (see `BEND` in [`super::regression`]; here it only keeps curves from being
+/// bent by jumps).
 const BEND: f64 = 2e-9;
 
 /// A link has stood still while its pieces lie about one floor as chance would have it (half a unit of log-likelihood
@@ -67,20 +56,31 @@ pub(super) struct Floors {
 }
 
 impl Floors {
-    /// The line between the clocks, if floors jump. `reference` is any line near the truth.
-    pub(super) fn line(&mut self, history: &History, reference: &Line, waiting: f64) -> Option<Line> {
-        let width = *self.width.get_or_insert((WIDTH_SHARE * waiting).clamp(MIN_WIDTH, MAX_WIDTH));
-        let (pieces, span) = pieces(history, reference, width);
+    /// How wide edges are to be, which would be `width` at first.
+    pub(super) fn width(&mut self, width: f64) -> f64 {
+        *self.width.get_or_insert(width)
+    }
+
+    /// The line between the clocks at `at`, the newest instant, if floors jump. `line` is the one that holds if they do
+    /// not; the heights of pieces are above `reference`.
+    pub(super) fn line(&mut self, pieces: &[pieces::Piece], reference: &Line, at: f64, line: &Line) -> Option<Line> {
+        let span = pieces.first().map_or(PIECE, |first| -first.age).max(PIECE);
+        let known = |edge: pieces::PieceEdge| (edge.level, edge.variance + LEAST_DEVIATION.powi(2));
+        let scaled = |piece: &pieces::Piece| Piece {
+            number: piece.number,
+            x: piece.age / span,
+            edges: piece.edges.map(|edge| edge.map(known)),
+        };
+        let pieces: Vec<Piece> = pieces.iter().map(scaled).collect();
         self.last = self.search(&pieces, (BEND * span * span).powi(-2));
         let model = &self.last.as_ref()?.0;
         let [low, high] = [0, 1].map(|way| model.lowest(way));
-        let at = history.newest();
         let offset_deviation = DEVIATION * (LONG / span).max(1.0).sqrt();
         Some(Line {
             slope: reference.slope + (model.slope + 0.5 * model.bend) / span,
             at,
             offset: reference.offset_at(at) + 0.5 * (low - high),
-            rtt: reference.rtt,
+            rtt: line.rtt,
             offset_deviation,
             slope_deviation: SLOPE_DEVIATION * offset_deviation / span,
         })
@@ -129,40 +129,4 @@ impl Floors {
         consider(single.spread(pieces), ROUNDS_ANEW, ANNEALED, BETTER);
         best.map(|(model, labels)| (model, pieces.iter().map(|piece| piece.number).zip(labels).collect()))
     }
-}
-
-/// The edges of all pieces above the line of reference, oldest first, and how many seconds they span.
-fn pieces(history: &History, reference: &Line, width: f64) -> (Vec<Piece>, f64) {
-    let mut pieces: Vec<Piece> = Vec::new();
-    let mut chance = [(0.0, 0.0); 2];
-    let mut counts = Vec::new();
-    for (number, stamps) in history.pieces() {
-        let mut found = [None; 2];
-        for ((found, (points, count)), (sign, chance)) in
-            found.iter_mut().zip(&stamps).zip(SIGNS.into_iter().zip(&mut chance))
-        {
-            let height = |point: &Point| (point.at, sign * (point.offset - reference.offset_at(point.at)));
-            let edge = edge(points.iter().map(height), f64::from(*count), width).filter(|_| *count >= MIN_STAMPS);
-            if let Some(edge) = edge {
-                *found = Some((edge.level, 0.0));
-                chance.0 += edge.variance;
-                chance.1 += 1.0 / f64::from(*count);
-            }
-        }
-        counts.push(stamps.map(|(_, count)| f64::from(count)));
-        pieces.push(Piece { number, x: (number as f64 + 0.5) * PIECE, edges: found });
-    }
-    // One edge knows little of its own variance; all of them together know it well.
-    for (piece, counts) in pieces.iter_mut().zip(counts) {
-        for way in 0..2 {
-            let each = chance[way].0 / chance[way].1;
-            if let Some((_, variance)) = &mut piece.edges[way] {
-                *variance = each / counts[way] + LEAST_DEVIATION.powi(2);
-            }
-        }
-    }
-    let newest = history.newest();
-    let span = pieces.first().map_or(PIECE, |first| newest - first.x).max(PIECE);
-    pieces.iter_mut().for_each(|piece| piece.x = (piece.x - newest) / span);
-    (pieces, span)
 }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::floors::PIECE;
+use super::pieces::PIECE;
 
 /// Seconds in a bucket.
 pub(super) const BUCKET: f64 = 0.5;
@@ -11,9 +11,9 @@ pub(super) const BUCKET: f64 = 0.5;
 /// Buckets kept: 360 s.
 const BUCKETS: usize = 720;
 
-/// Best points kept of each direction in each bucket: a quarter of them at 50 a second. What lies higher weighs next to
+/// Best points kept of each direction in each bucket: most of them at 50 a second. What lies higher weighs next to
 /// nothing in an edge.
-const KEPT: usize = 6;
+const KEPT: usize = 20;
 
 /// One stamp.
 #[derive(Clone, Copy, Debug, Default)]

@@ -10,6 +10,8 @@ mod estimator;
 mod floors;
 mod history;
 mod line;
+mod pieces;
+mod regression;
 mod replay;
 mod server;
 

@@ -14,6 +14,10 @@ use crate::{
 /// With fewer reports than this a clock is not found.
 const LONGEST_LEAST_INTERVAL: Nanos = Nanos::from_millis(250);
 
+/// So many reports follow the one that answers a probe, at the interval that the probe asks for, unless another probe
+/// comes first: reports cost a node next to nothing, while each probe has to be woken up for.
+const FOLLOWING: u8 = 3;
+
 /// Stamps probes and answers them with reports. Call [`Self::poll_transmit`] after each, and when [`Self::poll_timeout`]
 /// has come.
 #[derive(Debug)]
@@ -26,6 +30,10 @@ pub struct ClockServer {
     least_interval: Nanos,
     /// No report goes out before.
     not_before: Timestamp<HubClock>,
+    /// Reports that are still to follow, how far apart, and when the next of them is due.
+    following: u8,
+    interval: Nanos,
+    follows_at: Timestamp<HubClock>,
 }
 
 impl ClockServer {
@@ -39,6 +47,9 @@ impl ClockServer {
             last_sequence: 0,
             least_interval: Nanos::ZERO,
             not_before: Timestamp::from_nanos(i64::MIN),
+            following: 0,
+            interval: Nanos::ZERO,
+            follows_at: Timestamp::from_nanos(i64::MIN),
         }
     }
 
@@ -62,6 +73,8 @@ impl ClockServer {
             self.echoes.pop_front();
         }
         self.echoes.push_back(Echo { sequence: probe.sequence, received });
+        self.following = FOLLOWING;
+        self.interval = Nanos::from_millis(probe.report_interval_ms.into());
     }
 
     /// The report that is due, if one is.
@@ -69,7 +82,11 @@ impl ClockServer {
         if self.poll_timeout().is_none_or(|at| at > now) {
             return None;
         }
+        if self.echoes.is_empty() {
+            self.following = self.following.saturating_sub(1);
+        }
         self.not_before = now + self.least_interval;
+        self.follows_at = self.not_before.max(now + self.interval);
         self.last_sequence += 1;
         let report = Report {
             tag: self.tag,
@@ -93,6 +110,7 @@ impl ClockServer {
 
     /// When [`Self::poll_transmit`] is to be called next; an instant that is over means at once.
     pub fn poll_timeout(&self) -> Option<Timestamp<HubClock>> {
-        (!self.echoes.is_empty()).then_some(self.not_before)
+        let follows = (self.following > 0).then_some(self.follows_at);
+        if self.echoes.is_empty() { follows } else { Some(self.not_before) }
     }
 }

@@ -67,7 +67,8 @@ pub struct Probe {
     pub tag: ClockTag,
     /// Counts this node's probes on this connection from 1.
     pub sequence: u64,
-    /// The interval at which the node sends probes, in milliseconds, 10 to 255.
+    /// The interval at which the node would have reports, in milliseconds, 10 to 255: some more follow the one that
+    /// answers.
     pub report_interval_ms: u8,
 }
 

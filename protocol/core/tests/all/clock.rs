@@ -6,7 +6,7 @@ use unisono_core::{
     clock::{ClockClient, ClockServer, Estimator},
     time::{HubClock, Nanos, NodeClock, Timestamp},
     units::Drift,
-    wire::ids::ClockTag,
+    wire::{clock::Probe, ids::ClockTag},
 };
 
 /// Delays of a Wi-Fi hop in seconds (`sync.md` 1.3 has the model's source).
@@ -298,6 +298,26 @@ fn probes_and_reports_find_each_other_over_a_lossy_link() {
     println!("off by {error}, said {}, round trip {}", estimate.uncertainty, estimate.rtt);
     assert!(error.abs() < Nanos::from_micros(5));
     assert!((estimate.rtt - Nanos::from_micros(600)).abs() < Nanos::from_micros(20));
+}
+
+#[test]
+fn up_to_three_reports_follow_the_one_that_answers_until_another_probe_comes() {
+    let at = |millis: i64| Timestamp::<HubClock>::from_nanos(millis * 1_000_000);
+    let probe = |sequence| Probe { tag: ClockTag(5), sequence, report_interval_ms: 10 };
+    let mut server = ClockServer::new(ClockTag(5));
+    let mut sent = Vec::new();
+    for millis in 0..300 {
+        if let Some(sequence) = [(0, 1), (35, 2), (200, 3)].iter().find(|(when, _)| *when == millis) {
+            server.handle_probe(&probe(sequence.1), at(millis));
+        }
+        if let Some((report, token)) = server.poll_transmit(at(millis)) {
+            server.handle_sent(token, at(millis));
+            sent.push((millis, report.echoes.len()));
+        }
+    }
+    let answered = |from: i64| (0..4).map(move |n| (from + 10 * n, usize::from(n == 0)));
+    let expected: Vec<_> = answered(0).chain(answered(35)).chain(answered(200)).collect();
+    assert_eq!(sent, expected);
 }
 
 /// Reports and probes in the last of ten seconds for which a hub answers at most every `least` milliseconds.

@@ -1,12 +1,9 @@
 //! One curve and the floors above it, and which floor each piece was on.
 
-use super::super::history::Way;
+use super::super::pieces::{PIECE, SIGNS};
 
 /// Floors of each direction at the most. Links have more rates than that, but use few of them at a time.
 pub(super) const FLOORS: usize = 4;
-
-/// Seconds in a piece: short against the time that a floor stays, long enough for an edge (25 µs off on home Wi-Fi).
-pub(in super::super) const PIECE: f64 = 2.0;
 
 /// How long a floor usually stays, in seconds.
 const STAY: f64 = 12.0;
@@ -20,7 +17,7 @@ const ODD: f64 = 0.004;
 /// How likely a piece is to be on each floor, down and up.
 pub(super) type Labels = [[f64; FLOORS]; 2];
 
-/// The lower edges of two seconds.
+/// The lower edges of a piece.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Piece {
     pub(super) number: i64,
@@ -183,9 +180,6 @@ const HOLD: f64 = 1e4;
 
 /// A floor that is used less often may be no floor.
 const SELDOM: f64 = 0.06;
-
-/// What makes heights of offsets, down and up.
-pub(super) const SIGNS: [f64; 2] = [Way::Down.sign(), Way::Up.sign()];
 
 const fn bow(x: f64) -> f64 {
     0.5 * x * (x + 1.0)
