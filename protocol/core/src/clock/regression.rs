@@ -91,7 +91,7 @@ fn inverse(matrix: Matrix) -> Option<Matrix> {
     let mut right: Matrix = core::array::from_fn(|i| core::array::from_fn(|j| if i == j { 1.0 } else { 0.0 }));
     for i in 0..UNKNOWNS {
         let pivot = left[i][i];
-        if !(pivot > 1e-12) {
+        if pivot.is_nan() || pivot <= 1e-12 {
             return None;
         }
         left[i].iter_mut().chain(&mut right[i]).for_each(|value| *value /= pivot);
