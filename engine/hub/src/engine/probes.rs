@@ -39,7 +39,7 @@ pub(super) async fn answer_probes(mut server: ClockServer, mut channel: ClockCha
                 // Its link has heard of it too, and says so.
                 Err(_) => return,
             },
-            // Only a hub with many nodes lets a probe wait.
+            // A hub with many nodes lets a probe wait, and some reports follow an answer.
             () = until(due), if due.is_some() => {}
         }
     }
