@@ -51,7 +51,7 @@ pub fn settings(data: &[u8]) {
     }
 }
 
-/// As the programs have them.
+/// Like those of the programs, which are their own and are not reached from here.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Settings {
