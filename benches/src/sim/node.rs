@@ -8,7 +8,7 @@ use unisono_core::{
     leadership::Judge,
     playout::{
         DacReading, Decode, DecodeSchedule, Playout, Queued, RESAMPLER_REACH, Step, Succession, Turn,
-        timing::{BUFFER, LEADS, TURN, URGENT},
+        timing::{BUFFER, LEADS, URGENT},
     },
     session::{NodeAction, NodeConfig, NodeSession},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
@@ -264,7 +264,8 @@ impl Node {
         self.decode(now);
         self.write(now);
         self.sample(now);
-        now + self.random.i64(TURN.start.as_nanos()..TURN.end.as_nanos())
+        let rest = self.playout.rest();
+        now + self.random.i64(rest.start.as_nanos()..rest.end.as_nanos())
     }
 
     pub(super) fn report(&mut self, now: i64) -> Vec<Output> {

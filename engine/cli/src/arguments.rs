@@ -16,7 +16,7 @@ use crate::{
 #[command(name = "unisono", version, after_help = NODE_HELP)]
 pub(crate) struct Arguments {
     /// Where the hub's control API answers
-    #[arg(long, global = true, value_name = "ADDRESS:PORT", default_value_t = default_api())]
+    #[arg(long, alias = "hub", global = true, value_name = "ADDRESS:PORT", default_value_t = default_api())]
     pub(crate) api: String,
     /// A token for the hub's API; on the hub's machine none is needed
     #[arg(long, global = true, env = "UNISONO_TOKEN", hide_env_values = true, value_name = "TOKEN")]

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, anyhow, bail};
 use serde::{Serialize, de::DeserializeOwned};
-use unisono_api::{ErrorView, PREFIX};
+use unisono_api::{ErrorView, NOTHING_HERE, PREFIX};
 use unisono_settings::{API_PORT, NODE_API_PORT, user_runtime_folder};
 use ureq::{
     Agent, Body, RequestBuilder,
@@ -191,11 +191,15 @@ impl Client {
         }
         let text = response.body_mut().read_to_string().with_context(|| format!("the {kind}'s answer broke off"))?;
         let said = serde_json::from_str::<ErrorView>(&text).map_or(text, |view| view.error);
+        if said == NOTHING_HERE {
+            return Err(self.stranger());
+        }
         bail!("{}", if said.is_empty() { status.to_string() } else { said });
     }
 
     fn stranger(&self) -> anyhow::Error {
-        anyhow!("what answers at {} is no {} of this version", self.api, self.kind)
+        let other = if self.kind == "node" { "for a hub it is --api" } else { "for a node it is --node" };
+        anyhow!("what answers at {} is no {} of this version; {other}", self.api, self.kind)
     }
 }
 

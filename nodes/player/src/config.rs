@@ -263,7 +263,7 @@ impl Arguments {
             return Err(Error::Impossible("--with-parent: standard input cannot be music as well".into()));
         }
         if let Some(bad) = file.bluetooth.speakers.as_deref().and_then(|own| Table::with_file(own).1) {
-            return Err(Error::Impossible(bad.to_string()));
+            return Err(bad.into());
         }
         Ok(NodeSettings {
             rooms: rooms.collect(),

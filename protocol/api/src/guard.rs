@@ -13,14 +13,16 @@ use axum::{
 
 use crate::{MAX_BODY, PREFIX, Refusal, refusal::say_in_one_line};
 
+/// What is said of a path that no route has.
+pub const NOTHING_HERE: &str = "there is nothing here; the API is at /api/v1";
+
 /// Routes under [`PREFIX`] and beside those, for whoever has been let in already; refusals in one line.
 pub fn routed<S: Clone + Send + Sync + 'static>(api: Router<S>, beside: Router<S>) -> Router<S> {
     let api = api.method_not_allowed_fallback(async |method: Method| {
         let problem = format!("{method} cannot be done here; the header \"Allow\" says what can");
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, problem)
     });
-    let nothing =
-        async || Refusal::new(StatusCode::NOT_FOUND, format!("there is nothing here; the API is at {PREFIX}"));
+    let nothing = async || Refusal::new(StatusCode::NOT_FOUND, NOTHING_HERE);
     Router::new().nest(PREFIX, api).merge(beside).fallback(nothing).layer(middleware::map_response(say_in_one_line))
 }
 

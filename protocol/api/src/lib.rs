@@ -23,7 +23,7 @@ mod refusal;
 pub mod sound;
 
 pub use self::{
-    guard::{guarded, routed},
+    guard::{NOTHING_HERE, guarded, routed},
     refusal::{ErrorView, Refusal},
 };
 

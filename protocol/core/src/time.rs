@@ -77,7 +77,7 @@ impl Nanos {
 
     /// Seconds.
     pub const fn as_secs_f64(self) -> f64 {
-        self.0 as f64 * 1e-9
+        self.0 as f64 / 1e9
     }
 
     /// Microseconds.

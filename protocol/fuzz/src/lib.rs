@@ -18,7 +18,8 @@
 //! | `session` | a peer's, over the length of a connection |
 //! | `sound` | a hub's: stream formats, packets |
 //! | `stranger` | of someone unknown: certificates, announcements |
-//! | `text` | a person's: join tokens, recovery codes, settings |
+//! | `text` | a person's: join tokens, recovery codes |
+//! | `settings` | a person's: settings of hub and node, speaker tables |
 //! | `members` | a hub's: signed member lists |
 //! | `state` | files that may be damaged: keys, state, configuration |
 //! | `music` | a music library's |
@@ -30,6 +31,7 @@ mod members;
 mod music;
 mod radio;
 mod session;
+mod settings;
 mod sound;
 mod state;
 mod stranger;
@@ -40,10 +42,11 @@ pub use members::member_list;
 pub use music::{library_file, music_file};
 pub use radio::{station_playlist, station_titles};
 pub use session::{hub_session, node_session};
+pub use settings::{hub_settings, node_settings, speaker_table};
 pub use sound::{codec_packets, stream_format};
 pub use state::{config_commands, config_database, key_file, node_state, session_state};
 pub use stranger::{certificate, discovery_record};
-pub use text::{join_token, recovery_code, settings};
+pub use text::{join_token, recovery_code};
 pub use wire::{clock_packet, control_stream, media_datagram, nack_datagram};
 
 /// A function and its name, which is that of its file in `fuzz_targets/` and of its folder in `corpus/`.
@@ -59,6 +62,7 @@ pub const TARGETS: &[Target] = &[
     ("control_stream", control_stream),
     ("discovery_record", discovery_record),
     ("hub_session", hub_session),
+    ("hub_settings", hub_settings),
     ("join_token", join_token),
     ("key_file", key_file),
     ("library_file", library_file),
@@ -67,10 +71,11 @@ pub const TARGETS: &[Target] = &[
     ("music_file", music_file),
     ("nack_datagram", nack_datagram),
     ("node_session", node_session),
+    ("node_settings", node_settings),
     ("node_state", node_state),
     ("recovery_code", recovery_code),
     ("session_state", session_state),
-    ("settings", settings),
+    ("speaker_table", speaker_table),
     ("station_playlist", station_playlist),
     ("station_titles", station_titles),
     ("stream_format", stream_format),

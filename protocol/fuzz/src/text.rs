@@ -1,16 +1,11 @@
-//! What people type, paste and edit.
-
-use std::fs;
+//! What people type, and paste.
 
 use data_encoding::BASE32_NOPAD;
 use ring::digest::{SHA256, digest};
-use serde::Deserialize;
 use unisono_household::{
     recovery::{self, key_from_recovery_code},
     token::{JoinToken, MAX_ADDRESSES},
 };
-
-use crate::state::folder;
 
 /// A join token: as text, and as what a stranger has given a checksum.
 pub fn join_token(data: &[u8]) {
@@ -35,39 +30,6 @@ pub fn recovery_code(data: &[u8]) {
             assert_eq!(again.public(), key.public());
         }
     }
-}
-
-/// A settings file. What is wrong with it is one line that names the file.
-pub fn settings(data: &[u8]) {
-    let folder = folder();
-    let path = folder.path().join("unisono.toml");
-    fs::write(&path, data).expect("the folder is ours");
-    if let Err(error) = unisono_settings::read::<Settings>(&path) {
-        let said = error.to_string();
-        assert!(said.starts_with(&format!("{}:", path.display())), "{said}");
-        if matches!(error, unisono_settings::Error::Wrong { .. }) {
-            assert!(!said.contains('\n'), "{said}");
-        }
-    }
-}
-
-/// Like those of the programs, which are their own and are not reached from here.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Settings {
-    name: Option<String>,
-    hub: Vec<String>,
-    margin_ms: Option<u32>,
-    room: Vec<Room>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "what matters is what it takes to fill them")]
-struct Room {
-    name: Option<String>,
-    #[serde(default)]
-    latency_ms: f64,
 }
 
 /// Bytes as text with a checksum, as `unisono_household` writes them.

@@ -29,8 +29,8 @@ use super::{
 const CUE_TIME: Nanos = Nanos::from_millis(50);
 
 /// Where there is no time for the whole margin, the first packets have so much of it: a decoder wants them
-/// [50 ms](LEADS) before they are heard, and as much is left for the way and for one to be asked for again.
-const SHORT_MARGIN: Nanos = Nanos::from_millis(100);
+/// [70 ms](LEADS) before they are heard, and as much is left for the way and for one to be asked for again.
+const SHORT_MARGIN: Nanos = Nanos::from_millis(120);
 
 /// An anchor needs so long to reach every room of a group, beyond what the rooms have written to their devices.
 const ANNOUNCE_TIME: Nanos = Nanos::from_millis(60);

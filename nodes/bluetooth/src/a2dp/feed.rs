@@ -235,62 +235,61 @@ mod tests {
     fn silence_is_taken_until_it_is_half_full_then_every_frame_in_turn() {
         let (mut feed, mut intake, _) = both();
         let room = feed.room().unwrap();
-        assert_eq!(room, FeedRoom { writable: 2_880 + 640, queued: 0 });
-        assert_eq!(feed.write(&frames(1, 1_759)), Ok(1_759));
+        assert_eq!(room, FeedRoom { writable: 3_840 + 640, queued: 0 });
+        assert_eq!(feed.write(&frames(1, 2_239)), Ok(2_239));
         assert_eq!(packet(&mut intake, 0), vec![0.0; PACKET * 2]);
         assert_eq!(feed.taken(), Ok(None));
-        assert_eq!(feed.write(&frames(1_760, 1)), Ok(1));
+        assert_eq!(feed.write(&frames(2_240, 1)), Ok(1));
         assert_eq!(packet(&mut intake, 13), frames(1, 640));
         assert_eq!(feed.taken(), Ok(Some((640, at(13)))));
         assert_eq!(feed.taken(), Ok(None), "nothing new");
         assert_eq!(packet(&mut intake, 26), frames(641, 640));
-        assert_eq!(feed.room(), Ok(FeedRoom { writable: 3_520 - 480, queued: 480 }));
+        assert_eq!(feed.room(), Ok(FeedRoom { writable: 4_480 - 960, queued: 960 }));
         assert_eq!(feed.taken(), Ok(Some((1_280, at(26)))));
     }
 
     #[test]
     fn no_more_is_taken_than_fits_and_nothing_of_it_is_lost() {
         let (mut feed, mut intake, _) = both();
-        assert_eq!(feed.write(&frames(0, 5_000)), Ok(3_520));
+        assert_eq!(feed.write(&frames(0, 5_000)), Ok(4_480));
         for packets in 0..20 {
             assert_eq!(packet(&mut intake, packets), frames(packets.cast_unsigned() * 640, 640));
-            assert_eq!(feed.write(&frames(3_520 + packets.cast_unsigned() * 640, 640)), Ok(640));
+            assert_eq!(feed.write(&frames(4_480 + packets.cast_unsigned() * 640, 640)), Ok(640));
         }
     }
 
     #[test]
     fn running_empty_is_said_once_and_the_next_run_counts_from_zero() {
         let (mut feed, mut intake, shared) = both();
-        feed.write(&frames(1, 1_900)).unwrap();
-        packet(&mut intake, 0);
-        packet(&mut intake, 13);
-        let last = packet(&mut intake, 26);
-        assert_eq!(last[..620 * 2], frames(1_281, 620), "what there was is taken");
+        feed.write(&frames(1, 2_540)).unwrap();
+        [0, 13, 26].into_iter().for_each(|at| drop(packet(&mut intake, at)));
+        let last = packet(&mut intake, 39);
+        assert_eq!(last[..620 * 2], frames(1_921, 620), "what there was is taken");
         assert_eq!(last[620 * 2..], [0.0; 40]);
-        assert_eq!(packet(&mut intake, 40), vec![0.0; PACKET * 2]);
+        assert_eq!(packet(&mut intake, 53), vec![0.0; PACKET * 2]);
         assert_eq!(shared.counting.read().underruns, 1);
         assert_eq!(feed.write(&frames(5_000, 10)), Err(FeedFault::Underrun));
         assert_eq!(feed.taken(), Ok(None));
-        assert_eq!(feed.room(), Ok(FeedRoom { writable: 3_520, queued: 0 }));
-        feed.write(&frames(6_000, 1_760)).unwrap();
-        assert_eq!(packet(&mut intake, 53), frames(6_000, 640));
-        assert_eq!(feed.taken(), Ok(Some((640, at(53)))));
+        assert_eq!(feed.room(), Ok(FeedRoom { writable: 4_480, queued: 0 }));
+        feed.write(&frames(6_000, 2_240)).unwrap();
+        assert_eq!(packet(&mut intake, 66), frames(6_000, 640));
+        assert_eq!(feed.taken(), Ok(Some((640, at(66)))));
     }
 
     #[test]
     fn what_was_written_by_one_who_had_not_heard_of_the_end_is_dropped() {
         let (mut feed, mut intake, shared) = both();
-        feed.write(&frames(0, 1_760)).unwrap();
-        (0..3).for_each(|turn| drop(packet(&mut intake, turn)));
+        feed.write(&frames(0, 2_240)).unwrap();
+        (0..4).for_each(|turn| drop(packet(&mut intake, turn)));
         feed.ring.push_slice(&frames(7_000, 3_000));
         feed.written += 3_000;
         assert_eq!(feed.room(), Err(FeedFault::Underrun));
-        assert_eq!(feed.room(), Ok(FeedRoom { writable: 520, queued: 0 }), "it is not ours any more");
-        assert_eq!(feed.write(&frames(0, 520)), Ok(520));
-        packet(&mut intake, 4);
-        assert_eq!(feed.room(), Ok(FeedRoom { writable: 3_000, queued: 520 }));
-        assert_eq!(feed.write(&frames(520, 3_000)), Ok(3_000));
-        assert_eq!(packet(&mut intake, 5), frames(0, 640));
+        assert_eq!(feed.room(), Ok(FeedRoom { writable: 1_480, queued: 0 }), "it is not ours any more");
+        assert_eq!(feed.write(&frames(0, 1_480)), Ok(1_480));
+        packet(&mut intake, 5);
+        assert_eq!(feed.room(), Ok(FeedRoom { writable: 3_000, queued: 1_480 }));
+        assert_eq!(feed.write(&frames(1_480, 3_000)), Ok(3_000));
+        assert_eq!(packet(&mut intake, 6), frames(0, 640));
         assert_eq!(shared.counting.read().underruns, 1);
     }
 

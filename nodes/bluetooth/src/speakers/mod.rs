@@ -3,15 +3,14 @@
 //! The rows are in `table.toml`, each with its source. A person's own file of the same form adds to them and goes before
 //! them.
 
-mod file;
 mod model;
 
-use std::{fs, io, path::Path, sync::LazyLock};
+use std::{path::Path, sync::LazyLock};
 
-pub use self::{
-    file::BadTable,
-    model::{Band, Model, Offer, Prior, Quirk},
-};
+use serde::Deserialize;
+use unisono_settings::Error;
+
+pub use self::model::{Band, Model, Offer, Prior, Quirk};
 
 /// The rows that come with the program.
 const BUILT_IN: &str = include_str!("table.toml");
@@ -25,21 +24,20 @@ pub struct Table {
 impl Table {
     /// The one that comes with the program.
     pub fn built_in() -> &'static Self {
-        static TABLE: LazyLock<Table> = LazyLock::new(|| Table { models: file::parse(BUILT_IN).unwrap_or_default() });
+        static TABLE: LazyLock<Table> = LazyLock::new(|| {
+            let file: File = toml::from_str(BUILT_IN).unwrap_or_default();
+            Table { models: file.speaker }
+        });
         &TABLE
     }
 
     /// The built-in one, with a file before it. A file that cannot be used changes nothing, and is told of in one line.
-    pub fn with_file(path: &Path) -> (Self, Option<BadTable>) {
-        let own = fs::read_to_string(path)
-            .map_err(|error| file::Fault::whole(reason(&error)))
-            .and_then(|text| file::parse(&text));
-        let (mut models, bad) = match own {
-            Ok(models) => (models, None),
-            Err(fault) => (Vec::new(), Some(BadTable { path: path.to_owned(), fault })),
+    pub fn with_file(path: &Path) -> (Self, Option<Error>) {
+        let (own, bad) = match unisono_settings::read::<File>(path) {
+            Ok(file) => (file.speaker, None),
+            Err(error) => (Vec::new(), Some(error)),
         };
-        models.extend(Self::built_in().models.iter().cloned());
-        (Self { models }, bad)
+        (Self { models: own.into_iter().chain(Self::built_in().models.iter().cloned()).collect() }, bad)
     }
 
     /// The model of a speaker that calls itself so.
@@ -53,23 +51,60 @@ impl Table {
     }
 }
 
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".into(),
-        io::ErrorKind::InvalidData => "it is no text in UTF-8".into(),
-        _ => error.to_string(),
-    }
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    speaker: Vec<Model>,
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
     use unisono_core::time::Nanos;
 
     use super::*;
 
+    fn parse(text: &str) -> Result<Vec<Model>, toml::de::Error> {
+        toml::from_str::<File>(text).map(|file| file.speaker)
+    }
+
+    /// Lines of a table with values that may be anything.
+    fn table() -> impl Strategy<Value = String> {
+        let keys = vec!["name", "names", "latency_ms", "uncertainty_ms", "codecs", "quirks", "eq", "source"];
+        let key = prop::sample::select(keys);
+        let value = prop_oneof![
+            any::<i64>().prop_map(|number| number.to_string()),
+            any::<f64>().prop_map(|number| format!("{number:?}")),
+            "[a-z*_]{0,12}".prop_map(|text| format!("{text:?}")),
+            "[a-z*_]{0,12}".prop_map(|text| format!("[{text:?}]")),
+            any::<(f32, f32)>().prop_map(|(hz, db)| format!("[{{ frequency_hz = {hz:?}, gain_db = {db:?} }}]")),
+            "\\PC{0,12}",
+        ];
+        let line = prop_oneof![
+            9 => (key, value).prop_map(|(key, value)| format!("{key} = {value}\n")),
+            1 => Just("[[speaker]]\n".to_owned()),
+        ];
+        prop::collection::vec(line, 0..12).prop_map(|lines| format!("[[speaker]]\n{}", lines.concat()))
+    }
+
+    proptest! {
+        #[test]
+        fn any_table_is_taken_or_refused_in_one_line(text in prop_oneof![table(), "(?s).{0,200}"]) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("speakers.toml");
+            fs::write(&path, text).unwrap();
+            if let Some(bad) = Table::with_file(&path).1 {
+                prop_assert!(!bad.to_string().contains('\n'), "{bad}");
+            }
+        }
+    }
+
     #[test]
     fn the_built_in_table_has_what_it_promises() {
-        assert!(file::parse(BUILT_IN).unwrap().len() >= 18);
+        assert!(parse(BUILT_IN).unwrap().len() >= 18);
         let table = Table::built_in();
         for (name, latency, bands) in [
             ("Soundcore Motion+", 182, 0),
@@ -112,9 +147,9 @@ mod tests {
             let bands: Vec<_> = (1..=count).map(|band| format!("{{ {boosts}{} }}", band * 100)).collect();
             format!("[[speaker]]\nname = \"Mine\"\nnames = [\"Mine\"]\nsource = \"me\"\neq = [{}]\n", bands.join(", "))
         };
-        let offer = file::parse(&row(10)).unwrap()[0].offer().unwrap();
+        let offer = parse(&row(10)).unwrap()[0].offer().unwrap();
         assert_eq!((offer.equaliser.bands.as_slice().len(), offer.equaliser.preamp.value()), (10, -24.0));
-        assert!(file::parse(&row(11)).is_err());
+        assert!(parse(&row(11)).is_err());
     }
 
     #[test]
@@ -149,15 +184,15 @@ mod tests {
             fs::write(&path, format!("{head}{text}")).unwrap();
             let (table, bad) = Table::with_file(&path);
             let bad = bad.expect(text).to_string();
-            let start = format!("{}, line {line}, {key}: ", path.display());
-            assert!(bad.starts_with(&start), "{bad}");
+            let start = format!("{}:{line}: ", path.display());
+            assert!(bad.starts_with(&start) && bad.contains(key), "{bad}");
             assert!(!bad.contains('\n'), "{bad}");
             assert_eq!(table.find("JBL Flip 6").unwrap().name, "JBL Flip 6");
         }
         fs::write(&path, "[[speaker]]\nname = \"Mine\"\n").unwrap();
         let bad = Table::with_file(&path).1.unwrap().to_string();
-        assert!(bad.contains("line 1") && bad.contains("names"), "{bad}");
+        assert!(bad.contains("speakers.toml:1: ") && bad.contains("names"), "{bad}");
         let bad = Table::with_file(&folder.path().join("none")).1.unwrap().to_string();
-        assert!(bad.ends_with("none: there is no such file"), "{bad}");
+        assert!(bad.contains("none: No such file"), "{bad}");
     }
 }

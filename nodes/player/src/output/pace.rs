@@ -105,7 +105,7 @@ mod tests {
             let mut random = fastrand::Rng::with_seed(11);
             let mut clock = DacClock::new(RATE);
             let (mut now, mut last) = (0, 0);
-            pace.write(2_880, at(0));
+            pace.write(3_840, at(0));
             while now < 40_000_000_000 {
                 now += random.i64(4_000_000..6_000_000);
                 let played = pace.position(at(now)).unwrap().unwrap();
@@ -127,7 +127,7 @@ mod tests {
     fn nothing_starts_it_but_enough_frames() {
         let mut pace = Pace::new(RATE, Drift::ZERO, 1);
         assert!(!pace.write(0, at(0)));
-        assert!(!pace.write(1_439, at(0)));
+        assert!(!pace.write(1_919, at(0)));
         assert_eq!(pace.position(at(10_000_000_000)), Ok(None));
         assert!(pace.write(1, at(10_000_000_000)));
         assert_eq!(pace.position(at(10_001_000_000)), Ok(Some(OutputPosition(48))));
@@ -136,13 +136,13 @@ mod tests {
     #[test]
     fn it_ends_once_when_its_last_frame_is_out_and_starts_from_zero() {
         let mut pace = Pace::new(RATE, Drift::ZERO, 1);
-        pace.write(2_880, at(0));
-        assert_eq!(pace.room(at(60_000_000)), Ok(Room { writable: 2_880, queued: 0 }), "empty, and not yet too late");
-        let end = at(60_000_000).as_nanos();
-        assert_eq!(pace.room(at(70_000_000)), Err(Empty { at: end, written: 2_880 }));
-        assert_eq!(pace.room(at(70_000_000)), Ok(Room { writable: 2_880, queued: 0 }));
-        assert_eq!(pace.position(at(90_000_000)), Ok(None));
-        assert!(pace.write(1_440, at(100_000_000)));
+        pace.write(3_840, at(0));
+        assert_eq!(pace.room(at(80_000_000)), Ok(Room { writable: 3_840, queued: 0 }), "empty, and not yet too late");
+        let end = at(80_000_000).as_nanos();
+        assert_eq!(pace.room(at(90_000_000)), Err(Empty { at: end, written: 3_840 }));
+        assert_eq!(pace.room(at(90_000_000)), Ok(Room { writable: 3_840, queued: 0 }));
+        assert_eq!(pace.position(at(95_000_000)), Ok(None));
+        assert!(pace.write(1_920, at(100_000_000)));
         assert_eq!(pace.position(at(101_000_000)), Ok(Some(OutputPosition(48))));
     }
 }

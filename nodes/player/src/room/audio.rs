@@ -13,7 +13,7 @@ use ringbuf::{
     traits::{Consumer, Observer, Producer, Split},
 };
 use unisono_core::{
-    playout::timing::{BUFFER, MAX_OUTPUT_LATENCY, TURN},
+    playout::timing::{BUFFER, MAX_OUTPUT_LATENCY},
     sound::RoomSound,
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::Timeline,
@@ -179,7 +179,8 @@ impl Thread {
 
     /// Until the next turn.
     fn rest(&mut self) {
-        let pause = Nanos::new(self.random.i64(TURN.start.as_nanos()..TURN.end.as_nanos()));
+        let rest = self.renderer.rest();
+        let pause = Nanos::new(self.random.i64(rest.start.as_nanos()..rest.end.as_nanos()));
         thread::sleep(pause.to_duration());
     }
 

@@ -141,7 +141,7 @@ mod tests {
 
         fn room(&mut self) -> Result<Room, Fault> {
             let queued = u32::try_from((self.heard.len() as u64).saturating_sub(self.emitted())).unwrap();
-            Ok(Room { writable: 2_880_u32.saturating_sub(queued), queued })
+            Ok(Room { writable: 3_840_u32.saturating_sub(queued), queued })
         }
 
         fn write(&mut self, interleaved: &[f32]) -> Result<u32, Fault> {

@@ -45,8 +45,8 @@ const RATE: SampleRate = SampleRate::HZ_48000;
 /// A turn of the audio thread, 5 ms.
 const TURN: usize = 240;
 
-/// What the device holds, 60 ms, and when it cannot wait, 15 ms.
-const HELD: u64 = 2_880;
+/// What the device holds, 80 ms, and when it cannot wait, 15 ms.
+const HELD: u64 = 3_840;
 const URGENT: u64 = 720;
 
 const PACKET: usize = 960;

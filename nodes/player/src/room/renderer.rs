@@ -1,5 +1,7 @@
 //! From blocks to the frames that go to a converter. Real-time throughout: no allocation, no lock, no system call.
 
+use std::ops::Range;
+
 use unisono_core::{
     playout::{DacReading, Leaving, Playout, PlayoutStatus, Queued, RESAMPLER_REACH, Step},
     time::Nanos,
@@ -127,6 +129,11 @@ impl Renderer {
 
     pub(super) fn status(&self) -> PlayoutStatus {
         self.playout.status()
+    }
+
+    /// How long the audio thread may rest between two turns.
+    pub(super) fn rest(&self) -> Range<Nanos> {
+        self.playout.rest()
     }
 
     /// Gives up what was decoded: there is nothing to play it on.

@@ -87,7 +87,7 @@ fn running_empty_is_said_once_and_then_it_counts_from_zero() {
         assert_eq!(fault_of(&mut *output), Fault::Underrun);
         for _ in 0..10 {
             assert!(output.position().unwrap().is_none());
-            assert_eq!(output.room(), Ok(Room { writable: 2_880, queued: 0 }));
+            assert_eq!(output.room(), Ok(Room { writable: 3_840, queued: 0 }));
         }
         for run in play(&mut *output, &noise(9_600).0) {
             assert!(run.said.iter().all(|said| said.reading.played.0 <= run.written));

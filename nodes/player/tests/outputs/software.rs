@@ -68,7 +68,7 @@ fn a_recording_of_a_model_holds_what_was_written_and_continues_where_it_ended() 
     for run in &recording.runs {
         let (emitted, written) = run.end.unwrap();
         // What is too little to start with belongs to no run.
-        assert!((next..next + 1_440).contains(&run.first) && emitted <= written, "{run:?}");
+        assert!((next..next + 1_920).contains(&run.first) && emitted <= written, "{run:?}");
         next = run.first + written;
     }
     fs::remove_dir_all(folder).unwrap();
@@ -78,11 +78,11 @@ fn a_recording_of_a_model_holds_what_was_written_and_continues_where_it_ended() 
 fn a_model_runs_empty_once_and_starts_only_when_it_is_half_full() {
     let mut output = opened("model");
     assert_eq!(output.write(&[]), Ok(0));
-    assert_eq!(output.write(&vec![0.0; 2 * 1_439]), Ok(1_439));
+    assert_eq!(output.write(&vec![0.0; 2 * 1_919]), Ok(1_919));
     pause();
     assert!(output.position().unwrap().is_none());
-    assert_eq!(output.room(), Ok(Room { writable: 1_441, queued: 1_439 }));
-    assert_eq!(output.write(&vec![0.0; 2 * 2_000]), Ok(1_441), "no more than fits in");
+    assert_eq!(output.room(), Ok(Room { writable: 1_921, queued: 1_919 }));
+    assert_eq!(output.write(&vec![0.0; 2 * 2_000]), Ok(1_921), "no more than fits in");
     let fault = loop {
         pause();
         if let Err(fault) = output.write(&[]) {
@@ -91,7 +91,7 @@ fn a_model_runs_empty_once_and_starts_only_when_it_is_half_full() {
     };
     assert_eq!(fault, Fault::Underrun);
     assert!(output.position().unwrap().is_none());
-    assert_eq!(output.room(), Ok(Room { writable: 2_880, queued: 0 }));
+    assert_eq!(output.room(), Ok(Room { writable: 3_840, queued: 0 }));
 }
 
 #[test]

@@ -6,8 +6,14 @@
 //!
 //! Real-time: no allocation, no lock, no system call.
 
+use core::ops::Range;
+
 use crate::{
-    playout::{DacClock, DacReading, latency::Latency, timing::BUFFER},
+    playout::{
+        DacClock, DacReading,
+        latency::Latency,
+        timing::{BUFFER, COARSE, COARSE_TURN, TURN},
+    },
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::{Phase, Segment, Timeline},
     units::{Drift, FramePosition, OutputPosition, SampleRate},
@@ -283,6 +289,13 @@ impl Playout {
             output_latency: self.latency.reach(),
             ..self.status
         }
+    }
+
+    /// How long to rest before the next turn: at an irregular time within this.
+    pub fn rest(&self) -> Range<Nanos> {
+        // Readings lie half a step below the edge on average.
+        let is_fine = self.dac.is_known() && self.dac.spread() * 2 < COARSE;
+        if is_fine { TURN } else { COARSE_TURN }
     }
 
     /// What the next frames hold, at most `frames` of them. `queued` is the sound at the front of the queue; `urgent`

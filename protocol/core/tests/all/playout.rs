@@ -8,7 +8,7 @@
 )]
 
 use unisono_core::{
-    playout::{DacReading, Leaving, Playout, Queued, Step, timing::TURN},
+    playout::{DacReading, Leaving, Playout, Queued, Step},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
     timeline::{Anchor, Phase, Play, Timeline},
     units::{Drift, FramePosition, OutputPosition, SampleRate},
@@ -134,10 +134,11 @@ impl Room {
         }
     }
 
-    /// The same at irregular times, as often as [`TURN`] says.
+    /// The same at irregular times, as often as it wants.
     fn turns_until(&mut self, millis: i64, queued: Option<Queued>, random: &mut fastrand::Rng) {
         while self.millis < millis {
-            let micros = self.micros + random.i64(TURN.start.as_nanos()..TURN.end.as_nanos()) / 1_000;
+            let rest = self.playout.rest();
+            let micros = self.micros + random.i64(rest.start.as_nanos()..rest.end.as_nanos()) / 1_000;
             (self.millis, self.micros) = (self.millis + micros / 1_000, micros % 1_000);
             self.turn(queued);
         }
@@ -319,8 +320,8 @@ fn a_jump_to_what_is_not_there_fades_out_and_in_and_reads_nothing_else() {
 
 #[test]
 fn a_fade_out_that_waits_for_its_last_sound_counts_as_one_jump() {
-    // 60 ms are waited for, and then there is less than is asked for at once.
-    stepped(5_000, 7_200, 2_880 + 300);
+    // 80 ms are waited for, and then there is less than is asked for at once.
+    stepped(5_000, 7_200, 3_840 + 300);
 }
 
 #[test]

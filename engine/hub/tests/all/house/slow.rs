@@ -62,13 +62,13 @@ fn a_slow_room_that_joins_is_waited_for_up_to_the_limit_until_it_has_left_and_so
     let _ = home.told(quick);
     home.move_to(room(2), Some(group));
     // 2 s behind the converter, what its device holds, and the margin.
-    assert_eq!(home.house.lead_of(group), Nanos::from_millis(2_350));
+    assert_eq!(home.house.lead_of(group), Nanos::from_millis(2_370));
     assert_eq!(leads(&home.told(slow)), [300], "it is told what has been sent so far");
     home.run_for(3_000);
-    assert_eq!((leads(&home.told(quick)), leads(&home.told(slow))), (vec![2_350], vec![2_350]));
+    assert_eq!((leads(&home.told(quick)), leads(&home.told(slow))), (vec![2_370], vec![2_370]));
     home.move_to(room(2), None);
     home.run_for(500);
-    assert_eq!(home.budgets[&quick].1, Nanos::from_millis(2_350));
+    assert_eq!(home.budgets[&quick].1, Nanos::from_millis(2_370));
     home.tell(|house, now| house.seek(now, group, 48_000)).unwrap();
     assert_eq!(leads(&home.told(quick)), [300]);
     assert_eq!(home.budgets[&quick].1, Nanos::from_millis(300));

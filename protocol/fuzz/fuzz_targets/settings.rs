@@ -1,4 +1,0 @@
-//! [`unisono_fuzz::settings`].
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| unisono_fuzz::settings(data));
