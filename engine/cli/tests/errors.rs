@@ -1,7 +1,12 @@
 //! What a script sees of an error: a status that is not 0, nothing on standard output, and one line of JSON.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
-use std::{net::TcpListener, process::Command};
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    process::Command,
+    thread,
+};
 
 use serde_json::Value;
 
@@ -45,6 +50,27 @@ fn a_node_that_is_not_there_is_named_and_so_is_a_command_that_is_for_a_hub() {
         let said: Value = serde_json::from_str(&said).unwrap();
         assert!(said["error"].as_str().unwrap().contains(names), "{arguments:?}: {said}");
         assert!(ended.stdout.is_empty());
+    }
+}
+
+#[test]
+fn an_address_of_the_other_kind_is_told_from_one_where_something_is_not_there() {
+    for (option, names) in
+        [("--node", "is no node of this version; for a hub it is --api"), ("--api", "for a node it is --node")]
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(&stream).lines();
+            while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+            let body = format!("{{\"error\": \"{}\"}}", unisono_api::NOTHING_HERE);
+            write!(stream, "HTTP/1.1 404 Not Found\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        });
+        let mut command = Command::new(env!("CARGO_BIN_EXE_unisono"));
+        let ended = command.args([option, &address, "status"]).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(said.ends_with(&format!("{names}\n")), "{said}");
     }
 }
 
