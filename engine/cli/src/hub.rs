@@ -1,6 +1,6 @@
 //! Commands to a hub.
 
-use std::path::PathBuf;
+use std::{cell::OnceCell, path::PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -26,15 +26,30 @@ use crate::{
 pub(crate) struct Cli {
     pub(crate) client: Client,
     out: Out,
+    /// The group that was made for what is to be played.
+    made: OnceCell<String>,
 }
 
 impl Cli {
     pub(crate) fn new(api: &str, token: Option<String>, out: Out) -> Self {
-        Self { client: Client::hub(api).with_token(token), out }
+        Self { client: Client::hub(api).with_token(token), out, made: OnceCell::new() }
     }
 
-    /// Does what was said.
+    /// Does what was said. A group that was made for it goes with it when it fails.
     pub(crate) fn run(&self, command: Command) -> anyhow::Result<()> {
+        let done = self.carry_out(command);
+        if done.is_err()
+            && let Some(made) = self.made.get()
+        {
+            let path = ["groups", made.as_str()];
+            let is_silent = self.client.get_from(&path).is_ok_and(|group: GroupView| group.state == "stopped");
+            // Why it failed is what is said.
+            let _ = is_silent.then(|| self.client.delete::<Option<()>>(&path));
+        }
+        done
+    }
+
+    fn carry_out(&self, command: Command) -> anyhow::Result<()> {
         match command {
             Command::Status => self.status(),
             Command::Rooms => self.print(&self.client.get::<Vec<RoomView>>("rooms")?, |rooms| table::rooms(rooms)),
@@ -240,7 +255,7 @@ impl Cli {
                 }
                 let rooms = rooms.into_iter().map(|room| room.id).collect();
                 let made: GroupView = self.client.post("groups", &NewGroup { name: "everywhere".into(), rooms })?;
-                Ok(made.id)
+                Ok(self.made.get_or_init(|| made.id).clone())
             }
             [] => bail!("nothing plays; start with `unisono play FILE`"),
             several => {

@@ -9,12 +9,15 @@ use std::{
 
 use clap::Parser;
 use serde::Deserialize;
-use unisono_core::{time::Nanos, wire::control::Codec};
+use unisono_core::{
+    time::Nanos,
+    wire::control::{Codec, checked_name},
+};
 use unisono_settings::{API_PORT, Error, HUB_PORT, Program, address, runtime_folder, state_folder};
 
 use crate::{
     engine::EngineSettings,
-    house::StreamSettings,
+    house::{MARGINS, StreamSettings},
     sources::{InputSettings, SourceSettings},
 };
 
@@ -26,7 +29,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// What this hub is called [default: the machine's name]
-    #[arg(long)]
+    #[arg(long, value_parser = |text: &str| checked_name(text.into()))]
     pub name: Option<String>,
     /// Where nodes connect (UDP) [default: [::]:8470]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen)]
@@ -73,6 +76,7 @@ pub struct Arguments {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct File {
+    #[serde(deserialize_with = "in_file::called")]
     name: Option<String>,
     #[serde(deserialize_with = "in_file::listen")]
     listen: Option<SocketAddr>,
@@ -98,8 +102,15 @@ mod in_file {
     use std::{net::SocketAddr, path::PathBuf};
 
     use serde::Deserializer;
-    use unisono_core::{time::Nanos, wire::control::Codec};
+    use unisono_core::{
+        time::Nanos,
+        wire::control::{Codec, checked_name},
+    };
     use unisono_settings::checked;
+
+    pub(super) fn called<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+        checked(from, checked_name)
+    }
 
     pub(super) fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
         checked(from, |text: String| super::listen(&text))
@@ -122,7 +133,7 @@ mod in_file {
     }
 
     pub(super) fn library<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<PathBuf>>, D::Error> {
-        checked(from, |folders: Vec<String>| folders.iter().map(|folder| super::library_folder(folder)).collect())
+        unisono_settings::each_checked(from, |folder: String| super::library_folder(&folder)).map(Some)
     }
 }
 
@@ -185,8 +196,9 @@ fn api(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn margin(milliseconds: u32) -> Result<Nanos, String> {
-    if (60..=5_000).contains(&milliseconds) {
-        return Ok(Nanos::from_millis(milliseconds.into()));
+    let margin = Nanos::from_millis(milliseconds.into());
+    if MARGINS.contains(&margin) {
+        return Ok(margin);
     }
     Err(format!("{milliseconds} is not between 60 and 5000 milliseconds"))
 }

@@ -5,7 +5,7 @@ use std::{collections::HashSet, net::SocketAddr, path::PathBuf};
 use clap::Parser;
 use serde::Deserialize;
 use unisono_bluetooth::speakers::Table;
-use unisono_core::{playout::timing::MAX_OUTPUT_LATENCY, time::Nanos, units::Volume};
+use unisono_core::{playout::timing::MAX_OUTPUT_LATENCY, time::Nanos, units::Volume, wire::control::checked_name};
 use unisono_household::token::JoinToken;
 use unisono_media::RawFormat;
 use unisono_settings::{NODE_API_PORT, Program, api_address, runtime_folder, state_folder};
@@ -31,7 +31,7 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS", value_parser = hubs::checked)]
     pub hub: Vec<String>,
     /// What this node is called [default: the machine's name]
-    #[arg(long)]
+    #[arg(long, value_parser = |text: &str| checked_name(text.into()))]
     pub name: Option<String>,
     /// Where the sound goes; `--list` shows what this machine has
     #[arg(long, value_name = "OUTPUT", help = OUTPUT_HELP, value_parser = str::parse::<OutputSpec>)]
@@ -75,6 +75,7 @@ pub struct Arguments {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct File {
+    #[serde(deserialize_with = "in_file::called")]
     name: Option<String>,
     #[serde(deserialize_with = "in_file::hubs")]
     hub: Vec<String>,
@@ -90,6 +91,7 @@ struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileRoom {
+    #[serde(default, deserialize_with = "in_file::called")]
     name: Option<String>,
     output: Option<OutputSpec>,
     outputs: Option<Vec<OutputSpec>>,
@@ -137,29 +139,38 @@ pub enum When {
 
 /// The checks below, for the values of a file.
 mod in_file {
-    use serde::{Deserialize, Deserializer, de::Error};
+    use serde::Deserializer;
+    use unisono_core::{session::MAX_ROOMS, wire::control::checked_name};
     use unisono_media::NoFormat;
+    use unisono_settings::each_checked;
 
     use super::{FileRoom, HashSet, OutputSpec, RawFormat, SocketAddr, Volume, checked_outputs, hubs::checked};
 
+    pub(super) fn called<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+        unisono_settings::checked(from, checked_name)
+    }
+
     pub(super) fn hubs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-        let addresses = Vec::<String>::deserialize(from)?;
-        addresses.iter().map(|address| checked(address).map_err(D::Error::custom)).collect()
+        each_checked(from, |address: String| checked(&address))
     }
 
     pub(super) fn rooms<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<FileRoom>, D::Error> {
-        let (rooms, mut shared) = (Vec::<FileRoom>::deserialize(from)?, HashSet::new());
-        for room in &rooms {
+        let (mut shared, mut count) = (HashSet::new(), 0);
+        each_checked(from, |room: FileRoom| {
+            count += 1;
+            if count > MAX_ROOMS {
+                return Err(format!("room: a node drives at most {MAX_ROOMS}"));
+            }
             if room.output.is_some() && room.outputs.is_some() {
-                return Err(D::Error::custom("output, outputs: a room has one or the other; put all into outputs"));
+                return Err("output, outputs: a room has one or the other; put all into outputs".into());
             }
-            let outputs = checked_outputs(room.outputs()).map_err(D::Error::custom)?;
+            let outputs = checked_outputs(room.outputs())?;
             let used = outputs.iter().filter(|output| !matches!(output, OutputSpec::Model(_)));
-            if let Some(output) = used.map(ToString::to_string).find(|output| !shared.insert(output.clone())) {
-                return Err(D::Error::custom(format!("output: two rooms cannot share {output}")));
+            match used.map(ToString::to_string).find(|output| !shared.insert(output.clone())) {
+                Some(output) => Err(format!("output: two rooms cannot share {output}")),
+                None => Ok(room),
             }
-        }
-        Ok(rooms)
+        })
     }
 
     pub(super) fn api<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
@@ -263,7 +274,7 @@ impl Arguments {
             return Err(Error::Impossible("--with-parent: standard input cannot be music as well".into()));
         }
         if let Some(bad) = file.bluetooth.speakers.as_deref().and_then(|own| Table::with_file(own).1) {
-            return Err(bad.into());
+            return Err(Error::Impossible(format!("[bluetooth] speakers: {bad}")));
         }
         Ok(NodeSettings {
             rooms: rooms.collect(),
@@ -370,7 +381,15 @@ mod tests {
             ("[standalone]\nformat = \"loud\"\n", "/node.toml:2: format: \"loud\" is no format"),
             ("[standalone]\n\nvolume = 101\n", "/node.toml:3: volume: a volume is 0 to 100"),
             ("[bluetooth]\nstreams_per_adapter = 0\n", "/node.toml:2: streams_per_adapter: "),
-            ("[bluetooth]\nspeakers = \"/nowhere.toml\"\n", "/nowhere.toml"),
+            ("[bluetooth]\nspeakers = \"/nowhere.toml\"\n", "[bluetooth] speakers: /nowhere.toml: No such file"),
+            (
+                "[[room]]\noutput = \"model\"\n[[room]]\noutput = \"auto\"\n[[room]]\noutput = \"auto\"\n",
+                "/node.toml:5: output: two rooms",
+            ),
+            ("[[room]]\n\n[[room]]\noutputs = []\n", "/node.toml:3: outputs: 0 are not between"),
+            ("hub = [\n\"a\",\n\"a b\"]\n", "/node.toml:3: "),
+            ("name = \" \"\n", "/node.toml:1: name: "),
+            (&"[[room]]\noutput = \"model\"\n".repeat(17), "/node.toml:33: room: a node drives at most 16"),
             ("[standalone]\nafter_s = -1\n", "/node.toml:2: after_s: -1 is not between 0 and 86400 seconds"),
         ] {
             let said = settings(text, &[]).map(drop).unwrap_err();

@@ -1,4 +1,8 @@
-//! Every parser of bytes from outside, as a function of bytes: for a fuzzer, and for a test that replays what it found.
+//! Parsers of bytes from outside, each as a function of bytes: for a fuzzer, and for a test that replays what it found.
+//!
+//! Not here: what is JSON over HTTP, which `make contract` asks; a station's sound, a library's index, remembered
+//! speakers, files of equalisers and what BlueZ and kernel say, which their own crates test (`unisono_media`,
+//! `unisono_bluetooth`, `unisono_cli`).
 //!
 //! Each function takes anything and panics only over a defect: of the parser, or of what must hold for what it
 //! accepted. `tests/all/corpus.rs` calls them with every file in `corpus/`, on any toolchain. To look for more, from the
@@ -21,7 +25,7 @@
 //! | `text` | a person's: join tokens, recovery codes |
 //! | `settings` | a person's: settings of hub and node, speaker tables |
 //! | `members` | a hub's: signed member lists |
-//! | `state` | files that may be damaged: keys, state, configuration |
+//! | `state` | files that may be damaged: keys, state, configuration, what a hub and a room keep |
 //! | `music` | a music library's |
 //! | `radio` | a station's: playlists, titles |
 #![forbid(unsafe_code)]
@@ -44,7 +48,7 @@ pub use radio::{station_playlist, station_titles};
 pub use session::{hub_session, node_session};
 pub use settings::{hub_settings, node_settings, speaker_table};
 pub use sound::{codec_packets, stream_format};
-pub use state::{config_commands, config_database, key_file, node_state, session_state};
+pub use state::{config_commands, config_database, hub_snapshot, key_file, node_state, room_sounds, session_state};
 pub use stranger::{certificate, discovery_record};
 pub use text::{join_token, recovery_code};
 pub use wire::{clock_packet, control_stream, media_datagram, nack_datagram};
@@ -63,6 +67,7 @@ pub const TARGETS: &[Target] = &[
     ("discovery_record", discovery_record),
     ("hub_session", hub_session),
     ("hub_settings", hub_settings),
+    ("hub_snapshot", hub_snapshot),
     ("join_token", join_token),
     ("key_file", key_file),
     ("library_file", library_file),
@@ -74,6 +79,7 @@ pub const TARGETS: &[Target] = &[
     ("node_settings", node_settings),
     ("node_state", node_state),
     ("recovery_code", recovery_code),
+    ("room_sounds", room_sounds),
     ("session_state", session_state),
     ("speaker_table", speaker_table),
     ("station_playlist", station_playlist),

@@ -1,11 +1,20 @@
 //! Files that the system or a person may have damaged.
 
-use std::{fs, io::Write, path::Path, sync::LazyLock};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    sync::{Arc, LazyLock},
+};
 
 use redb::{Database, TableDefinition};
 use ring::digest::{SHA256, digest};
 use tempfile::TempDir;
-use unisono_core::wire::ids::{HouseholdId, PeerId};
+use unisono_core::{
+    sound::RoomSound,
+    time::{Nanos, Timestamp},
+    wire::ids::{HouseholdId, PeerId},
+};
 use unisono_household::{
     Error,
     config::{Command, Config, Outcome},
@@ -14,6 +23,7 @@ use unisono_household::{
     node_store::NodeStore,
     session_store::{Outlast, SessionStore},
 };
+use unisono_hub::house::{At, Entry, GroupId, House, Media, Order, Repeat, SavedQueue, Snapshot, StreamSettings};
 
 use crate::keys;
 
@@ -61,6 +71,45 @@ pub fn session_state(data: &[u8]) {
     store.save(Outlast::Crash).expect("it can be written");
     let again = SessionStore::open(folder.path()).expect("it was written by us");
     assert_eq!(again.get("volume"), Some(data));
+}
+
+/// How rooms sound, as a node keeps it. What was read is within its bounds, and written as it was.
+pub fn room_sounds(data: &[u8]) {
+    let Ok(sounds) = serde_json::from_slice::<Vec<RoomSound>>(data) else { return };
+    let bytes = serde_json::to_vec(&sounds).expect("sounds have no failing serializer");
+    assert_eq!(serde_json::from_slice::<Vec<RoomSound>>(&bytes).expect("it was written by us"), sounds);
+}
+
+/// A queue as it is on disk.
+type KeptQueue = (Vec<Entry>, Repeat, Option<Order>, u64, u64);
+
+/// What a hub keeps of rooms and groups, and of queues, one behind the other in
+/// postcard: the hub always starts, goes on with what it can, and keeps it again.
+pub fn hub_snapshot(data: &[u8]) {
+    let Ok((mut snapshot, rest)) = postcard::take_from_bytes::<Snapshot>(data) else { return };
+    if let Ok((places, rest)) = postcard::take_from_bytes(rest) {
+        snapshot.places = places;
+        let queues = postcard::from_bytes::<Vec<(GroupId, KeptQueue)>>(rest).unwrap_or_default().into_iter();
+        let saved = queues.map(|(group, (entries, repeat, order, next_id, version))| {
+            let entries = entries.into_iter().map(Arc::new).collect();
+            (group, SavedQueue { entries, repeat, order, next_id, version })
+        });
+        snapshot.queues = saved.collect();
+    }
+    let (hub, group, at) = (PeerId([1; 32]), GroupId(1), Timestamp::from_nanos(1_000_000_000));
+    let mut config = Config::founded(HouseholdId([0; 32]), hub, "hub", 1);
+    config.apply(&Command::CreateGroup { group, name: "all".into(), rooms: Vec::new() }).expect("there is none");
+    let mut house = House::new("hub".into(), hub, StreamSettings::default(), 1).expect("usual settings");
+    house.configure(at, &config);
+    house.restore(snapshot);
+    let _ = house.resume(at, group);
+    let song = Media { frames: Some(48_000), ..Media::default() };
+    let _ = house.enqueue(at, group, vec![song], At::Next);
+    let _ = house.position(at, group);
+    house.handle_timeout(at + Nanos::from_secs(1));
+    let kept = house.snapshot(at);
+    let bytes = postcard::to_allocvec(&kept).expect("it has no failing serializer");
+    assert!(postcard::from_bytes::<Snapshot>(&bytes).is_ok());
 }
 
 /// A configuration and commands on it, as they stand in the database.

@@ -1,14 +1,15 @@
 //! Settings files in TOML. What is wrong with one is said in one line: file, line, what.
 
 use std::{
-    fs,
+    fmt, fs,
     io::{self, Read as _},
+    marker::PhantomData,
     path::{Path, PathBuf},
 };
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error as _},
+    de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visitor},
 };
 
 /// The status of a program that cannot use its settings (`EX_CONFIG` of `sysexits.h`): to start it again changes nothing.
@@ -19,7 +20,7 @@ pub const FAULTY_SETTINGS: u8 = 78;
 #[non_exhaustive]
 pub enum Error {
     /// It cannot be read.
-    #[error("{}: {reason}; name a settings file that can be read", path.display())]
+    #[error("{}: {reason}; name a file that can be read", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -47,7 +48,7 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     toml::from_str(&text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
-        let key = key_of(&text, line).map(|key| format!("{key}: ")).unwrap_or_default();
+        let key = key_at(&text, at).map(|key| format!("{key}: ")).unwrap_or_default();
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
         let what =
             if message.contains(&format!("`{}`", key.trim_end_matches(": "))) { message } else { key + &message };
@@ -58,7 +59,8 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
 fn text_of(path: &Path) -> Result<String, Error> {
     let unreadable = |reason: io::Error| Error::Unreadable { path: path.into(), reason };
     let mut bytes = Vec::new();
-    if is_waited_for(fs::metadata(path).map_err(unreadable)?.file_type()) {
+    // A FIFO or a terminal would be waited for; /dev/null is how one says that there is nothing.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() && path != Path::new("/dev/null") {
         return Err(unreadable(io::Error::other("it is no file")));
     }
     let file = fs::File::open(path).map_err(unreadable)?;
@@ -71,15 +73,6 @@ fn text_of(path: &Path) -> Result<String, Error> {
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         Error::Wrong { path: path.into(), line, what: "it is no text in UTF-8".into() }
     })
-}
-
-/// Whether what is there is no file, nor a device such as /dev/null: a FIFO, say, to which somebody may write one day.
-fn is_waited_for(kind: fs::FileType) -> bool {
-    #[cfg(unix)]
-    let is_device = std::os::unix::fs::FileTypeExt::is_char_device(&kind);
-    #[cfg(not(unix))]
-    let is_device = false;
-    !kind.is_file() && !is_device
 }
 
 /// No settings are longer, in bytes; what is has been named by mistake.
@@ -109,10 +102,75 @@ where
     check(T::deserialize(from)?).map(Some).map_err(D::Error::custom)
 }
 
-/// The key that a line sets.
-fn key_of(text: &str, line: usize) -> Option<&str> {
-    let (key, _) = text.lines().nth(line - 1)?.split_once('=')?;
-    Some(key.trim())
+/// As [`checked`], for each value of a list: what is impossible is said with the line on which it begins.
+///
+/// # Errors
+/// When one is of another type, or `check` refuses it.
+pub fn each_checked<'de, D, T, V>(from: D, check: impl FnMut(T) -> Result<V, String>) -> Result<Vec<V>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    from.deserialize_seq(Each { check, of: PhantomData })
+}
+
+struct Each<C, T> {
+    check: C,
+    of: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>, V, C: FnMut(T) -> Result<V, String>> Visitor<'de> for Each<C, T> {
+    type Value = Vec<V>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Vec<V>, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element_seed(One { check: &mut self.check, of: PhantomData })? {
+            values.push(value);
+        }
+        Ok(values)
+    }
+}
+
+/// Within a newtype, so that the format adds to an error where it is.
+struct One<'a, C, T> {
+    check: &'a mut C,
+    of: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>, V, C: FnMut(T) -> Result<V, String>> DeserializeSeed<'de> for One<'_, C, T> {
+    type Value = V;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<V, D::Error> {
+        from.deserialize_newtype_struct("One", self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, V, C: FnMut(T) -> Result<V, String>> Visitor<'de> for One<'_, C, T> {
+    type Value = V;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a value")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, from: D) -> Result<V, D::Error> {
+        (self.check)(T::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+/// The key that is at this byte of a file, or whose value is.
+fn key_at(text: &str, at: usize) -> Option<&str> {
+    let (before, from) = text.split_at_checked(at)?;
+    let before = before.rsplit('\n').next().unwrap_or(before);
+    let here = from.lines().next().and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
+    // Behind what else an inline table has set.
+    let set = before.rsplit_once('=').and_then(|(keys, _)| keys.trim_end().rsplit(['{', ',', ' ']).next());
+    let is_bare =
+        |key: &&str| !key.is_empty() && key.chars().all(|letter| letter.is_alphanumeric() || "-_.".contains(letter));
+    here.filter(is_bare).or(set.filter(is_bare))
 }
 
 #[cfg(test)]
@@ -147,9 +205,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
         assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-        for path in [folder.path(), &fifo] {
+        for path in [folder.path(), &fifo, Path::new("/dev/zero")] {
             let said = read::<Settings>(path).unwrap_err().to_string();
-            assert!(said.ends_with("it is no file; name a settings file that can be read"), "{said}");
+            assert!(said.ends_with("it is no file; name a file that can be read"), "{said}");
         }
     }
 
@@ -172,13 +230,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_said_with_its_line_and_what_has_no_end_is_not_read_to_it() {
+    fn what_is_no_text_is_said_with_its_line_and_what_is_too_long_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.toml");
         fs::write(&path, b"name = \"a\"\nname = \"\xff\"\n").unwrap();
         assert!(read::<Settings>(&path).unwrap_err().to_string().ends_with("hub.toml:2: it is no text in UTF-8"));
-        let said = read::<Settings>(Path::new("/dev/zero")).unwrap_err().to_string();
-        assert!(said.starts_with("/dev/zero: it is longer than 1048576 bytes;"), "{said}");
+        fs::File::create(&path).unwrap().set_len(MAX_LEN + 1).unwrap();
+        let said = read::<Settings>(&path).unwrap_err().to_string();
+        assert!(said.contains("hub.toml: it is longer than 1048576 bytes;"), "{said}");
+        assert_eq!(read::<Settings>(Path::new("/dev/null")).unwrap(), Settings::default());
     }
 
     #[test]

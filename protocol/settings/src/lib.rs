@@ -15,7 +15,7 @@ use std::{
 };
 
 pub use address::{address, api_address};
-pub use file::{Error, FAULTY_SETTINGS, checked, read, read_if_there};
+pub use file::{Error, FAULTY_SETTINGS, checked, each_checked, read, read_if_there};
 pub use folders::{Program, runtime_folder, state_folder, user_runtime_folder};
 pub use log::start_logging;
 pub use stop::{hangup_ends, when_parent_ends};
@@ -32,9 +32,16 @@ pub fn print(answer: impl Display) -> io::Result<()> {
     }
 }
 
-/// Says on standard error what went wrong, if anybody listens.
+/// Says on standard error what went wrong, in one line, if anybody listens.
 pub fn complain(problem: impl Display) {
-    let _ = writeln!(stderr(), "{problem}");
+    let _ = writeln!(stderr(), "{}", harmless(&problem.to_string()));
+}
+
+/// A line in which names of files and keys do nothing to a terminal.
+fn harmless(line: &str) -> String {
+    line.chars()
+        .flat_map(|letter| if letter.is_control() { letter.escape_default().collect() } else { vec![letter] })
+        .collect()
 }
 
 /// The UDP port of a hub unless it is set otherwise.
@@ -45,3 +52,11 @@ pub const API_PORT: u16 = 8480;
 
 /// The TCP port of a node's own control API unless it is set otherwise.
 pub const NODE_API_PORT: u16 = 8481;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_said_of_a_name_with_control_characters_in_it_is_one_line() {
+        assert_eq!(super::harmless("/tmp/a\nb\u{1b}[2J é"), "/tmp/a\\nb\\u{1b}[2J é");
+    }
+}

@@ -9,14 +9,13 @@
 //! ```
 
 use std::{
-    collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
     path::{Component, Path, PathBuf},
 };
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer};
 use unisono_media::{RawFormat, live::Place};
-use unisono_settings::{address, checked};
+use unisono_settings::{address, checked, each_checked};
 
 use crate::sources::InputSettings;
 
@@ -86,28 +85,22 @@ impl TryFrom<Table> for InputSettings {
 
 /// All of them, of which no two may be in each other's way.
 pub(super) fn inputs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<InputSettings>, D::Error> {
-    #[derive(Deserialize)]
-    struct Input(#[serde(deserialize_with = "input")] InputSettings);
-
-    let inputs: Vec<InputSettings> = Vec::<Input>::deserialize(from)?.into_iter().map(|Input(input)| input).collect();
-    if inputs.len() > MAX_INPUTS {
-        return Err(D::Error::custom(format!("there are more than {MAX_INPUTS} sources")));
-    }
-    let mut names = BTreeSet::new();
-    if let Some(twice) = inputs.iter().find(|input| !names.insert(&*input.name)) {
-        return Err(D::Error::custom(format!("two sources are called \"{}\"", twice.name)));
-    }
-    for (i, input) in inputs.iter().enumerate() {
-        if let Some(other) = inputs[..i].iter().find(|other| other.place == input.place) {
-            let (one, other) = (&other.name, &input.name);
-            return Err(D::Error::custom(format!("sources \"{one}\" and \"{other}\" are at the same place")));
+    let mut before: Vec<InputSettings> = Vec::new();
+    each_checked(from, |table: Table| {
+        let input = InputSettings::try_from(table)?;
+        let name = &input.name;
+        if before.len() == MAX_INPUTS {
+            return Err(format!("there are more than {MAX_INPUTS} sources"));
         }
-    }
-    Ok(inputs)
-}
-
-fn input<'de, D: Deserializer<'de>>(from: D) -> Result<InputSettings, D::Error> {
-    Table::deserialize(from)?.try_into().map_err(D::Error::custom)
+        if before.iter().any(|other| other.name == *name) {
+            return Err(format!("two sources are called \"{name}\""));
+        }
+        if let Some(other) = before.iter().find(|other| other.place == input.place) {
+            return Err(format!("sources \"{}\" and \"{name}\" are at the same place", other.name));
+        }
+        before.push(input.clone());
+        Ok(input)
+    })
 }
 
 fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {

@@ -55,7 +55,7 @@ pub use self::{
     queue::{At, Entry, EntryId, MAX_ENTRIES, Queue, Repeat, SavedQueue},
     room::{Room, RoomId},
     snapshot::{SavedGroup, SavedPlace, SavedRoom, Snapshot},
-    stream::{RenditionPlan, StreamSettings},
+    stream::{MARGINS, RenditionPlan, StreamSettings},
     sync_errors::{SyncErrorCounts, SyncErrors},
     warnings::Cause,
     wishes::Wish,

@@ -12,6 +12,10 @@ use super::{Media, order::Order};
 /// The most that a queue holds: so much fits into what is kept, and nobody looks through more.
 pub const MAX_ENTRIES: usize = 10_000;
 
+/// More entries than anybody ever adds, and a number that JavaScript still counts exactly: what is kept with a higher one
+/// is damaged.
+const LAST_ID: u64 = 1 << 52;
+
 /// An entry of a queue. Never used twice in one queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EntryId(pub u64);
@@ -298,7 +302,7 @@ impl Queue {
     pub fn restored(saved: SavedQueue, current: Option<EntryId>) -> Self {
         let SavedQueue { mut entries, repeat, order, next_id, version } = saved;
         let mut known = BTreeSet::new();
-        entries.retain(|entry| known.insert(entry.id));
+        entries.retain(|entry| entry.id.0 <= LAST_ID && known.insert(entry.id));
         entries.truncate(MAX_ENTRIES);
         let highest = entries.iter().map(|entry| entry.id.0).max().unwrap_or(0);
         let current = current.filter(|current| entries.iter().any(|entry| entry.id == *current));
@@ -308,7 +312,7 @@ impl Queue {
             }
             order
         });
-        let next_id = next_id.max(highest);
+        let (next_id, version) = (next_id.clamp(highest, LAST_ID), version.min(LAST_ID));
         Self { entries, current, repeat, shuffled, broken: BTreeSet::new(), version, next_id }
     }
 

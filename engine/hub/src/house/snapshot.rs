@@ -7,7 +7,7 @@ use unisono_core::{
     units::Volume,
 };
 
-use super::{At, EntryId, GroupId, House, Media, Playback, Queue, RoomId, SavedQueue};
+use super::{At, EntryId, GroupId, House, MARGINS, Media, Playback, Queue, RoomId, SavedQueue};
 
 /// All of it. What came later than the first version is kept beside it, so that every version can read it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -127,7 +127,8 @@ impl House {
                 Some((frame, _)) if group.media.is_some() => Playback::Paused(frame),
                 _ => Playback::Stopped,
             };
-            (group.volume, group.muted, group.margin) = (saved.volume, saved.muted, saved.margin);
+            (group.volume, group.muted) = (saved.volume, saved.muted);
+            group.margin = saved.margin.clamp(*MARGINS.start(), *MARGINS.end());
         }
         for saved in snapshot.rooms {
             let Some(room) = self.rooms.get_mut(&saved.id) else { continue };

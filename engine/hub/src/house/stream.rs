@@ -1,6 +1,6 @@
 //! What a group plays, as packets: renditions, rings, and when each packet leaves.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use bytes::Bytes;
 use unisono_codec::Step;
@@ -27,6 +27,9 @@ const OPUS_STEPS: [u32; 3] = [192_000, 128_000, 64_000];
 /// Below this a lost packet cannot be asked for in time, so each packet carries the one before it as well.
 const REDUNDANT_BELOW: Nanos = Nanos::from_millis(150);
 
+/// What a margin may be.
+pub const MARGINS: RangeInclusive<Nanos> = Nanos::from_millis(60)..=Nanos::from_millis(5_000);
+
 /// How streams are made unless a group says otherwise.
 #[derive(Clone, Debug)]
 pub struct StreamSettings {
@@ -34,7 +37,7 @@ pub struct StreamSettings {
     pub rate: SampleRate,
     /// Samples in a frame.
     pub channels: u8,
-    /// How long a packet may be on its way or be asked for again, 60 ms to 5 s.
+    /// How long a packet may be on its way or be asked for again, within [`MARGINS`].
     pub margin: Nanos,
     /// The codec for nodes that can decode it.
     pub codec: Codec,

@@ -57,10 +57,10 @@ fn what_is_wrong_with_a_live_input_is_said_with_its_line_and_key() {
         ("[[source]]\nname = \"a\"\nkind = \"process\"\n".into(), "hub.toml:3: kind: unknown variant `process`"),
         ("[[source]]\nname = \"a\"\nkind = \"tcp\"\n".into(), "hub.toml:1: source \"a\": it needs an `address`"),
         ("[[source]]\nkind = \"stdin\"\n".into(), "hub.toml:1: missing field `name`"),
-        (format!("{fifo}{fifo}"), "hub.toml:1: two sources are called \"mpd\""),
+        (format!("{fifo}{fifo}"), "hub.toml:4: two sources are called \"mpd\""),
         (
             format!("{fifo}[[source]]\nname = \"b\"\nkind = \"fifo\"\npath = \"mpd\"\n"),
-            "hub.toml:1: sources \"mpd\" and \"b\" are at the same place",
+            "hub.toml:4: sources \"mpd\" and \"b\" are at the same place",
         ),
     ] {
         let said = settings(&text).map(drop).unwrap_err();

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{Damage, Error};
 
-/// So many failures in a row are the end: a reader that is lost may fail for ever.
+/// So many failures in a row without getting on are the end: a reader that is lost may fail for ever.
 const MAX_FAILURES: u32 = 64;
 
 /// The longest silence that stands for what is damaged. A larger gap is a mark that is itself damaged.
@@ -66,6 +66,8 @@ pub(super) struct Decoder {
     is_settled: bool,
     has_ended: bool,
     failures: u32,
+    /// Where the last packet ended that could not be decoded.
+    failed_until: i64,
     skipped: u64,
     damage: Option<Damage>,
     /// Whether its missing end was counted.
@@ -91,6 +93,7 @@ impl Decoder {
             is_settled: false,
             has_ended: false,
             failures: 0,
+            failed_until: i64::MIN,
             skipped: 0,
             damage: None,
             is_cut_off: false,
@@ -127,15 +130,23 @@ impl Decoder {
             match self.decode(&packet) {
                 Ok(frames) => self.place(&packet, frames, out),
                 Err(Failure::ResetRequired) => self.has_ended = true,
-                Err(_) => {
-                    if self.end_of(&packet) > self.signed_position() {
-                        self.skip(false);
-                    }
-                    self.fail();
-                }
+                Err(_) => self.leave_out(&packet),
             }
         }
         Ok(true)
+    }
+
+    /// A packet cannot be decoded. A reader that gets on is not lost, however long the damage is.
+    fn leave_out(&mut self, packet: &Packet) {
+        let end = self.end_of(packet);
+        if end > self.signed_position() {
+            self.skip(false);
+        }
+        self.is_settled = false;
+        if end <= self.failed_until {
+            self.fail_silently();
+        }
+        self.failed_until = end;
     }
 
     /// A file that holds less than it says was cut off.
@@ -168,7 +179,7 @@ impl Decoder {
             is_behind || from > 0 && self.layout.seeks && guarded(|| self.reader.seek(SeekMode::Accurate, to)).is_ok();
         if found {
             self.decoder.reset();
-            self.failures = 0;
+            (self.failures, self.failed_until) = (0, i64::MIN);
             self.has_ended = false;
         } else {
             self.begin_again()?;
@@ -198,7 +209,7 @@ impl Decoder {
         self.position = 0;
         self.is_settled = false;
         self.has_ended = false;
-        self.failures = 0;
+        (self.failures, self.failed_until) = (0, i64::MIN);
         Ok(())
     }
 

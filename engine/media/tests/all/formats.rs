@@ -381,6 +381,40 @@ fn what_is_left_of_a_truncated_file_is_played() {
 }
 
 #[test]
+fn what_follows_a_hole_of_seconds_stays_in_its_place() {
+    let folder = folder("formats-holes");
+    let wav = folder.join("from.wav");
+    recording(&wav, 48_000, 0..10 * 48_000);
+    let cases: [(&str, &[&str]); 5] = [
+        ("a.flac", &[]),
+        ("a.ogg", &["-c:a", "libvorbis"]),
+        ("a.opus", &["-c:a", "libopus"]),
+        ("a.m4a", &["-c:a", "aac", "-aac_pns", "0", "-movflags", "faststart"]),
+        ("alac.m4a", &["-c:a", "alac", "-movflags", "faststart"]),
+    ];
+    for (name, options) in cases {
+        let path: PathBuf = folder.join(name);
+        convert(&wav, options, &path);
+        let whole = rest(&mut open(&path, 48_000, 2), 2);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let (from, to) = (bytes.len() * 3 / 10, bytes.len() * 7 / 10);
+        bytes[from..to].fill(0);
+        std::fs::write(&path, &bytes).unwrap();
+        let mut source = open(&path, 48_000, 2);
+        let sound = rest(&mut source, 2);
+        assert_eq!(sound.len(), whole.len(), "{name}");
+        // Bytes are not seconds.
+        let tail = whole.len() * 9 / 10;
+        assert!(sound[tail..] == whole[tail..], "{name}");
+        // To ALAC zeros are sound.
+        if name != "alac.m4a" {
+            let damage = source.damage().expect(name);
+            assert!(!damage.is_end && (2.0..4.0).contains(&damage.seconds), "{name}: {damage:?}");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_was_opened_already_is_played_under_the_name_it_was_given() {
     let folder = folder("formats-handles");
     let path = folder.join("a.wav");

@@ -175,10 +175,10 @@ mod tests {
             ("latency_ms = 99999\n", 5, "latency_ms"),
             ("latncy_ms = 99\n", 5, "latncy_ms"),
             ("codecs = []\nquirks = [\"too_loud\"]\n", 6, "quirks"),
-            ("eq = [{ frequency_hz = 60, gain_db = 40.0 }]\n", 5, "eq"),
-            ("eq = [{ frequency_hz = 5, gain_db = 4.0 }]\n", 5, "eq"),
-            ("eq = [{ frequency_hz = 50, gain_db = nan }]\n", 5, "eq"),
-            ("eq = [{ frequency_hz = 50, gain_db = 1, q = 11 }]\n", 5, "eq"),
+            ("eq = [{ frequency_hz = 60, gain_db = 40.0 }]\n", 5, "gain_db: not"),
+            ("eq = [{ frequency_hz = 5, gain_db = 4.0 }]\n", 5, "frequency_hz: not"),
+            ("eq = [{ frequency_hz = 50, gain_db = nan }]\n", 5, "gain_db: not"),
+            ("eq = [{ frequency_hz = 50, gain_db = 1, q = 11 }]\n", 5, "q: not"),
             ("latency_ms =\n", 5, "latency_ms"),
         ] {
             fs::write(&path, format!("{head}{text}")).unwrap();

@@ -13,7 +13,7 @@ const LONGEST_MS: u16 = 2_000;
 
 /// What is known of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Row")]
+#[serde(from = "Row")]
 pub struct Model {
     /// What a person calls it.
     pub name: String,
@@ -120,6 +120,7 @@ const MOST_LOWERED: f64 = 24.0;
 #[serde(deny_unknown_fields)]
 struct Row {
     name: String,
+    #[serde(deserialize_with = "names")]
     names: Vec<String>,
     #[serde(default, deserialize_with = "millis")]
     latency_ms: Option<u16>,
@@ -129,28 +130,34 @@ struct Row {
     codecs: Vec<String>,
     #[serde(default)]
     quirks: Vec<Quirk>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "eq")]
     eq: Vec<Band>,
     source: String,
 }
 
-impl TryFrom<Row> for Model {
-    type Error = &'static str;
-
-    fn try_from(row: Row) -> Result<Self, &'static str> {
-        if row.names.is_empty() || row.names.iter().any(|pattern| pattern.chars().all(|letter| letter == '*')) {
-            return Err("names has to say what the speaker calls itself");
-        }
-        if row.eq.len() > MAX_BANDS {
-            return Err("eq has more than 10 bands");
-        }
+impl From<Row> for Model {
+    fn from(row: Row) -> Self {
         let latency = row.latency_ms.map(|value| Prior {
             value: Nanos::from_millis(value.into()),
             uncertainty: Nanos::from_millis(row.uncertainty_ms.unwrap_or(UNCERTAINTY_MS).into()),
         });
         let Row { name, names, codecs, quirks, eq, source, .. } = row;
-        Ok(Self { name, names, latency, codecs, quirks, eq, source })
+        Self { name, names, latency, codecs, quirks, eq, source }
     }
+}
+
+fn names<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let says_nothing = |pattern: &String| pattern.chars().all(|letter| letter == '*');
+    if names.is_empty() || names.iter().any(says_nothing) {
+        return Err(de::Error::custom("it has to say what the speaker calls itself"));
+    }
+    Ok(names)
+}
+
+fn eq<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<Vec<Band>, D::Error> {
+    let bands = Vec::deserialize(deserializer)?;
+    if bands.len() > MAX_BANDS { Err(de::Error::custom("it has more than 10 bands")) } else { Ok(bands) }
 }
 
 fn millis<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {

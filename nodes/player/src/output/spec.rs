@@ -30,7 +30,7 @@ pub enum OutputSpec {
 /// What kind of converter is modelled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelSpec {
-    /// `ppm`: how fast it runs against `CLOCK_MONOTONIC`.
+    /// `ppm`: how fast it runs against the node's clock.
     pub drift: Drift,
     /// `quantum`: its position moves in steps of so many frames.
     pub quantum: u32,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Rooms that one node may drive.
-const MAX_ROOMS: usize = 16;
+pub const MAX_ROOMS: usize = 16;
 
 /// What a node asked or told.
 #[derive(Clone, Debug, PartialEq)]
@@ -203,7 +203,8 @@ fn protocol_error(text: &str) -> Refuse {
 /// Rooms as they may be shown and kept.
 fn checked(mut rooms: Vec<Room>) -> Result<Vec<Room>, Refuse> {
     if rooms.len() > MAX_ROOMS {
-        return Err(protocol_error("a node drives at most 16 rooms"));
+        let text = format!("a node drives at most {MAX_ROOMS} rooms, and this one has {}", rooms.len());
+        return Err(Refuse { reason: RefuseReason::Protocol, text });
     }
     for room in &mut rooms {
         room.name = presentable(&room.name);

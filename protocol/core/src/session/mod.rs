@@ -6,5 +6,5 @@
 mod hub;
 mod node;
 
-pub use hub::{HubEvent, HubSession};
+pub use hub::{HubEvent, HubSession, MAX_ROOMS};
 pub use node::{NodeAction, NodeConfig, NodeSession};

@@ -102,6 +102,8 @@ fn entries_are_moved_and_taken_out() {
     let (status, left) = hub.delete("/groups/all/queue");
     assert_eq!((status, titles(&left).len()), (200, 0));
     assert_eq!(hub.get("/groups/all").1["state"], "stopped");
+    // The room is sent what plays until that was heard.
+    hub.wait(|hub| hub.get("/rooms").1[0]["bit_rate"].is_null());
     hub.refused(404, "there is no entry", "DELETE", &path(0), None);
     hub.refused(404, "there is no entry", "POST", &format!("{}/play", path(0)), None);
     hub.refused(404, "there is no entry", "POST", &format!("{}/move", path(0)), Some(r#"{"to": 0}"#));

@@ -172,6 +172,17 @@ pub fn presentable(name: &str) -> String {
     if kept.is_empty() { "unnamed".into() } else { kept }
 }
 
+/// A name that a person gives, if it is [presentable] as it is.
+///
+/// # Errors
+/// When it is not, in words.
+pub fn checked_name(name: String) -> Result<String, String> {
+    if presentable(&name) == name {
+        return Ok(name);
+    }
+    Err(format!("{name:?} is no name; it has a letter, at most {MAX_NAME_LEN} bytes, and no space around it"))
+}
+
 /// The longest sentence that is kept, in bytes.
 pub const MAX_SENTENCE_LEN: usize = 400;
 
