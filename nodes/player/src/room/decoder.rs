@@ -210,8 +210,8 @@ impl Thread {
                     let Some(until) = until else { return if self.clock.is_some() { IDLE } else { LOOK } };
                     return (until - now).to_duration().clamp(Duration::from_millis(1), LOOK);
                 }
-                // Two packets at each wake-up cost less than one: the next is due a moment later.
-                Decode::Early(until) => return (until - now).to_duration().min(LOOK) + LOOK,
+                // Four packets at each wake-up cost less than one: the next three are due soon after the first.
+                Decode::Early(until) => return (until - now).to_duration().min(LOOK) + 3 * LOOK,
                 Decode::Skip => continue,
                 Decode::Reset => {
                     rendition.decoder.reset();

@@ -10,9 +10,9 @@ use crate::time::Nanos;
 pub const BUFFER: Nanos = Nanos::from_millis(80);
 
 /// Decoded sound is handed over so early when it is there, and a packet that is missing is given up so late: of what the
-/// device holds, the audio thread spends some waiting for sound that is late. The decoding thread takes two packets at
-/// each wake-up, so that the second of them has 20 ms less.
-pub const LEADS: Leads = Leads { ready: Nanos::from_millis(160), give_up: Nanos::from_millis(70) };
+/// device holds, the audio thread spends some waiting for sound that is late. The decoding thread takes four packets at
+/// each wake-up, so that the last of them has 60 ms less.
+pub const LEADS: Leads = Leads { ready: Nanos::from_millis(200), give_up: Nanos::from_millis(70) };
 
 /// The most that may lie behind a converter: a speaker's own delay, a trim. A group waits for its slowest room up to
 /// this; what is beyond it the room is late by. Four times what the slowest speakers on sale hold.
