@@ -27,6 +27,9 @@ const AHEAD: Nanos = Nanos::from_millis(500);
 /// An anchor is to be known so long before it counts, beyond what the rooms have written to their devices.
 const ANNOUNCE: Nanos = Nanos::from_millis(60);
 
+/// The first sound of a run is there so long before an anchor has to be told: a room that is slow to start has it, too.
+const HEAD_START: Nanos = Nanos::from_millis(120);
+
 /// With so much of it there, sound begins.
 const PREROLL: Nanos = Nanos::from_millis(100);
 
@@ -251,7 +254,7 @@ impl Deck {
         self.marks.iter_mut().for_each(|mark| mark.position += shift);
         (self.start, self.sent) = (first, first);
         self.run_number += 1;
-        let at = (hub_time(now) + self.announce() + LEADS.ready).max(self.silent_from);
+        let at = (hub_time(now) + self.announce() + HEAD_START).max(self.silent_from);
         let play = Play { run: self.run_number, position: FramePosition(first), drift_ppb: 0 };
         let anchor = self.announce_anchor(at, Some(play));
         self.run = Some(Run { first, anchor, ends: None });
