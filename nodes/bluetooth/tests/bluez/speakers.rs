@@ -54,6 +54,7 @@ on_a_bus! {
         let address = house.paired(Speaker::new(0xfe)).await;
         house.standin.change(address, |speaker| speaker.on = false).await;
         house.standin.leave(address, "org.bluez.Reason.Timeout").await;
+        house.until("it is gone", async || !house.view(address).await.connected).await;
         assert_eq!(house.open(address).await.map(drop), Err(Failure::PageTimeout));
         house.standin.change(address, |speaker| speaker.on = true).await;
         drop(house.open(address).await.unwrap());
