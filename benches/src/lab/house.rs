@@ -18,6 +18,13 @@ use super::{crystal::Crystal, instruments::Instrument, recording::Recording};
 /// A program that has not answered by then will not.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// By then a node knows the clock of a converter that it has opened, and a room begins with the first frame: one that is
+/// known later begins in the middle of the first sound.
+const KNOWN: Duration = Duration::from_millis(1_500);
+
+/// What each room said of itself last, as the API gives it.
+pub const ROOMS_SAID: &str = "rooms.json";
+
 /// Where a room's sound goes.
 #[derive(Clone, Copy, Debug)]
 pub enum Converter {
@@ -105,6 +112,7 @@ impl House {
             let ready = |room: &&Value| room["online"] == true && !room["sync"].is_null() && room["state"] == "idle";
             Ok(rooms.as_array().map_or(0, |list| list.iter().filter(ready).count()) == house.nodes.len())
         })?;
+        thread::sleep(KNOWN);
         Ok(house)
     }
 
@@ -192,11 +200,12 @@ impl House {
         Ok(fs::remove_file(self.control(room))?)
     }
 
-    /// Ends every process, and gives what each room emitted.
+    /// Ends every process, and gives what each room emitted. What each room said of itself last is kept in [`ROOMS_SAID`].
     ///
     /// # Errors
     /// When a node has ended before, does not end, or has left no recording.
     pub fn recordings(mut self) -> anyhow::Result<Vec<Recording>> {
+        fs::write(self.folder.join(ROOMS_SAID), self.unisono(&["rooms"])?.to_string())?;
         let mut recordings = Vec::new();
         for (room, mut child) in std::mem::take(&mut self.nodes) {
             if let Some(status) = child.try_wait()? {

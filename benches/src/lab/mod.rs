@@ -10,6 +10,7 @@
 //! | [`crystal`], [`process`], [`setup`], [`material`] | what every player is given |
 //! | [`unisono`], [`snapcast`] | the players |
 //! | [`contest`], [`interrupt`] | one run with all of them |
+//! | [`stillness`] | when the machine itself stood still meanwhile |
 //! | [`analysis`], [`figures`], [`report`] | what came of it |
 
 pub mod analysis;
@@ -28,4 +29,5 @@ pub mod recording;
 pub mod report;
 pub mod setup;
 pub mod snapcast;
+pub mod stillness;
 pub mod unisono;

@@ -16,6 +16,7 @@ use unisono_core::{
 use unisono_settings::{API_PORT, Error, HUB_PORT, Program, address, runtime_folder, state_folder};
 
 use crate::{
+    access::Hosts,
     engine::EngineSettings,
     house::{MARGINS, StreamSettings},
     sources::{InputSettings, SourceSettings},
@@ -38,7 +39,7 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = api)]
     pub api: Option<SocketAddr>,
     /// A name by which browsers call this hub, beside its addresses, its machine's name and those that end in .local
-    #[arg(long = "api-host", value_name = "NAME")]
+    #[arg(long = "api-host", value_name = "NAME", value_parser = |text: &str| host_name(text))]
     pub api_hosts: Vec<String>,
     /// What is kept across restarts
     #[arg(long, value_name = "FOLDER")]
@@ -82,7 +83,9 @@ struct File {
     listen: Option<SocketAddr>,
     #[serde(deserialize_with = "in_file::api")]
     api: Option<SocketAddr>,
+    #[serde(deserialize_with = "in_file::api_hosts")]
     api_hosts: Vec<String>,
+    #[serde(deserialize_with = "unisono_settings::folder")]
     state: Option<PathBuf>,
     #[serde(deserialize_with = "in_file::margin")]
     margin_ms: Option<Nanos>,
@@ -118,6 +121,10 @@ mod in_file {
 
     pub(super) fn api<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
         checked(from, |text: String| super::api(&text))
+    }
+
+    pub(super) fn api_hosts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+        unisono_settings::each_checked(from, |name: String| super::host_name(&name))
     }
 
     pub(super) fn margin<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Nanos>, D::Error> {
@@ -193,6 +200,14 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
 
 fn api(text: &str) -> Result<SocketAddr, String> {
     address(text, Ipv4Addr::LOCALHOST.into(), API_PORT)
+}
+
+/// A name as browsers send it, without a port.
+fn host_name(name: &str) -> Result<String, String> {
+    if Hosts::is_name(name) {
+        return Ok(name.into());
+    }
+    Err(format!("{name:?} is no name of a machine; write one without scheme and port, as in \"music.example\""))
 }
 
 fn margin(milliseconds: u32) -> Result<Nanos, String> {

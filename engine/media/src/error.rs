@@ -29,6 +29,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// There is no sound in it that is known: a film without any, a picture.
+    #[error("{path:?} holds no sound that this program knows; name a file with {SUPPORTED} in it")]
+    NoSound {
+        /// The file.
+        path: PathBuf,
+    },
     /// A live input cannot be had.
     #[error("source {name:?} cannot be opened: {reason}")]
     Input {

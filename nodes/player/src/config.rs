@@ -79,6 +79,7 @@ struct File {
     name: Option<String>,
     #[serde(deserialize_with = "in_file::hubs")]
     hub: Vec<String>,
+    #[serde(deserialize_with = "unisono_settings::folder")]
     state: Option<PathBuf>,
     #[serde(deserialize_with = "in_file::api")]
     api: Option<SocketAddr>,

@@ -1,6 +1,6 @@
 //! Parsers of bytes from outside, each as a function of bytes: for a fuzzer, and for a test that replays what it found.
 //!
-//! Not here: what is JSON over HTTP, which `make contract` asks; a station's sound, a library's index, remembered
+//! Not here: paths, queries and headers of HTTP, which `make contract` asks; a station's sound, a library's index, remembered
 //! speakers, files of equalisers and what BlueZ and kernel say, which their own crates test (`unisono_media`,
 //! `unisono_bluetooth`, `unisono_cli`).
 //!
@@ -25,11 +25,13 @@
 //! | `text` | a person's: join tokens, recovery codes |
 //! | `settings` | a person's: settings of hub and node, speaker tables |
 //! | `members` | a hub's: signed member lists |
+//! | `api` | anyone's who may ask the APIs: bodies of requests |
 //! | `state` | files that may be damaged: keys, state, configuration, what a hub and a room keep |
 //! | `music` | a music library's |
 //! | `radio` | a station's: playlists, titles |
 #![forbid(unsafe_code)]
 
+mod api;
 mod keys;
 mod members;
 mod music;
@@ -42,6 +44,7 @@ mod stranger;
 mod text;
 mod wire;
 
+pub use api::api_body;
 pub use members::member_list;
 pub use music::{library_file, music_file};
 pub use radio::{station_playlist, station_titles};
@@ -58,6 +61,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
+    ("api_body", api_body),
     ("certificate", certificate),
     ("clock_packet", clock_packet),
     ("codec_packets", codec_packets),

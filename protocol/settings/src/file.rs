@@ -102,6 +102,16 @@ where
     check(T::deserialize(from)?).map(Some).map_err(D::Error::custom)
 }
 
+/// [`checked`] for a folder: an empty path would be the one that the program happens to be started in.
+///
+/// # Errors
+/// When it is no text, or empty.
+pub fn folder<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    checked(from, |path: PathBuf| {
+        if path.as_os_str().is_empty() { Err("it is empty; name a folder, or leave it out".into()) } else { Ok(path) }
+    })
+}
+
 /// As [`checked`], for each value of a list: what is impossible is said with the line on which it begins.
 ///
 /// # Errors

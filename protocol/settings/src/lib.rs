@@ -15,7 +15,7 @@ use std::{
 };
 
 pub use address::{address, api_address};
-pub use file::{Error, FAULTY_SETTINGS, checked, each_checked, read, read_if_there};
+pub use file::{Error, FAULTY_SETTINGS, checked, each_checked, folder, read, read_if_there};
 pub use folders::{Program, runtime_folder, state_folder, user_runtime_folder};
 pub use log::start_logging;
 pub use stop::{hangup_ends, when_parent_ends};

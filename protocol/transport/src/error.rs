@@ -91,7 +91,7 @@ pub enum Error {
     #[error("control stream: {0}")]
     Wire(#[from] wire::Error),
     /// Another machine answers than the one that was expected: the address was reused, or somebody pretends.
-    #[error("the machine at {address} has key {found}, not {expected}")]
+    #[error("the machine at {address} has key {}, not {}", in_full(found), in_full(expected))]
     WrongKey {
         /// Where the connection went.
         address: SocketAddr,
@@ -100,6 +100,11 @@ pub enum Error {
         /// The key that answered.
         found: PeerId,
     },
+}
+
+/// All of a key: the first digits of another one may be the same.
+fn in_full(key: &PeerId) -> String {
+    key.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// How a connection ended.
@@ -198,6 +203,9 @@ mod tests {
         let error = Error::TimedOut { address, after: Duration::from_secs(3) };
         assert_eq!(error.to_string(), "nothing answers at 192.0.2.1:4000 within 3 s");
         let error = Error::WrongKey { address, expected: PeerId([1; 32]), found: PeerId([2; 32]) };
-        assert_eq!(error.to_string(), "the machine at 192.0.2.1:4000 has key 0202020202, not 0101010101");
+        assert_eq!(
+            error.to_string(),
+            format!("the machine at 192.0.2.1:4000 has key {}, not {}", "02".repeat(32), "01".repeat(32))
+        );
     }
 }

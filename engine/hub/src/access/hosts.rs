@@ -24,11 +24,14 @@ impl Hosts {
             return bracketed == address.is_ipv6() && !address.to_canonical().is_unspecified();
         }
         let host = host.trim_end_matches('.').to_lowercase();
-        let is_word = |host: &str| {
-            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-        };
         let local = host == "localhost" || host.strip_suffix(".local").is_some_and(|name| !name.is_empty());
-        is_word(&host) && (local || self.names.contains(&host))
+        Self::is_name(&host) && (local || self.names.contains(&host))
+    }
+
+    /// Whether a machine can be called so.
+    pub(crate) fn is_name(host: &str) -> bool {
+        let can_be_in_it = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        host.bytes().any(|byte| byte != b'.') && host.bytes().all(can_be_in_it)
     }
 }
 

@@ -5,6 +5,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use serde_json::json;
 use unisono_api::body::Body;
 use unisono_core::time::{HubClock, Timestamp};
 use unisono_household::config::Command;
@@ -233,7 +234,7 @@ pub(super) async fn find_heard(engine: &EngineHandle, group: String) -> Result<G
 /// A position that can be.
 fn checked_seconds(seconds: f64) -> Result<f64, ApiError> {
     let possible = (0.0..=MAX_POSITION_S).contains(&seconds);
-    let problem = || format!("position_s: {seconds} is not a position");
+    let problem = || format!("position_s: {} is not between 0 and {MAX_POSITION_S} seconds", json!(seconds));
     if possible { Ok(seconds) } else { Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, problem())) }
 }
 

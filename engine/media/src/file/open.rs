@@ -123,7 +123,7 @@ pub(super) fn open(path: &Path, mut file: File) -> Result<Opened, Error> {
     let Some((track, CodecParameters::Audio(codec))) =
         track.as_ref().and_then(|track| Some((track, track.codec_params.as_ref()?)))
     else {
-        return Err(unsupported("no sound that is known".into()));
+        return Err(Error::NoSound { path: path.into() });
     };
     let edit = reader_keeps_its_place(second, |file| edit_of(reader.as_ref(), track.id, file)).flatten();
     let options = AudioDecoderOptions::default();

@@ -110,7 +110,7 @@ pub enum Error {
     #[error("no thread to play alone: {0}; the system has too many")]
     Standalone(std::io::Error),
     /// None of a token's addresses answered.
-    #[error("cannot join: {0}; is the hub running, and is its UDP port reachable from here?")]
+    #[error("cannot join: {0}")]
     CannotJoin(String),
 }
 
@@ -315,7 +315,13 @@ impl Node {
             Ok(connection) => return Ok(Some(connection)),
             Err(error) => error,
         };
-        let reason = error.map_or_else(|| "the token holds no address".into(), |error| error.to_string());
+        let reason = match error {
+            None => "the token holds no address; make another one with `unisono token`".into(),
+            Some(error @ unisono_transport::Error::WrongKey { .. }) => {
+                format!("{error}; the token is of another hub, make one with `unisono token` on this one")
+            }
+            Some(error) => format!("{error}; is the hub running, and is its UDP port reachable from here?"),
+        };
         let failed = Error::CannotJoin(reason);
         if !self.answer(Err(failed.to_string())) && asked_for {
             return Err(failed);

@@ -41,6 +41,7 @@ macro_rules! replay {
 }
 
 replay! {
+    api_body,
     certificate,
     clock_packet,
     codec_packets,
