@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use unisono_core::{
-    clock::{ClockServer, Estimator},
+    clock::{ClockServer, Estimator, Prober},
     leadership::{Judge, Term},
     session::{NodeAction, NodeConfig, NodeSession},
     time::{HubClock, Nanos, NodeClock, Timestamp},
@@ -137,7 +137,7 @@ impl NodePath {
             codecs: vec![Codec::Opus],
             rooms: vec![room(0)],
         };
-        let session = NodeSession::new(config, Estimator::new(), Nanos::from_millis(50), 1);
+        let session = NodeSession::new(config, Estimator::new(), Nanos::from_millis(50));
         let mut path = Self { session, now: Timestamp::from_nanos(1_000_000_000), position: FramePosition(0) };
         let welcome = Welcome { version: VERSION, name: "hub".into(), members: Vec::new(), clock_tag: ClockTag(9) };
         path.told(&Message::from(welcome).to_frame());
@@ -207,15 +207,16 @@ impl NodePath {
     fn find_clock(&mut self) {
         const WAY: Nanos = Nanos::from_micros(300);
         let hub = |at: Timestamp<NodeClock>| Timestamp::from_nanos(at.as_nanos());
-        let mut server = ClockServer::new(ClockTag(9));
+        let (mut server, mut prober) = (ClockServer::new(ClockTag(9)), Prober::new(ClockTag(9), 1));
         let until = self.now + Nanos::from_secs(2);
         while self.now < until {
             self.session.handle_timeout(self.now);
-            while let Some(action) = self.session.poll_action() {
-                if let NodeAction::Clock(probe, token) = action {
-                    self.session.handle_clock_sent(token, self.now);
-                    server.handle_probe(&probe, hub(self.now + WAY));
-                }
+            while self.session.poll_action().is_some() {}
+            if let Some((probe, token)) =
+                self.session.pace(self.now).and_then(|pace| prober.poll_transmit(self.now, pace))
+            {
+                self.session.handle_clock_sent(token, self.now);
+                server.handle_probe(&probe, hub(self.now + WAY));
             }
             if let Some((report, token)) = server.poll_transmit(hub(self.now)) {
                 server.handle_sent(token, hub(self.now));

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, bail};
 use tokio::time::{Instant, sleep};
 use unisono_core::{
-    clock::Estimator,
+    clock::{Estimator, Prober},
     leadership::Judge,
     session::{NodeAction, NodeConfig, NodeSession},
     time::{HubClock, Nanos, NodeClock, Timestamp},
@@ -85,6 +85,7 @@ pub struct Room {
     judges: [Judge; 1],
     playing: Option<Playing>,
     clock: Option<ClockChannel<NodeClock>>,
+    prober: Option<Prober>,
     admitted: bool,
     /// What it has seen.
     pub seen: Seen,
@@ -109,6 +110,7 @@ impl Room {
             judges: [Judge::default()],
             playing: None,
             clock: None,
+            prober: None,
             admitted: false,
             seen: Seen::default(),
         })
@@ -119,7 +121,7 @@ impl Room {
         loop {
             // Why does not matter: that it did is counted.
             let _ = self.connect().await;
-            (self.playing, self.clock) = (None, None);
+            (self.playing, self.clock, self.prober) = (None, None, None);
             if self.admitted {
                 self.seen.broken += 1;
             }
@@ -130,7 +132,7 @@ impl Room {
     async fn connect(&mut self) -> anyhow::Result<()> {
         let address = *self.shared.token.addresses().first().context("the token holds no address")?;
         let connection = self.endpoint.connect(address, Expect::Key(self.shared.token.hub())).await?;
-        let mut session = NodeSession::new(self.greeting(), Estimator::new(), GIVE_UP, self.random.u64(..));
+        let mut session = NodeSession::new(self.greeting(), Estimator::new(), GIVE_UP);
         let (control, mut messages) = connection.control().await?;
         let mut report_at = Instant::now() + REPORT_INTERVAL.mul_f64(self.random.f64());
         let mut looked: Timestamp<NodeClock> = clock::now();
@@ -140,7 +142,11 @@ impl Room {
             self.act(&mut session, &connection, &control)?;
             // A timer costs as much as a packet: it is only set anew when it has run out.
             if armed.is_none() {
-                let due = session.poll_timeout().map_or(looked + LONGEST_LOOK, |at| at.max(looked + LOOK_INTERVAL));
+                let pace = session.pace(clock::now());
+                let probe_at =
+                    self.prober.as_ref().zip(pace).map(|(prober, pace)| prober.poll_timeout(pace).unwrap_or(looked));
+                let due = session.poll_timeout().into_iter().chain(probe_at).min();
+                let due = due.map_or(looked + LONGEST_LOOK, |at| at.max(looked + LOOK_INTERVAL));
                 let at = Instant::now() + (due - clock::now()).to_duration();
                 timer.as_mut().reset(*armed.insert(at.min(report_at)));
             }
@@ -165,6 +171,7 @@ impl Room {
                 () = &mut timer => {
                     (armed, looked) = (None, clock::now());
                     session.handle_timeout(looked);
+                    self.probe(&mut session);
                     if report_at <= Instant::now() {
                         report_at += REPORT_INTERVAL;
                         let report = self.report();
@@ -187,13 +194,9 @@ impl Room {
                 NodeAction::Datagram(bytes) => {
                     connection.send_datagram(bytes)?;
                 }
-                NodeAction::Clock(probe, token) => {
-                    if let Some(Ok(at)) = self.clock.as_ref().map(|clock| clock.send(&probe.encode())) {
-                        session.handle_clock_sent(token, at);
-                    }
-                }
                 NodeAction::Welcomed(welcome) => {
                     self.clock = Some(connection.clock(welcome.clock_tag)?);
+                    self.prober = Some(Prober::new(welcome.clock_tag, self.random.u64(..)));
                     if !self.admitted {
                         self.shared.admitted.fetch_add(1, Relaxed);
                     }
@@ -209,6 +212,18 @@ impl Room {
             }
         }
         Ok(())
+    }
+
+    fn probe(&mut self, session: &mut NodeSession) {
+        let now = clock::now();
+        let (Some(clock), Some(prober), Some(pace)) = (&self.clock, &mut self.prober, session.pace(now)) else {
+            return;
+        };
+        if let Some((probe, token)) = prober.poll_transmit(now, pace)
+            && let Ok(at) = clock.send(&probe.encode())
+        {
+            session.handle_clock_sent(token, at);
+        }
     }
 
     /// Remembers by how much packets of a stream are to be sent ahead.

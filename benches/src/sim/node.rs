@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use unisono_core::{
-    clock::{CLOCK_STEP, Estimator},
+    clock::{CLOCK_STEP, Estimator, Prober},
     leadership::Judge,
     playout::{
         DacReading, Decode, DecodeSchedule, Playout, Queued, RESAMPLER_REACH, Step, Succession, Turn,
@@ -103,6 +103,7 @@ pub(super) struct Node {
     pub(super) setup: NodeSetup,
     pub(super) crystal: Crystal,
     pub(super) session: Option<NodeSession>,
+    prober: Option<Prober>,
     judges: Vec<Judge>,
     learned: Estimator,
     schedule: Option<Succession<()>>,
@@ -138,6 +139,7 @@ impl Node {
             setup,
             crystal: Crystal::new(setup.clock_offset_s, setup.clock_ppm, setup.wander, seed ^ 0xc1).swinging(swing_ppm),
             session: None,
+            prober: None,
             judges: vec![Judge::default()],
             learned: Estimator::new(),
             schedule: None,
@@ -186,7 +188,8 @@ impl Node {
         };
         let learned = core::mem::take(&mut self.learned);
         self.told = None;
-        self.session = Some(NodeSession::new(config, learned, LEADS.give_up + self.speaker, self.seed ^ 0xe3));
+        self.session = Some(NodeSession::new(config, learned, LEADS.give_up + self.speaker));
+        self.prober = None;
     }
 
     pub(super) fn disconnect(&mut self) {
@@ -230,12 +233,10 @@ impl Node {
         session.handle_timeout(at);
         let mut actions = Vec::new();
         while let Some(action) = session.poll_action() {
-            if let NodeAction::Clock(probe, token) = action {
-                outputs.push(Output::Clock(probe.encode().to_vec()));
-                session.handle_clock_sent(token, at);
-            } else {
-                actions.push(action);
+            if let NodeAction::Welcomed(welcome) = &action {
+                self.prober = Some(Prober::new(welcome.clock_tag, self.seed ^ 0xe3));
             }
+            actions.push(action);
         }
         for action in actions {
             match action {
@@ -246,6 +247,25 @@ impl Node {
             }
         }
         outputs
+    }
+
+    /// Whether the thread that sends probes has been started on this connection.
+    pub(super) const fn is_probing(&self) -> bool {
+        self.prober.is_some()
+    }
+
+    /// The thread that sends probes: gives what is to be sent now, and the true time of its next turn; `None` while there
+    /// is nothing to probe.
+    pub(super) fn probe(&mut self, now: i64) -> Option<(Option<Output>, i64)> {
+        let at = self.clock(now);
+        let (session, prober) = self.session.as_mut().zip(self.prober.as_mut())?;
+        let pace = session.pace(at)?;
+        let sent = prober.poll_transmit(at, pace).map(|(probe, token)| {
+            session.handle_clock_sent(token, at);
+            Output::Clock(probe.encode().to_vec())
+        });
+        let next = prober.poll_timeout(pace).map_or(now, |at| self.crystal.when(at, now));
+        Some((sent, next))
     }
 
     /// For how long what arrives waits to be taken together, in nanoseconds; `None` while it does not.

@@ -23,6 +23,8 @@ enum Event {
     /// A node's or the hub's timer.
     NodeTimer(usize),
     HubTimer,
+    /// The thread of a node that sends probes, on a connection.
+    Probe(usize, u64),
     /// A node reports.
     Report(usize),
     /// Bytes arrive: at a node, at the hub.
@@ -268,6 +270,7 @@ impl World {
                 self.drive_hub();
             }
             Event::NodeTimer(_) | Event::HubTimer => {}
+            Event::Probe(i, id) => self.probe(i, id),
             Event::Report(i) => {
                 let outputs = self.nodes[i].report(self.now);
                 self.send_from_node(i, outputs);

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use unisono_core::{
-    clock::Estimator,
+    clock::{Estimator, Prober},
     leadership::Judge,
-    session::{HubEvent, HubSession, NodeAction, NodeConfig, NodeSession},
+    session::{HubEvent, HubSession, NodeConfig, NodeSession},
     time::{Nanos, Timestamp},
     wire::{
         clock,
@@ -31,9 +31,9 @@ pub fn node_session(data: &[u8]) {
         codecs: vec![Codec::Opus, Codec::Flac],
         rooms: vec![room(0), room(1)],
     };
-    let mut node = NodeSession::new(config, Estimator::new(), Nanos::from_millis(50), 1);
+    let mut node = NodeSession::new(config, Estimator::new(), Nanos::from_millis(50));
     let mut judges = [Judge::default(); 2];
-    let mut now = Timestamp::from_nanos(0);
+    let (mut now, mut prober) = (Timestamp::from_nanos(0), Prober::new(ClockTag(1), 1));
     for (kind, body) in events(data) {
         match kind {
             0x10 => node.handle_datagram(now, &Bytes::copy_from_slice(body)),
@@ -46,14 +46,13 @@ pub fn node_session(data: &[u8]) {
                 let micros = body.iter().take(4).fold(0, |micros, byte| micros << 8 | i64::from(*byte));
                 now = now + Nanos::from_micros(micros);
                 node.handle_timeout(now);
+                if let Some((_, token)) = node.pace(now).and_then(|pace| prober.poll_transmit(now, pace)) {
+                    node.handle_clock_sent(token, now);
+                }
             }
             kind => node.handle_frame(now, &Frame { kind: kind.into(), body: body.to_vec() }, &mut judges),
         }
-        while let Some(action) = node.poll_action() {
-            if let NodeAction::Clock(_, token) = action {
-                node.handle_clock_sent(token, now);
-            }
-        }
+        while node.poll_action().is_some() {}
     }
     let _ = node.poll_timeout();
     let _ = node.estimate(now);

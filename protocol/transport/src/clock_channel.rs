@@ -75,9 +75,15 @@ pub struct Received<C> {
 /// Keeps the connection open. Packets of the connection that come after it was dropped are counted as unknown.
 #[derive(Debug)]
 pub struct ClockChannel<C> {
+    sender: Arc<ClockSender<C>>,
+    arrivals: mpsc::Receiver<Arrival>,
+}
+
+/// Sends the clock packets of one connection, from any thread, and keeps it open.
+#[derive(Debug)]
+pub struct ClockSender<C> {
     connection: Connection,
     listener: Arc<Listener>,
-    arrivals: mpsc::Receiver<Arrival>,
     tag: ClockTag,
     key: ClockKey,
     last_sequence: AtomicU64,
@@ -91,7 +97,8 @@ impl<C: ClockSide> ClockChannel<C> {
         let registry = connection.socket().registry();
         let (listener, arrivals) = registry.listen(C::RECEIVES, tag, exported(&connection, C::RECEIVES)?, path);
         let last_sequence = AtomicU64::new(0);
-        Ok(Self { connection, listener, arrivals, tag, key, last_sequence, side: PhantomData })
+        let sender = ClockSender { connection, listener, tag, key, last_sequence, side: PhantomData };
+        Ok(Self { sender: Arc::new(sender), arrivals })
     }
 
     /// Waits for the next packet. Loses nothing when it is cancelled; packets that arrive while more than 64 wait are
@@ -105,10 +112,25 @@ impl<C: ClockSide> ClockChannel<C> {
             Some(Arrival { fields, at }) = self.arrivals.recv() => {
                 Ok(Received { fields, at: Timestamp::from_nanos(at.as_nanos()) })
             }
-            reason = self.connection.closed() => Err(Error::Closed(reason)),
+            reason = self.sender.connection.closed() => Err(Error::Closed(reason)),
         }
     }
 
+    /// Sends a packet; see [`ClockSender::send`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send(&self, fields: &[u8]) -> Result<Timestamp<C>, Error> {
+        self.sender.send(fields)
+    }
+
+    /// For another thread that sends.
+    pub fn sender(&self) -> Arc<ClockSender<C>> {
+        Arc::clone(&self.sender)
+    }
+}
+
+impl<C: ClockSide> ClockSender<C> {
     /// Sends a packet at once, given without its tag. Gives the instant of the send call, which is to travel in the
     /// next packet.
     ///
@@ -141,7 +163,7 @@ impl<C: ClockSide> ClockChannel<C> {
 
 impl<C> Drop for ClockChannel<C> {
     fn drop(&mut self) {
-        self.connection.socket().registry().forget(&self.listener);
+        self.sender.connection.socket().registry().forget(&self.sender.listener);
     }
 }
 

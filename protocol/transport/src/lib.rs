@@ -31,7 +31,7 @@ mod verifier;
 
 #[doc(hidden)]
 pub use certificate::public_key;
-pub use clock_channel::{ClockChannel, ClockSide, Received};
+pub use clock_channel::{ClockChannel, ClockSender, ClockSide, Received};
 pub use connection::{Connection, Statistics};
 pub use control::{ControlReceiver, ControlSender};
 pub use endpoint::{Endpoint, Options};

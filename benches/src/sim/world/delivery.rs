@@ -190,10 +190,24 @@ impl World {
     }
 
     pub(super) fn drive_node(&mut self, i: usize) {
+        let was_probing = self.nodes[i].is_probing();
         let outputs = self.nodes[i].drive(self.now);
+        if let Some(connection) = self.connections.get(&i).filter(|_| !was_probing && self.nodes[i].is_probing()) {
+            self.at(self.now, Event::Probe(i, connection.id.0));
+        }
         self.send_from_node(i, outputs);
         if let Some(at) = self.nodes[i].timeout(self.now) {
             self.arm_node(i, at);
+        }
+    }
+
+    /// A turn of the thread that sends a node's probes, which ends with the connection.
+    pub(super) fn probe(&mut self, i: usize, id: u64) {
+        if self.connections.get(&i).is_some_and(|connection| connection.id.0 == id)
+            && let Some((sent, next)) = self.nodes[i].probe(self.now)
+        {
+            self.send_from_node(i, sent.into_iter().collect());
+            self.at(next.max(self.now + 1), Event::Probe(i, id));
         }
     }
 

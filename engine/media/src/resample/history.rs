@@ -80,16 +80,16 @@ impl History {
 
     /// The samples that the kernel wants around a frame, of which at least half a kernel must be held behind it. What is
     /// missing before it is silence, and the rest is put into `window` then.
-    pub(super) fn around<'a>(&'a self, channel: usize, frame: u64, window: &'a mut [f32; TAPS]) -> &'a [f32] {
+    pub(super) fn around<'a>(&'a self, channel: usize, frame: u64, window: &'a mut [f32; TAPS]) -> &'a [f32; TAPS] {
         let held = &self.channels[channel][self.first..self.first + self.frames];
         // The frame behind the last that is wanted, counted from the first that is held.
         let end = usize::try_from(frame.saturating_add(TAPS as u64 / 2 + 1).saturating_sub(self.start.0)).unwrap_or(0);
-        let Some(samples) = held.get(..end) else { return &[] };
+        let samples = held.get(..end).unwrap_or_default();
         if let Some((_, samples)) = samples.split_last_chunk::<TAPS>() {
             return samples;
         }
         window.fill(0.0);
-        window[TAPS - end..].copy_from_slice(samples);
+        window[TAPS - samples.len()..].copy_from_slice(samples);
         window
     }
 }

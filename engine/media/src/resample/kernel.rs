@@ -5,6 +5,8 @@
 
 use core::f64::consts::PI;
 
+use super::TAPS;
+
 /// What the window holds back, in decibels. Above this the rounding of 32-bit samples is louder.
 const ATTENUATION: f64 = 140.0;
 
@@ -12,16 +14,15 @@ const ATTENUATION: f64 = 140.0;
 /// whose frame the phase lies.
 #[derive(Debug)]
 pub(super) struct Kernel {
-    taps: usize,
     /// From one phase before 0 to one phase after 1.
-    rows: Box<[f32]>,
+    rows: Box<[[f32; TAPS]]>,
 }
 
 impl Kernel {
-    /// `taps` is a multiple of 16. The cutoff is the Nyquist frequency, so the kernel is 1 at its centre and 0 at every
-    /// other whole frame: at phase 0 samples pass unchanged.
-    pub(super) fn new(taps: usize, phases: usize) -> Self {
-        let half = (taps / 2) as f64;
+    /// The cutoff is the Nyquist frequency, so the kernel is 1 at its centre and 0 at every other whole frame: at phase 0
+    /// samples pass unchanged.
+    pub(super) fn new(phases: usize) -> Self {
+        let half = (TAPS / 2) as f64;
         // Kaiser's formula for the shape of his window.
         let beta = 0.1102 * (ATTENUATION - 8.7);
         let peak = bessel(beta);
@@ -30,64 +31,66 @@ impl Kernel {
             let inside = 1.0 - (distance / half).powi(2);
             if inside < 0.0 { 0.0 } else { sinc(distance) * bessel(beta * inside.sqrt()) / peak }
         };
-        let mut rows: Vec<f64> = (0..phases + 3).flat_map(|row| (0..taps).map(move |tap| at(tap, row))).collect();
+        let row = |row: usize| -> [f64; TAPS] { core::array::from_fn(|tap| at(tap, row)) };
+        let rows: Vec<[f64; TAPS]> = (0..phases + 3).map(row).collect();
         // At 0 Hz the gain is exactly 1; it is off by what the window lets through.
-        let sum: f64 = rows[taps..taps * (phases + 1)].iter().sum();
-        rows.iter_mut().for_each(|tap| *tap *= phases as f64 / sum);
-        for (row, centre) in [(1, taps / 2 - 1), (phases + 1, taps / 2)] {
-            let whole = &mut rows[row * taps..][..taps];
-            whole.fill(0.0);
-            whole[centre] = 1.0;
-        }
+        let gain = phases as f64 / rows[1..=phases].iter().flatten().sum::<f64>();
         #[expect(clippy::cast_possible_truncation, reason = "rounded to 32 bits, as said")]
-        let rows = rows.into_iter().map(|tap| tap as f32).collect();
-        Self { taps, rows }
+        let mut rows: Box<[[f32; TAPS]]> = rows.iter().map(|row| row.map(|tap| (tap * gain) as f32)).collect();
+        for (row, centre) in [(1, TAPS / 2 - 1), (phases + 1, TAPS / 2)] {
+            rows[row] = [0.0; TAPS];
+            rows[row][centre] = 1.0;
+        }
+        Self { rows }
     }
 
-    pub(super) const fn memory(&self) -> &[f32] {
-        &self.rows
+    pub(super) fn memory(&self) -> &[f32] {
+        self.rows.as_flattened()
     }
 
     /// The taps at `phase + between` phases into a frame, where `phase` is less than there are phases and `between` is 0
-    /// to 1. They may be written to `scratch`, which holds as many. Real-time: no allocation, no lock, no system call.
+    /// to 1. Real-time: no allocation, no lock, no system call.
     #[inline(always)]
-    pub(super) fn at<'a>(&'a self, phase: usize, between: f32, scratch: &'a mut [f32]) -> &'a [f32] {
-        let row = |i: usize| &self.rows[(phase + i) * self.taps..][..self.taps];
+    pub(super) fn at(&self, phase: usize, between: f32) -> [f32; TAPS] {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|i| &self.rows[phase + i]);
         if between == 0.0 {
-            return row(1);
+            return *b;
         }
         let (x, y, z) = (between + 1.0, between - 1.0, between - 2.0);
         let weights = [-between * y * z / 6.0, x * y * z / 2.0, -x * between * z / 2.0, x * between * y / 6.0];
-        let [a, b, c, d] = core::array::from_fn(row);
-        let scratch = &mut scratch[..self.taps];
-        for ((((tap, a), b), c), d) in scratch.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            *tap = (weights[0] * a + weights[1] * b) + (weights[2] * c + weights[3] * d);
-        }
-        scratch
+        core::array::from_fn(|tap| {
+            (weights[0] * a[tap] + weights[1] * b[tap]) + (weights[2] * c[tap] + weights[3] * d[tap])
+        })
     }
 }
 
-/// The sum of the products, in an order that the compiler can do in parallel. Real-time.
+/// The sums of the products with several channels, in an order that the compiler can do in parallel. Real-time.
 #[inline(always)]
-pub(super) fn dot(taps: &[f32], samples: &[f32]) -> f32 {
-    let mut sums = [0.0; LANES];
-    for (taps, samples) in taps.as_chunks::<LANES>().0.iter().zip(samples.as_chunks::<LANES>().0) {
-        for ((sum, tap), sample) in sums.iter_mut().zip(taps).zip(samples) {
-            *sum += tap * sample;
+pub(super) fn dots<const FUSED: bool, const N: usize>(taps: &[f32; TAPS], channels: [&[f32; TAPS]; N]) -> [f32; N] {
+    let mut sums = [[0.0; LANES]; N];
+    let channels = channels.map(|samples| samples.as_chunks::<LANES>().0);
+    for (number, taps) in taps.as_chunks::<LANES>().0.iter().enumerate() {
+        for (sums, samples) in sums.iter_mut().zip(channels) {
+            for ((sum, tap), sample) in sums.iter_mut().zip(taps).zip(samples[number]) {
+                *sum = multiply_add::<FUSED>(*tap, sample, *sum);
+            }
         }
     }
-    let mut width = LANES;
-    while width > 1 {
-        width /= 2;
-        for i in 0..width {
-            sums[i] += sums[i + width];
-        }
-    }
-    sums[0]
+    // The compiler would do all of the above in pairs, because that is how it ends.
+    core::hint::black_box(sums).map(|sums| {
+        let [a, b, c, d, e, f, g, h] = sums;
+        ((a + e) + (c + g)) + ((b + f) + (d + h))
+    })
 }
 
-/// Sums that grow side by side: four vectors of four, enough to keep both multipliers of a small ARM core busy.
-const LANES: usize = 16;
+/// `a * b + c`; rounded once where a processor can do it at once, which is `FUSED`, and would take long everywhere else.
+#[inline(always)]
+pub(super) fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// Sums that grow side by side: a vector of eight, or two of four.
+const LANES: usize = 8;
 
 fn sinc(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) }
@@ -111,23 +114,18 @@ mod tests {
 
     #[test]
     fn a_kernel_is_a_delta_at_whole_frames() {
-        let kernel = Kernel::new(64, 256);
-        let mut scratch = [0.0; 64];
-        let mut delta = [0.0; 64];
+        let mut delta = [0.0; TAPS];
         delta[31] = 1.0;
-        assert_eq!(kernel.at(0, 0.0, &mut scratch), delta);
+        assert_eq!(Kernel::new(256).at(0, 0.0), delta);
     }
 
     #[test]
     fn taps_between_phases_lie_on_the_curve() {
-        let (coarse, fine) = (Kernel::new(64, 256), Kernel::new(64, 1024));
-        let (mut scratch, mut other) = ([0.0; 64], [0.0; 64]);
+        let (coarse, fine) = (Kernel::new(256), Kernel::new(1024));
         for phase in 0..1024 {
             #[expect(clippy::cast_precision_loss, reason = "below 4")]
             let between = (phase % 4) as f32 / 4.0;
-            let interpolated = coarse.at(phase / 4, between, &mut scratch);
-            let exact = fine.at(phase, 0.0, &mut other);
-            for (a, b) in interpolated.iter().zip(exact) {
+            for (a, b) in coarse.at(phase / 4, between).iter().zip(fine.at(phase, 0.0)) {
                 assert!((a - b).abs() < 2e-7, "{a} and {b} at phase {phase}");
             }
         }
@@ -135,11 +133,9 @@ mod tests {
 
     #[test]
     fn constant_sound_keeps_its_level() {
-        for taps in [64, 192] {
-            let kernel = Kernel::new(taps, 64);
-            let mut scratch = vec![0.0; taps];
-            for phase in 0..64 {
-                let sum = dot(kernel.at(phase, 0.3, &mut scratch), &vec![1.0; taps]);
+        let kernel = Kernel::new(64);
+        for phase in 0..64 {
+            for [sum] in [dots::<false, 1>, dots::<true, 1>].map(|dots| dots(&kernel.at(phase, 0.3), [&[1.0; TAPS]])) {
                 assert!((sum - 1.0).abs() < 1e-6, "{sum}");
             }
         }

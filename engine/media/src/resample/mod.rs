@@ -11,13 +11,13 @@ mod kernel;
 
 use std::sync::OnceLock;
 
-use multiversion::multiversion;
+use multiversion::{multiversion, target::target_cfg_f};
 use unisono_core::{playout::RESAMPLER_REACH, timeline::Phase, units::FramePosition};
 
 use self::{
     cell::{CELLS, Cell},
     history::History,
-    kernel::{Kernel, dot},
+    kernel::{Kernel, dots},
 };
 
 /// Half of the taps lie before a phase, half of them behind it.
@@ -42,7 +42,7 @@ impl Resampler {
     /// kernel.
     pub fn new(channels: usize, capacity_frames: usize) -> Self {
         static KERNEL: OnceLock<Kernel> = OnceLock::new();
-        let kernel = KERNEL.get_or_init(|| Kernel::new(TAPS, PHASES));
+        let kernel = KERNEL.get_or_init(|| Kernel::new(PHASES));
         Self { kernel, history: History::new(channels, capacity_frames) }
     }
 
@@ -87,29 +87,49 @@ impl Resampler {
     }
 }
 
-/// [`Resampler::read`], compiled for what a processor may have: vectors of eight, where it does, save a third of the time.
-/// Every version adds in the same order, so they agree to the bit.
-#[multiversion(targets("x86_64+avx2"))]
+/// [`Resampler::read`], compiled for what a processor may have: vectors of eight, and to multiply and add at once.
+#[multiversion(targets("x86_64+avx2+fma"))]
 fn read(kernel: &Kernel, history: &History, start: Position, step: Position, out: &mut [f32]) -> usize {
+    if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
+        read_with::<true>(kernel, history, start, step, out)
+    } else {
+        read_with::<false>(kernel, history, start, step, out)
+    }
+}
+
+#[inline(always)]
+fn read_with<const FUSED: bool>(
+    kernel: &Kernel,
+    history: &History,
+    start: Position,
+    step: Position,
+    out: &mut [f32],
+) -> usize {
     let mut at = start;
-    let mut scratch = [0.0; TAPS];
-    let mut window = [0.0; TAPS];
+    let mut windows = [[0.0; TAPS]; 2];
     let mut written = 0;
     let mut cell = step.is_slow().then(|| Cell::new(kernel, at.fraction(CELLS).0));
     for frame in out.chunks_exact_mut(history.channels()) {
         if at.frame().saturating_add(RESAMPLER_REACH) >= history.end().0 {
             break;
         }
-        let taps: &[f32] = if let Some(cell) = &mut cell {
+        let taps = if let Some(cell) = &mut cell {
             let (index, between) = at.fraction(CELLS);
             cell.move_to(kernel, index);
-            cell.taps(between, &mut scratch)
+            cell.taps::<FUSED>(between)
         } else {
             let (phase, between) = at.fraction(PHASES);
-            kernel.at(phase, between, &mut scratch)
+            kernel.at(phase, between)
         };
-        for (channel, sample) in frame.iter_mut().enumerate() {
-            *sample = dot(taps, history.around(channel, at.frame(), &mut window));
+        let (pairs, rest) = frame.as_chunks_mut::<2>();
+        for (number, pair) in pairs.iter_mut().enumerate() {
+            let [left, right] = &mut windows;
+            let around = |channel, window| history.around(channel, at.frame(), window);
+            *pair = dots::<FUSED, 2>(&taps, [around(2 * number, left), around(2 * number + 1, right)]);
+        }
+        if let [last] = rest {
+            let channel = history.channels() - 1;
+            [*last] = dots::<FUSED, 1>(&taps, [history.around(channel, at.frame(), &mut windows[0])]);
         }
         at = at.after(step);
         written += 1;

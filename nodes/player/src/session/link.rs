@@ -1,11 +1,11 @@
 //! One connection to a hub, driven.
 
-use std::{fmt, pin::Pin, time::Duration};
+use std::{fmt, io, pin::Pin, time::Duration};
 
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 use unisono_core::{
-    clock::CLOCK_STEP,
+    clock::{CLOCK_STEP, Prober},
     playout::timing::LEADS,
     session::{NodeAction, NodeConfig, NodeSession},
     time::{HubClock, Mapping, Nanos, NodeClock, Timestamp},
@@ -21,7 +21,7 @@ use unisono_core::{
 use unisono_household::members::{Pinned, Role, SignedMembers};
 use unisono_transport::{ClockChannel, Closed, Connection, ControlSender, Error, clock};
 
-use super::{GREETING_LIMIT, Node, RoomSettings, pace::Pace, report, wanted::Wanted};
+use super::{GREETING_LIMIT, Node, RoomSettings, pace::Pace, probes::Probes, report, wanted::Wanted};
 use crate::{
     api::Relay,
     desk::Holder,
@@ -46,6 +46,8 @@ pub(super) enum Ended {
     Refused(Refuse),
     /// The hub's member list is not one that the node accepts.
     Distrusted(String),
+    /// Nothing can send probes.
+    NoThread(io::Error),
 }
 
 impl fmt::Display for Ended {
@@ -55,6 +57,7 @@ impl fmt::Display for Ended {
             Self::Closed(closed) => write!(out, "connection to the hub lost: {closed}"),
             Self::Refused(refuse) => write!(out, "the hub refused this node: {}", refuse.text),
             Self::Distrusted(error) => write!(out, "that hub is not trusted: {error}"),
+            Self::NoThread(error) => write!(out, "no thread to ask for the time: {error}; the system has too many"),
         }
     }
 }
@@ -74,6 +77,7 @@ struct Link<'a> {
     hub: PeerId,
     control: ControlSender,
     clock: Option<ClockChannel<NodeClock>>,
+    probes: Option<Probes>,
     /// What each room plays, by its index; while it goes over to another rendition, both, the newer one last.
     streams: Vec<Vec<StreamId>>,
     /// What the hub wants of each room.
@@ -91,10 +95,9 @@ impl Node {
     pub(super) async fn serve(&mut self, connection: &Connection, stop: Pin<&mut impl Future<Output = ()>>) -> Ended {
         let hub = connection.peer();
         let learned = self.take_estimator(hub);
-        let seed = clock::now::<NodeClock>().as_nanos().cast_unsigned();
         let greeting = self.greeting();
         let give_up = greeting.rooms.iter().map(|room| room.latency).max().unwrap_or(LEADS.give_up);
-        let mut session = NodeSession::new(greeting, learned, give_up, seed);
+        let mut session = NodeSession::new(greeting, learned, give_up);
         let ended = tokio::select! {
             () = stop => Ended::Stopped,
             ended = self.drive(connection, &mut session) => ended,
@@ -116,6 +119,7 @@ impl Node {
             hub: connection.peer(),
             control,
             clock: None,
+            probes: None,
             streams: vec![Vec::new(); rooms],
             wanted: vec![Wanted::default(); rooms],
             is_held: self.desk.holder() != Holder::Hub,
@@ -143,7 +147,12 @@ impl Node {
                 },
                 packet = receive(&mut link.clock) => match packet {
                     Ok(packet) => match ClockPacket::parse(&packet.fields) {
-                        Ok(report) => session.handle_clock(&report, packet.at),
+                        Ok(report) => {
+                            for (token, at) in link.probes.iter().flat_map(Probes::sent) {
+                                session.handle_clock_sent(token, at);
+                            }
+                            session.handle_clock(&report, packet.at);
+                        }
                         Err(error) => debug!("a clock packet cannot be read: {error}"),
                     },
                     Err(error) => return error.into(),
@@ -180,7 +189,8 @@ impl Node {
                         session.figures(self.handle.figures());
                     }
                 }
-                if link.clock.is_some() {
+                if let Some((probes, pace)) = link.probes.as_mut().zip(session.pace(clock::now())) {
+                    probes.set_pace(pace);
                     self.renew(&mut offers);
                     session.rooms(clock::now(), &offers);
                     self.tell_turns(session);
@@ -198,12 +208,7 @@ impl Node {
                 NodeAction::Datagram(bytes) => {
                     link.connection.send_datagram(bytes)?;
                 }
-                NodeAction::Clock(probe, token) => {
-                    if let Some(Ok(at)) = link.clock.as_ref().map(|clock| clock.send(&probe.encode())) {
-                        session.handle_clock_sent(token, at);
-                    }
-                }
-                NodeAction::Welcomed(welcome) => self.welcomed(&welcome, link)?,
+                NodeAction::Welcomed(welcome) => self.welcomed(&welcome, session, link)?,
                 NodeAction::Members(members) => self.check(&members, link.hub)?,
                 NodeAction::Start { room, stream, format, timeline, continues } => {
                     debug!("room {} plays stream {} as {} {}", room.0, stream.0, format.codec, format.bit_rate);
@@ -255,9 +260,15 @@ impl Node {
         Ok(())
     }
 
-    fn welcomed(&mut self, welcome: &Welcome, link: &mut Link<'_>) -> Result<(), Ended> {
+    fn welcomed(&mut self, welcome: &Welcome, session: &NodeSession, link: &mut Link<'_>) -> Result<(), Ended> {
         self.check(&welcome.members, link.hub)?;
-        link.clock = Some(link.connection.clock(welcome.clock_tag)?);
+        let (now, channel) = (clock::now(), link.connection.clock(welcome.clock_tag)?);
+        if let Some(pace) = session.pace(now) {
+            let prober = Prober::new(welcome.clock_tag, now.as_nanos().cast_unsigned());
+            let probes = Probes::start(prober, pace, &channel.sender());
+            link.probes = Some(probes.map_err(Ended::NoThread)?);
+        }
+        link.clock = Some(channel);
         let address = link.connection.remote_address();
         self.hubs.welcomed(address);
         let household = self.store.pinned().map(Pinned::household);

@@ -4,6 +4,7 @@ pub(crate) mod hubs;
 mod invitation;
 mod link;
 mod pace;
+mod probes;
 mod race;
 pub(crate) mod report;
 mod state;
@@ -248,6 +249,11 @@ impl Node {
                         warn!("{reason}");
                         self.told.away(reason);
                         self.hubs.turned_away(connection.remote_address());
+                        backoff.slow_down();
+                    }
+                    Ended::NoThread(_) => {
+                        warn!("{reason}");
+                        self.told.away(reason);
                         backoff.slow_down();
                     }
                 }

@@ -1,12 +1,9 @@
-//! The node's side of the clock exchange.
+//! The node's side of the clock exchange, but for the sending.
 
-use super::{Estimate, Estimator, ReplayWindow, SendToken};
+use super::{Estimate, Estimator, Pace, ReplayWindow, SendToken};
 use crate::{
     time::{Nanos, NodeClock, Timestamp},
-    wire::{
-        clock::{Probe, Report},
-        ids::ClockTag,
-    },
+    wire::{clock::Report, ids::ClockTag},
 };
 
 /// Probes and reports whose other half may still come. At 100 a second this is 2.5 s, longer than packets wait.
@@ -14,13 +11,13 @@ const REMEMBERED: usize = 256;
 
 /// While the estimate is worse than the first figure, packets go out at the intervals behind it, in milliseconds: probes
 /// and reports as long as stamps are few, probes and reports later. A hundred a second find the floor of a link within
-/// seconds; ten keep that of a cable, and a Wi-Fi station awake. A node is awake as often as it asks, while reports wait at
-/// its port until it is: on a good link they come twice as often. (Ten rooms were 13 to 15 µs apart with that, p99,
-/// simulated, and 17 without. On a bad link packets wait for each other: 37 with 16 ms both ways, 43 with 22, 46 with
-/// probes every 10, 69 with more reports than probes. 22 ms are also just less than QUIC lets an acknowledgement wait,
-/// which then needs no wake-up of its own.)
+/// seconds; ten keep that of a cable, and a Wi-Fi station awake. Reports wait at a node's port until it is awake, and cost
+/// it little: on a good link they come twice as often as probes. (Ten rooms were 13 to 15 µs apart with that, p99,
+/// simulated, and 17 without.) On a bad link packets wait for each other, and no report follows that a probe does not ask
+/// for: 22 ms are more than there ever are between two probes 16 ms apart. (42 to 47 µs, with an eighth fewer packets than
+/// with reports every 16 ms: 37 to 50; 69 with more reports than probes.)
 const INTERVALS: [(Nanos, [(u8, u8); 2]); 3] = [
-    (Nanos::from_micros(20), [(10, 10), (16, 16)]),
+    (Nanos::from_micros(20), [(10, 14), (16, 22)]),
     (Nanos::from_micros(6), [(22, 10), (22, 10)]),
     (Nanos::from_micros(4), [(50, 50), (50, 50)]),
 ];
@@ -34,57 +31,32 @@ const RESTING_INTERVAL_MS: u8 = 100;
 /// Where packets wait longer than this on both ways together they queue: more of them would only take room from the sound.
 const QUEUED: Nanos = Nanos::from_millis(60);
 
-/// Sends probes, pairs the stamps, feeds the estimator. Call [`Self::poll_transmit`] whenever the node is awake, and when
-/// [`Self::poll_timeout`] has come.
+/// Pairs the stamps of probes and reports, feeds the estimator, says how often a [`Prober`] is to send.
 #[derive(Debug)]
 pub struct ClockClient {
     tag: ClockTag,
-    random: fastrand::Rng,
     replay: ReplayWindow,
     estimator: Estimator,
     probes: Box<[(u64, Timestamp<NodeClock>); REMEMBERED]>,
     reports: Box<[(u64, Timestamp<NodeClock>); REMEMBERED]>,
-    last_sequence: u64,
     heard_at: Option<Timestamp<NodeClock>>,
     /// The least interval at which the hub answers.
     least_interval_ms: u8,
-    /// From when on a probe may leave, and when it must.
-    due: [Timestamp<NodeClock>; 2],
 }
 
 impl ClockClient {
-    /// For a connection named by `tag`, from `now` on; `seed` draws the phases.
-    pub fn new(tag: ClockTag, now: Timestamp<NodeClock>, estimator: Estimator, seed: u64) -> Self {
+    /// For a connection named by `tag`.
+    pub fn new(tag: ClockTag, estimator: Estimator) -> Self {
         let none = (0, Timestamp::from_nanos(0));
         Self {
             tag,
-            random: fastrand::Rng::with_seed(seed),
             replay: ReplayWindow::default(),
             estimator,
             probes: Box::new([none; REMEMBERED]),
             reports: Box::new([none; REMEMBERED]),
-            last_sequence: 0,
             heard_at: None,
             least_interval_ms: 0,
-            due: [now; 2],
         }
-    }
-
-    /// The probe that may leave now, if one may: it is cheaper while the node is awake than by a wake-up of its own.
-    pub fn poll_transmit(&mut self, now: Timestamp<NodeClock>) -> Option<(Probe, SendToken)> {
-        if self.due[0] > now {
-            return None;
-        }
-        // A hub that has no time to answer more often has none for more probes either.
-        let (interval, report_interval) = self.intervals_ms(now);
-        let report_interval_ms = report_interval.max(self.least_interval_ms);
-        let quarter = i64::from(interval.max(self.least_interval_ms)) * 250_000;
-        let least = i64::from(self.least_interval_ms) * 1_000_000;
-        self.due =
-            [least.max(3 * quarter), self.random.i64(5 * quarter..=7 * quarter)].map(|after| now + Nanos::new(after));
-        self.last_sequence += 1;
-        let probe = Probe { tag: self.tag, sequence: self.last_sequence, report_interval_ms };
-        Some((probe, SendToken(self.last_sequence)))
     }
 
     /// Tells when a probe was handed to the network.
@@ -123,11 +95,6 @@ impl ClockClient {
         self.heard_at
     }
 
-    /// When [`Self::poll_transmit`] is to be called next at the latest.
-    pub const fn poll_timeout(&self) -> Timestamp<NodeClock> {
-        self.due[1]
-    }
-
     /// The line between the clocks as it is known now.
     pub fn estimate(&self, now: Timestamp<NodeClock>) -> Option<Estimate> {
         self.estimator.estimate(now)
@@ -138,9 +105,12 @@ impl ClockClient {
         self.estimator
     }
 
-    /// How often probes go out as things stand.
-    pub fn interval(&self, now: Timestamp<NodeClock>) -> Nanos {
-        Nanos::from_millis(self.intervals_ms(now).0.into())
+    /// How often probes and reports are to go out as things stand.
+    pub fn pace(&self, now: Timestamp<NodeClock>) -> Pace {
+        let (probes, reports) = self.intervals_ms(now);
+        // A hub that has no time to answer more often has none for more probes either.
+        let [probes_ms, reports_ms] = [probes, reports].map(|interval| interval.max(self.least_interval_ms));
+        Pace { probes_ms, reports_ms }
     }
 
     /// The intervals of probes and of reports.

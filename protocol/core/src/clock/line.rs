@@ -1,6 +1,6 @@
 //! One line between two clocks, fitted to one window of stamps.
 
-use super::history::{History, Way};
+use super::history::{History, Point, Way};
 use crate::envelope::{Edge, edge, zero};
 
 /// Stamps of each direction before a line is drawn: a first one may have waited for a station to wake up.
@@ -95,10 +95,10 @@ struct Edges {
 }
 
 /// The stamps that one line is drawn through.
-struct Window<'a> {
-    history: &'a History,
-    length: f64,
-    /// Stamps down and up.
+struct Window {
+    /// Ages and offsets, down and up: in a row, for they are gone through some twenty times.
+    stamps: [Vec<(f64, f64)>; 2],
+    /// How many there were, down and up.
     counts: (u32, u32),
     /// The newest instant, and how long before it the oldest stamp is.
     at: f64,
@@ -107,15 +107,19 @@ struct Window<'a> {
     width: f64,
 }
 
-impl<'a> Window<'a> {
+impl Window {
     /// The newest `length` seconds; `None` while they hold too few stamps.
-    fn new(history: &'a History, length: f64, waiting: f64) -> Option<Self> {
+    fn new(history: &History, length: f64, waiting: f64) -> Option<Self> {
         let (down, up) = (history.within(Way::Down, length), history.within(Way::Up, length));
+        if down.1 < MIN_POINTS || up.1 < MIN_POINTS {
+            return None;
+        }
         let at = history.newest();
-        let span = down.0.chain(up.0).map(|point| at - point.at).fold(1e-3, f64::max);
+        let aged = |point: Point| (point.at - at, point.offset);
+        let stamps: [Vec<(f64, f64)>; 2] = [down.0.map(aged).collect(), up.0.map(aged).collect()];
+        let span = stamps.iter().flatten().map(|(age, _)| -age).fold(1e-3, f64::max);
         let width = (WIDTH_SHARE * waiting).clamp(MIN_WIDTH, MAX_WIDTH);
-        let enough = down.1 >= MIN_POINTS && up.1 >= MIN_POINTS;
-        enough.then_some(Self { history, length, counts: (down.1, up.1), at, span, width })
+        Some(Self { stamps, counts: (down.1, up.1), at, span, width })
     }
 
     /// What a bend of 1 adds to the offset at an `age` (0 for the newest stamp, less for older ones): nothing at both
@@ -126,10 +130,9 @@ impl<'a> Window<'a> {
 
     /// The stamps of one direction as ages and heights.
     fn heights(&self, way: Way, slope: f64, bend: f64) -> impl Iterator<Item = (f64, f64)> + Clone + '_ {
-        self.history.within(way, self.length).0.map(move |point| {
-            let age = point.at - self.at;
-            (age, way.sign() * (point.offset - slope * age - bend * self.bow(age)))
-        })
+        self.stamps[way as usize]
+            .iter()
+            .map(move |&(age, offset)| (age, way.sign() * (offset - slope * age - bend * self.bow(age))))
     }
 
     fn edges(&self, slope: f64, bend: f64) -> Option<Edges> {

@@ -1,9 +1,8 @@
 //! How a node learns its hub's time.
 //!
-//! The node sends **probes**, the hub stamps their arrival and answers with **reports**, the node stamps theirs. A probe
-//! leaves when the node is awake anyway, mostly because sound has just come: neither hides behind the burst in which
-//! packets of sound leave, and a Wi-Fi station that saves power still listens when the report comes. From the two clouds
-//! of stamps the [`Estimator`] draws a line between the clocks and says how far it may be off.
+//! The node sends **probes** ([`Prober`]), the hub stamps their arrival and answers with **reports** ([`ClockServer`]), the
+//! node stamps theirs ([`ClockClient`]). From the two clouds of stamps the [`Estimator`] draws a line between the clocks
+//! and says how far it may be off.
 
 mod client;
 mod estimator;
@@ -11,12 +10,14 @@ mod floors;
 mod history;
 mod line;
 mod pieces;
+mod prober;
 mod regression;
 mod replay;
 mod server;
 
 pub use client::ClockClient;
 pub use estimator::{Estimate, Estimator};
+pub use prober::{Pace, Prober};
 pub use replay::ReplayWindow;
 pub use server::ClockServer;
 

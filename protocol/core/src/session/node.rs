@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 
 use crate::{
-    clock::{ClockClient, Estimate, Estimator, SendToken},
+    clock::{ClockClient, Estimate, Estimator, Pace, SendToken},
     leadership::Judge,
     repair::{Receiver, ReceiverCounts, ReorderingWindow},
     sound::RoomSound,
@@ -21,7 +21,7 @@ use crate::{
     units::{FramePosition, Gain},
     wire::{
         VERSION, Version,
-        clock::{Probe, Report as ClockPacket},
+        clock::Report as ClockPacket,
         control::{
             Ask, ClockReport, Codec, Figures, Format, Hello, LatencyReport, Message, OutputReport, Refuse,
             RefuseReason, Report, Room, RoomReport, Turned, VolumeReport, Welcome, sentence,
@@ -58,9 +58,8 @@ pub enum NodeAction {
     Control(Vec<u8>),
     /// Send this QUIC datagram.
     Datagram(Bytes),
-    /// Send this clock packet and give the token back with the instant of the send call.
-    Clock(Probe, SendToken),
-    /// The hub has let the node in. Check its list (empty: the one held) before handing in anything else.
+    /// The hub has let the node in. Check its list (empty: the one held) before handing in anything else; from now on
+    /// send probes, with a [`Prober`](crate::clock::Prober) of the tag that it has given.
     Welcomed(Welcome),
     /// The hub has a new member list.
     Members(Vec<u8>),
@@ -162,7 +161,6 @@ pub struct NodeSession {
     mapping: Option<Mapping<NodeClock, HubClock>>,
     /// What was learned of this hub's clock before, until the clock starts.
     learned: Option<Estimator>,
-    seed: u64,
     streams: BTreeMap<StreamId, Stream>,
     /// What each room plays; while it goes over to another rendition, that one.
     plays: BTreeMap<RoomIndex, StreamId>,
@@ -183,8 +181,8 @@ pub struct NodeSession {
 
 impl NodeSession {
     /// Begins with a `Hello`. `learned` is what is known of this hub's clock, `give_up` how long before it is heard a
-    /// packet must be there; `seed` draws the phases of clock packets.
-    pub fn new(config: NodeConfig, learned: Estimator, give_up: Nanos, seed: u64) -> Self {
+    /// packet must be there.
+    pub fn new(config: NodeConfig, learned: Estimator, give_up: Nanos) -> Self {
         let hello = Hello {
             version: VERSION,
             name: config.name.clone(),
@@ -202,7 +200,6 @@ impl NodeSession {
             clock: None,
             mapping: None,
             learned: Some(learned),
-            seed,
             streams: BTreeMap::new(),
             plays: BTreeMap::new(),
             give_up,
@@ -275,20 +272,21 @@ impl NodeSession {
         }
     }
 
+    /// How often clock packets are to go out now; `None` while the hub has not let the node in.
+    pub fn pace(&self, now: Timestamp<NodeClock>) -> Option<Pace> {
+        self.clock.as_ref().map(|clock| clock.pace(now))
+    }
+
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Timestamp<NodeClock>) {
-        let Some(clock) = &mut self.clock else { return };
-        if let Some((probe, token)) = clock.poll_transmit(now) {
-            self.actions.push_back(NodeAction::Clock(probe, token));
-        }
         if self.next_repair.is_some_and(|at| at <= now) {
             self.repair(now);
         }
     }
 
     /// When [`Self::handle_timeout`] is to be called next.
-    pub fn poll_timeout(&self) -> Option<Timestamp<NodeClock>> {
-        self.clock.as_ref().map(ClockClient::poll_timeout).into_iter().chain(self.next_repair).min()
+    pub const fn poll_timeout(&self) -> Option<Timestamp<NodeClock>> {
+        self.next_repair
     }
 
     /// What to do next.
@@ -382,7 +380,7 @@ impl NodeSession {
         self.hub_version = welcome.version;
         self.state = State::Welcomed(welcome.version);
         let learned = self.learned.take().unwrap_or_default();
-        let clock = ClockClient::new(welcome.clock_tag, now, learned, self.seed);
+        let clock = ClockClient::new(welcome.clock_tag, learned);
         self.mapping = clock.estimate(now).map(|estimate| estimate.mapping);
         self.clock = Some(clock);
         self.actions.push_back(NodeAction::Welcomed(welcome));

@@ -41,7 +41,7 @@ fn node() -> NodeSession {
         codecs: vec![],
         rooms: vec![],
     };
-    let mut node = NodeSession::new(config, Estimator::new(), Nanos::from_millis(50), 1);
+    let mut node = NodeSession::new(config, Estimator::new(), Nanos::from_millis(50));
     say(&mut node, Welcome { version: VERSION, name: "hub".into(), members: vec![], clock_tag: ClockTag(1) });
     done(&mut node);
     node

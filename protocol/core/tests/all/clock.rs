@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use unisono_core::{
-    clock::{ClockClient, ClockServer, Estimator},
+    clock::{ClockClient, ClockServer, Estimator, Pace, Prober},
     time::{HubClock, Nanos, NodeClock, Timestamp},
     units::Drift,
     wire::{clock::Probe, ids::ClockTag},
@@ -322,13 +322,13 @@ fn probes_and_reports_find_each_other_over_a_lossy_link() {
     let mut random = fastrand::Rng::with_seed(3);
     let mut server = ClockServer::new(ClockTag(5));
     let start = Timestamp::from_nanos(50_000_000_000);
-    let mut client = ClockClient::new(ClockTag(5), start, Estimator::new(), 2);
+    let (mut client, mut prober) = (ClockClient::new(ClockTag(5), Estimator::new()), Prober::new(ClockTag(5), 2));
     let offset = Nanos::from_secs(49);
     let hub = |node: Timestamp<NodeClock>| Timestamp::<HubClock>::from_nanos((node - offset).as_nanos());
     let mut now = start;
     while now - start < Nanos::from_secs(5) {
         now = now + Nanos::from_millis(1);
-        if let Some((probe, token)) = client.poll_transmit(now) {
+        if let Some((probe, token)) = prober.poll_transmit(now, client.pace(now)) {
             client.handle_sent(token, now);
             if random.f64() < 0.7 {
                 server.handle_probe(&probe, hub(now + Nanos::from_micros(300)));
@@ -375,13 +375,13 @@ fn exchanged(least: i64) -> (u32, u32) {
     let mut server = ClockServer::new(ClockTag(5));
     server.set_least_interval(Nanos::from_millis(least));
     let start = Timestamp::from_nanos(50_000_000_000);
-    let mut client = ClockClient::new(ClockTag(5), start, Estimator::new(), 2);
+    let (mut client, mut prober) = (ClockClient::new(ClockTag(5), Estimator::new()), Prober::new(ClockTag(5), 2));
     let hub = |node: Timestamp<NodeClock>| Timestamp::<HubClock>::from_nanos(node.as_nanos());
     let (mut reports, mut probes) = (0, 0);
     for millis in 0..10_000 {
         let now = start + Nanos::from_millis(millis);
         let counts = u32::from(millis >= 5_000);
-        if let Some((probe, token)) = client.poll_transmit(now) {
+        if let Some((probe, token)) = prober.poll_transmit(now, client.pace(now)) {
             client.handle_sent(token, now);
             server.handle_probe(&probe, hub(now));
             probes += counts;
@@ -406,19 +406,28 @@ fn a_node_asks_a_hub_that_is_busy_hardly_more_often_than_it_is_answered() {
 }
 
 #[test]
-fn a_node_that_is_awake_anyway_asks_then_and_no_more_often_than_it_wants() {
-    let mut client = ClockClient::new(ClockTag(5), Timestamp::from_nanos(0), Estimator::new(), 2);
-    let mut asked = Vec::new();
-    // Sound comes every 20 ms, and nothing is known yet: it asks every 10 ms on average.
-    for tenths in 0..100_000_i64 {
-        let now = Timestamp::from_nanos(tenths * 100_000);
-        if (tenths % 200 == 0 || client.poll_timeout() <= now) && client.poll_transmit(now).is_some() {
-            asked.push(tenths);
-        }
+fn probes_leave_as_often_as_they_are_to_and_at_no_regular_instants() {
+    let mut prober = Prober::new(ClockTag(5), 2);
+    let pace = Pace { probes_ms: 16, reports_ms: 10 };
+    let (mut now, mut asked) = (Timestamp::from_nanos(7), Vec::new());
+    assert_eq!(prober.poll_timeout(pace), None, "the first leaves at once");
+    for sequence in 1..=1_000 {
+        let (probe, _) = prober.poll_transmit(now, pace).unwrap();
+        assert_eq!((probe.sequence, probe.report_interval_ms), (sequence, 10));
+        asked.push(now);
+        assert!(prober.poll_transmit(now, pace).is_none());
+        now = prober.poll_timeout(pace).unwrap();
     }
-    let with_sound = asked.iter().filter(|tenths| *tenths % 200 == 0).count();
-    let gaps: Vec<i64> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    println!("{} probes in 10 s, {with_sound} of them with sound", asked.len());
-    assert!((700..1_100).contains(&asked.len()) && with_sound > 200);
-    assert!(gaps.iter().all(|gap| (75..=176).contains(gap)), "{gaps:?}");
+    let gaps = asked.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64() * 1e3);
+    assert!(gaps.clone().all(|gap| (12.0..=20.0).contains(&gap)));
+    let phases = asked.iter().map(|at| at.as_nanos() % 16_000_000 / 4_000_000);
+    let counts = phases.fold([0; 4], |mut counts, quarter| {
+        counts[usize::try_from(quarter).unwrap()] += 1;
+        counts
+    });
+    assert!(counts.iter().all(|count| *count > 150), "{counts:?}");
+    assert!((15.8..16.2).contains(&(gaps.sum::<f64>() / 999.0)));
+    // When it turns out that more are wanted, the next is due by that.
+    let faster = Pace { probes_ms: 10, ..pace };
+    assert!(prober.poll_timeout(faster).unwrap() < prober.poll_timeout(pace).unwrap());
 }

@@ -37,7 +37,7 @@ fn node() -> NodeSession {
         codecs: vec![Codec::Opus],
         rooms: vec![room],
     };
-    NodeSession::new(config, Estimator::new(), Nanos::from_millis(50), 1)
+    NodeSession::new(config, Estimator::new(), Nanos::from_millis(50))
 }
 
 fn frame_of(bytes: &[u8]) -> Frame {

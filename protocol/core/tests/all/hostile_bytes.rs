@@ -34,7 +34,7 @@ fn node() -> NodeSession {
         codecs: vec![Codec::Opus],
         rooms: vec![room],
     };
-    NodeSession::new(config, Estimator::new(), Nanos::from_millis(50), 1)
+    NodeSession::new(config, Estimator::new(), Nanos::from_millis(50))
 }
 
 /// Control messages of known types with bodies that are nearly right or not at all.

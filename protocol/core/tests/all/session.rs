@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use unisono_core::{
-    clock::{ClockServer, Estimator},
+    clock::{ClockServer, Estimator, Prober},
     leadership::{Judge, Term},
     repair::Packet,
     session::{HubEvent, HubSession, NodeAction, NodeConfig, NodeSession},
@@ -87,6 +87,7 @@ struct Node {
     session: NodeSession,
     judges: Vec<Judge>,
     server: ClockServer,
+    prober: Prober,
     millis: i64,
     /// Whether anything comes back from the hub's clock.
     answered: bool,
@@ -105,10 +106,10 @@ impl Node {
             codecs: vec![Codec::Opus],
             rooms: vec![room(0), room(1)],
         };
-        let session = NodeSession::new(config, Estimator::new(), GIVE_UP, 1);
+        let session = NodeSession::new(config, Estimator::new(), GIVE_UP);
         let judges = vec![Judge::default(); 2];
-        let server = ClockServer::new(TAG);
-        Self { session, judges, server, millis: 0, answered: true, done: Vec::new(), probes: Vec::new() }
+        let (server, prober) = (ClockServer::new(TAG), Prober::new(TAG, 1));
+        Self { session, judges, server, prober, millis: 0, answered: true, done: Vec::new(), probes: Vec::new() }
     }
 
     fn welcomed() -> Self {
@@ -160,6 +161,13 @@ impl Node {
             if self.session.poll_timeout().is_some_and(|due| due <= now) {
                 self.session.handle_timeout(now);
             }
+            if let Some(pace) = self.session.pace(now)
+                && let Some((probe, token)) = self.prober.poll_transmit(now, pace)
+            {
+                self.probes.push(self.millis);
+                self.session.handle_clock_sent(token, now);
+                self.server.handle_probe(&probe, hub(now + Nanos::from_micros(300)));
+            }
             if let Some((report, token)) = self.server.poll_transmit(hub(now)) {
                 self.server.handle_sent(token, hub(now));
                 if self.answered {
@@ -173,13 +181,6 @@ impl Node {
     fn collect(&mut self) {
         while let Some(action) = self.session.poll_action() {
             match action {
-                NodeAction::Clock(probe, token) => {
-                    let now = self.now();
-                    self.probes.push(self.millis);
-                    self.session.handle_clock_sent(token, now);
-                    let arrived = Timestamp::from_nanos(now.as_nanos()) + Nanos::from_micros(300);
-                    self.server.handle_probe(&probe, arrived);
-                }
                 NodeAction::Estimate(_) => {}
                 other => self.done.push((self.millis, other)),
             }
@@ -430,10 +431,10 @@ fn packets_may_wait_for_each_other_only_while_the_clock_is_known_and_none_that_i
     node.say(StreamStart { anchors: anchors.clone(), ..start(1, 0, 1) });
     assert_eq!(node.session.receive_interval(node.now()), None, "the clock is unknown");
     node.until(60_600);
-    // A tenth of the 350 ms that a packet has.
-    let together = Some(35);
+    // A sixth of the 350 ms that a packet has.
+    let together = Some(58);
     let wait = |node: &Node| node.session.receive_interval(node.now()).map(|wait| wait.as_nanos() / 1_000_000);
-    for packet in 0..16 {
+    for packet in 0..20 {
         node.until(60_600 + 20 * i64::try_from(packet).unwrap());
         if packet == 2 {
             continue;
@@ -442,14 +443,14 @@ fn packets_may_wait_for_each_other_only_while_the_clock_is_known_and_none_that_i
         let wanted = match packet {
             0 | 1 => together,
             // Packet 2 is heard at 61.04 s, less 6.5 ms of lookahead, and to be there 50 ms before.
-            3..=14 => Some(38 - 2 * i64::try_from(packet).unwrap()),
+            3..=16 => Some((3_835 - 200 * i64::try_from(packet).unwrap()) / 60),
             _ => None,
         };
         assert_eq!(wait(&node), wanted, "packet {packet}");
     }
     node.packet(1, 2);
     assert_eq!(wait(&node), together, "nothing is missing");
-    let lead = Nanos::from_millis(140);
+    let lead = Nanos::from_millis(100);
     node.say(StreamStart { anchors, lead, ..start(2, 0, 2) });
     assert_eq!(node.session.receive_interval(node.now()), None, "there is no time");
     node.say(StreamStop { room: RoomIndex(0), stream: StreamId(2) });

@@ -7,7 +7,7 @@ use crate::common::{LOOPBACK, Pair, Relay, hub, hub_options, identity, until, wi
 use bytes::Bytes;
 use tokio::{net::UdpSocket, time::timeout};
 use unisono_core::{
-    clock::{ClockClient, ClockServer, Estimator},
+    clock::{ClockClient, ClockServer, Estimator, Prober},
     time::{HubClock, Nanos, NodeClock},
     wire::{
         clock::{Probe, Report},
@@ -270,15 +270,16 @@ async fn a_node_learns_the_hubs_clock() {
             }
         }
     });
-    let mut client = ClockClient::new(TAG, now(), Estimator::new(), 2);
+    let (mut client, mut prober) = (ClockClient::new(TAG, Estimator::new()), Prober::new(TAG, 2));
     let estimate = within(async {
         loop {
-            while let Some((probe, token)) = client.poll_transmit(now()) {
+            let pace = client.pace(now());
+            while let Some((probe, token)) = prober.poll_transmit(now(), pace) {
                 if let Ok(at) = at_node.send(&probe.encode()) {
                     client.handle_sent(token, at);
                 }
             }
-            let wait = client.poll_timeout() - now();
+            let wait = prober.poll_timeout(pace).map_or(Nanos::ZERO, |at| at - now());
             tokio::select! {
                 received = at_node.recv() => {
                     let received = received.unwrap();

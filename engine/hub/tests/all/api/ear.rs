@@ -7,7 +7,7 @@ use std::{
 };
 
 use unisono_core::{
-    clock::Estimator,
+    clock::{Estimator, Prober},
     leadership::Judge,
     session::{NodeAction, NodeConfig, NodeSession},
     time::{Nanos, NodeClock},
@@ -104,8 +104,8 @@ async fn listen(store: NodeStore, token: JoinToken, config: NodeConfig, ear: Ear
     let endpoint = Endpoint::bind(here, &identity, &Options::new([0; 64])).unwrap();
     let connection = endpoint.connect(token.addresses()[0], Expect::Key(token.hub())).await.unwrap();
     let (control, mut messages) = connection.control().await.unwrap();
-    let mut session = NodeSession::new(config, Estimator::new(), Nanos::from_millis(20), 1);
-    let (mut judges, mut decoder, mut channel) = ([Judge::default()], None, None);
+    let mut session = NodeSession::new(config, Estimator::new(), Nanos::from_millis(20));
+    let (mut judges, mut decoder, mut channel, mut prober) = ([Judge::default()], None, None, None::<Prober>);
     loop {
         while let Some(action) = session.poll_action() {
             match action {
@@ -113,11 +113,7 @@ async fn listen(store: NodeStore, token: JoinToken, config: NodeConfig, ear: Ear
                 NodeAction::Datagram(bytes) => drop(connection.send_datagram(bytes)),
                 NodeAction::Welcomed(welcome) => {
                     channel = Some(connection.clock::<NodeClock>(welcome.clock_tag).unwrap());
-                }
-                NodeAction::Clock(probe, token) => {
-                    if let Some(Ok(at)) = channel.as_ref().map(|channel| channel.send(&probe.encode())) {
-                        session.handle_clock_sent(token, at);
-                    }
+                    prober = Some(Prober::new(welcome.clock_tag, 1));
                 }
                 NodeAction::Start { format, timeline, .. } => {
                     decoder = Some(unisono_codec::decoder(&format).unwrap());
@@ -136,7 +132,14 @@ async fn listen(store: NodeStore, token: JoinToken, config: NodeConfig, ear: Ear
                 _ => {}
             }
         }
-        let due = session.poll_timeout().map_or(Nanos::from_millis(20), |at| at - clock::now());
+        if let (Some(prober), Some(channel), Some(pace)) = (&mut prober, &channel, session.pace(clock::now()))
+            && let Some((probe, token)) = prober.poll_transmit(clock::now(), pace)
+            && let Ok(at) = channel.send(&probe.encode())
+        {
+            session.handle_clock_sent(token, at);
+        }
+        let due =
+            session.poll_timeout().map_or(Nanos::from_millis(10), |at| at - clock::now()).min(Nanos::from_millis(10));
         tokio::select! {
             message = messages.recv() => {
                 let Ok(Some(frame)) = message else { return };

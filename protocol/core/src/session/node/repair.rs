@@ -22,8 +22,9 @@ const ONE_FRAME: Nanos = Nanos::from_micros(100);
 /// Gaps are not looked for again sooner.
 const SHORTEST_WAIT: Nanos = Nanos::from_millis(1);
 
-/// What arrives is taken together after so long: no more than two packets of sound, and less is not worth it.
-const RECEIVE_INTERVALS: Range<Nanos> = Nanos::from_millis(10)..Nanos::from_millis(40);
+/// What arrives is taken together after so long: a person who turns the volume does not notice it, and less is not worth
+/// it.
+const RECEIVE_INTERVALS: Range<Nanos> = Nanos::from_millis(10)..Nanos::from_millis(60);
 
 impl Stream {
     /// When a packet was or is to leave the hub, and half a round trip later; in the node's time.
@@ -62,11 +63,9 @@ impl NodeSession {
     }
 
     /// For how long what arrives may wait to be taken together, as long as clock packets keep the instants of their
-    /// arrival: a tenth of the time that a packet has to come, or that is left for the oldest that is missing, and no
-    /// longer than until the next probe. `None` when everything is to be taken at once, as it is while nothing plays, a
-    /// packet is missing that is needed soon, or the clock is young.
+    /// arrival: a sixth of the time that a packet has to come, or that is left for the oldest that is missing. `None` when
+    /// everything is to be taken at once, as it is while nothing plays, or a packet is missing that is needed soon.
     pub fn receive_interval(&self, now: Timestamp<NodeClock>) -> Option<Nanos> {
-        let clock = self.clock.as_ref()?;
         let estimate = self.estimate(now)?;
         let left = |stream: &Stream| match stream.receiver.oldest_missing() {
             Some(position) => heard_at(&stream.timeline, stream.format.lookahead, position)
@@ -74,7 +73,7 @@ impl NodeSession {
             None => stream.lead,
         };
         let left = self.streams.values().map(left).min()?;
-        let interval = RECEIVE_INTERVALS.end.min(clock.interval(now)).min((left - self.give_up) / 10);
+        let interval = RECEIVE_INTERVALS.end.min((left - self.give_up) / 6);
         (interval >= RECEIVE_INTERVALS.start).then_some(interval)
     }
 
