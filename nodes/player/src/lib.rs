@@ -11,5 +11,6 @@ pub mod room;
 pub mod session;
 mod sound;
 pub mod standalone;
+mod vital;
 
 pub use self::bluetooth::BluetoothSettings;

@@ -49,13 +49,13 @@ impl Kernel {
     }
 
     /// The taps at `phase + between` phases into a frame, where `phase` is less than there are phases and `between` is 0
-    /// to 1. Real-time: no allocation, no lock, no system call.
+    /// to 1; or where the next frame begins. Real-time: no allocation, no lock, no system call.
     #[inline(always)]
     pub(super) fn at(&self, phase: usize, between: f32) -> [f32; TAPS] {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|i| &self.rows[phase + i]);
         if between == 0.0 {
-            return *b;
+            return self.rows[phase + 1];
         }
+        let [a, b, c, d] = [0, 1, 2, 3].map(|i| &self.rows[phase + i]);
         let (x, y, z) = (between + 1.0, between - 1.0, between - 2.0);
         let weights = [-between * y * z / 6.0, x * y * z / 2.0, -x * between * z / 2.0, x * between * y / 6.0];
         core::array::from_fn(|tap| {
@@ -117,6 +117,13 @@ mod tests {
         let mut delta = [0.0; TAPS];
         delta[31] = 1.0;
         assert_eq!(Kernel::new(256).at(0, 0.0), delta);
+    }
+
+    #[test]
+    fn the_last_phase_ends_where_the_next_frame_begins() {
+        let mut delta = [0.0; TAPS];
+        delta[32] = 1.0;
+        assert_eq!(Kernel::new(256).at(256, 0.0), delta);
     }
 
     #[test]

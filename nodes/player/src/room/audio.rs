@@ -32,6 +32,7 @@ use super::{
 use crate::{
     output::{self, Fault, Gone},
     realtime,
+    vital::vital,
 };
 
 /// The clock of a converter that is given silence is known within two seconds; one that says nothing for so long never
@@ -157,7 +158,7 @@ pub(super) fn spawn(
         status,
         random: fastrand::Rng::with_seed(clock::now::<NodeClock>().as_nanos().cast_unsigned()),
     };
-    thread::Builder::new().name("audio".into()).spawn(move || thread.run())
+    thread::Builder::new().name("audio".into()).spawn(vital(move || thread.run()))
 }
 
 impl Thread {

@@ -25,6 +25,7 @@ use super::{
     block::{CHANNELS, MAX_FRAMES, Sound},
     splice::Splice,
 };
+use crate::vital::vital;
 
 /// With nothing to do the thread looks around so often.
 const IDLE: Duration = Duration::from_millis(500);
@@ -73,7 +74,7 @@ pub(super) fn spawn(
     status: Arc<RoomStatus>,
 ) -> io::Result<JoinHandle<()>> {
     let thread = Thread { sound, orders, status, clock: None, generation: 0, playing: None, concealed: 0, late: 0 };
-    thread::Builder::new().name("decode".into()).spawn(move || thread.run(&commands))
+    thread::Builder::new().name("decode".into()).spawn(vital(move || thread.run(&commands)))
 }
 
 impl Rendition {

@@ -30,7 +30,10 @@ use super::{
     choice::{Action, Chooser, Trouble},
     line::Line,
 };
-use crate::output::{Fault, Gone, LatencyParts, Muted, OpenError, Opener, Output, OutputSpec};
+use crate::{
+    output::{Fault, Gone, LatencyParts, Muted, OpenError, Opener, Output, OutputSpec},
+    vital::vital,
+};
 
 /// More than there can be on their way: of what plays, what is to play, and what has played.
 const PLACES: usize = 16;
@@ -138,7 +141,7 @@ pub(super) fn spawn(
         status,
         over,
     };
-    let handle = thread::Builder::new().name("outputs".into()).spawn(move || supply.run())?;
+    let handle = thread::Builder::new().name("outputs".into()).spawn(vital(move || supply.run()))?;
     let thread = handle.thread().clone();
     Ok((handle, Supplied { given: take, told: tell, thread }))
 }

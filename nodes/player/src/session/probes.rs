@@ -9,6 +9,7 @@ use std::{
     thread::{self, Thread},
 };
 
+use crate::vital::vital;
 use unisono_core::{
     clock::{Pace, Prober, SendToken},
     time::{NodeClock, Timestamp},
@@ -32,8 +33,9 @@ impl Probes {
         let (tell, sent) = mpsc::channel();
         let (shared, channel) = (Arc::new(Mutex::new(pace)), Arc::downgrade(channel));
         let its_pace = Arc::clone(&shared);
-        let handle =
-            thread::Builder::new().name("probes".into()).spawn(move || run(prober, &its_pace, &channel, &tell))?;
+        let handle = thread::Builder::new()
+            .name("probes".into())
+            .spawn(vital(move || run(prober, &its_pace, &channel, &tell)))?;
         Ok(Self { pace: shared, told: pace, thread: handle.thread().clone(), sent })
     }
 

@@ -23,7 +23,10 @@ use super::{
     deck::{CHANNELS, Deck, Playback, TURN},
     source::{Material, Read, Source},
 };
-use crate::desk::{Desk, Holder};
+use crate::{
+    desk::{Desk, Holder},
+    vital::vital,
+};
 
 /// Frames read at once.
 const PIECE: usize = 960;
@@ -112,7 +115,7 @@ impl Player {
             has_rooms: false,
             was_stopped: false,
         };
-        let thread = thread::Builder::new().name("standalone".into()).spawn(move || thread.run(&ordered))?;
+        let thread = thread::Builder::new().name("standalone".into()).spawn(vital(move || thread.run(&ordered)))?;
         Ok(Self { orders: Some(orders), thread, playing })
     }
 
