@@ -103,10 +103,10 @@ fn attempt(home: &Path, what: &str, proof: &dyn Fn(&Path) -> anyhow::Result<()>)
         let stillness = watch.end();
         left -= 1;
         match result {
-            Err(error) if left > 0 && !stillness.heard.is_empty() => {
-                print(format_args!("  {error:#}; {}; {stillness}: once more", said(home)))?;
+            Err(error) if left > 0 && stillness.is_an_excuse() => {
+                print(format_args!("  {error:#}; {}{stillness}: once more", said(home)))?;
             }
-            result => return result.with_context(|| format!("{what}; {}; {stillness}", said(home))),
+            result => return result.with_context(|| format!("{what}; {}{stillness}", said(home))),
         }
     }
 }
@@ -118,9 +118,9 @@ fn said(home: &Path) -> String {
     let counts = |room: &Value| {
         let counts =
             ["underruns", "resyncs", "lost", "late", "concealed_s"].map(|key| format!("{key} {}", room["sync"][key]));
-        format!("{} says {}", room["name"].as_str().unwrap_or("?"), counts.join(" "))
+        format!("{} says {}; ", room["name"].as_str().unwrap_or("?"), counts.join(" "))
     };
-    rooms.iter().map(counts).collect::<Vec<_>>().join(", ")
+    rooms.iter().map(counts).collect()
 }
 
 /// Three rooms play a file from its first frame to its last, together.

@@ -29,6 +29,9 @@ const LOST: usize = 24;
 /// both sides of it. A converter's rate is taken out before; a ratio that changes by 20 ppm makes 0.08.
 const STEP: f64 = 0.75;
 
+/// So far off, in frames, the windows before and behind are the same sound: a ratio that is off by 400 ppm makes 1.6.
+const STRAY: f64 = 2.0;
+
 /// What was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Slips {
@@ -47,7 +50,8 @@ pub fn slips(room: &Track, original: &[f32], end: f64) -> Slips {
     let Some(first) = room.first_sound() else { return slips };
     let follower = Follower::new(original);
     for run in &room.runs {
-        let offsets = follower.follow(run, first, end, &mut slips);
+        let mut offsets = follower.follow(run, first, end, &mut slips);
+        slips.unmatched += leave_out_strays(&mut offsets);
         slips.frames += steps(&offsets);
     }
     slips
@@ -109,6 +113,20 @@ impl<'a> Follower<'a> {
     }
 }
 
+/// Takes out windows that were found where those around them were not, and says how many: a frame that was dropped stays
+/// dropped, but of a window that is hardly alike anywhere some other place may be more alike by chance.
+fn leave_out_strays(offsets: &mut Vec<(f64, f64)>) -> usize {
+    let is_stray = |around: &[(f64, f64)]| {
+        let [before, it, after] = [around[0].1, around[1].1, around[2].1];
+        (before - after).abs() < STRAY && (it - before).abs() > STRAY && (it - after).abs() > STRAY
+    };
+    let strays: Vec<usize> = offsets.windows(3).enumerate().filter(|(_, a)| is_stray(a)).map(|(i, _)| i + 1).collect();
+    strays.iter().rev().for_each(|stray| {
+        offsets.remove(*stray);
+    });
+    strays.len()
+}
+
 fn steps(offsets: &[(f64, f64)]) -> u64 {
     let slopes: Vec<f64> = offsets.windows(2).map(|pair| (pair[1].1 - pair[0].1) / (pair[1].0 - pair[0].0)).collect();
     let usual = median(&slopes);
@@ -156,6 +174,22 @@ mod tests {
         slipped.drain(320_777..320_779);
         let five = slips(&played(slipped), &original, 57.9);
         assert_eq!((five.frames, five.unmatched), (5, 0), "{waves}: {five:?}");
+    }
+
+    #[test]
+    fn one_window_that_was_found_elsewhere_is_no_slip_and_what_stays_is_one() {
+        let found = |shifts: &[(usize, f64)]| {
+            let mut offsets: Vec<(f64, f64)> = (0..20).map(|i| (f64::from(i) * 2_048.0, f64::from(i) * 0.08)).collect();
+            for (from, shift) in shifts {
+                offsets[*from..].iter_mut().for_each(|(_, offset)| *offset += shift);
+            }
+            let strays = leave_out_strays(&mut offsets);
+            (strays, steps(&offsets))
+        };
+        assert_eq!(found(&[(7, 298.0), (8, -298.0)]), (1, 0));
+        assert_eq!(found(&[(7, 298.0)]), (0, 298));
+        assert_eq!(found(&[(7, 1.0), (12, -1.0)]), (0, 2));
+        assert_eq!(found(&[(7, 5.0), (9, -5.0)]), (0, 10));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use ringbuf::{
 use unisono_core::{time::Nanos, units::SampleRate};
 
 use super::{CHANNELS, Gone};
+use crate::vital::vital;
 
 /// A card that erases a block, or a disk that wakes up, holds its writer for about as long.
 const SLACK: Nanos = Nanos::from_secs(2);
@@ -73,7 +74,7 @@ impl Tape {
         let (marks, marks_out) = HeapRb::new(MARKS).split();
         let shared = Arc::new(Shared::default());
         let writer = Writer { medium, samples: samples_out, marks: marks_out, shared: Arc::clone(&shared) };
-        let writer = thread::Builder::new().name(String::from("recorder")).spawn(move || writer.run())?;
+        let writer = thread::Builder::new().name(String::from("recorder")).spawn(vital(move || writer.run()))?;
         Ok(Self { samples, marks, shared, writer: Some(writer) })
     }
 

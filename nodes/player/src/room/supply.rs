@@ -230,7 +230,7 @@ impl Supply {
                     let _ = answer.send(Opened { index, spec, result });
                     asker.unpark();
                 };
-                if let Err(error) = thread::Builder::new().name("open".into()).spawn(open) {
+                if let Err(error) = thread::Builder::new().name("open".into()).spawn(vital(open)) {
                     self.fail(now, index, &format!("no thread to open it: {error}; the system has too many"));
                 }
             }

@@ -32,7 +32,7 @@ use crate::{
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// It is told at once, within the second of these, when a room does something else than before. The session looks when
-/// it is awake anyway after the first, and wakes up for it at the second.
+/// it is awake anyway after the first, and wakes up for it at the second, unless its next turn comes soon after that.
 const LOOK_INTERVALS: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(130)];
 
 /// How a connection came to its end.

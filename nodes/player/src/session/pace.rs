@@ -1,7 +1,7 @@
 //! When the session wakes up.
 //!
-//! At once for everything while little is known or nothing plays. A room that plays from a buffer wakes up in turns
-//! instead, and takes what has arrived since the last one together: half as many wake-ups, and no timers between them,
+//! At once for everything while the hub's clock is not known or nothing plays. A room that plays from a buffer wakes up in
+//! turns instead, and takes what has arrived since the last one together: fewer wake-ups, and no timers between them,
 //! of which each that is put off costs a wake-up all the same, since tokio's wheel turns to where it was first set.
 
 use std::{

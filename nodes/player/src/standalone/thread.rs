@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 use unisono_core::{
     time::{Nanos, NodeClock, Timestamp},
     units::SampleRate,
@@ -122,7 +122,7 @@ impl Player {
     /// Tells it something.
     pub(super) fn tell(&self, order: Order) {
         if let Some(orders) = &self.orders {
-            // A thread that is gone has said why; whoever waits for a reply gets none.
+            // It is there for as long as there are orders.
             let _ = orders.send(order);
         }
     }
@@ -290,13 +290,5 @@ impl Thread {
             warning: self.warning.clone(),
         };
         *self.playing.lock().unwrap_or_else(PoisonError::into_inner) = playing;
-    }
-}
-
-impl Drop for Thread {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            error!("the thread that plays what this node has is gone");
-        }
     }
 }

@@ -431,10 +431,10 @@ fn packets_may_wait_for_each_other_only_while_the_clock_is_known_and_none_that_i
     node.say(StreamStart { anchors: anchors.clone(), ..start(1, 0, 1) });
     assert_eq!(node.session.receive_interval(node.now()), None, "the clock is unknown");
     node.until(60_600);
-    // A sixth of the 350 ms that a packet has.
-    let together = Some(58);
+    // An eighth of the 350 ms that a packet has.
+    let together = Some(43);
     let wait = |node: &Node| node.session.receive_interval(node.now()).map(|wait| wait.as_nanos() / 1_000_000);
-    for packet in 0..20 {
+    for packet in 0..18 {
         node.until(60_600 + 20 * i64::try_from(packet).unwrap());
         if packet == 2 {
             continue;
@@ -443,7 +443,7 @@ fn packets_may_wait_for_each_other_only_while_the_clock_is_known_and_none_that_i
         let wanted = match packet {
             0 | 1 => together,
             // Packet 2 is heard at 61.04 s, less 6.5 ms of lookahead, and to be there 50 ms before.
-            3..=16 => Some((3_835 - 200 * i64::try_from(packet).unwrap()) / 60),
+            3..=15 => Some((3_835 - 200 * i64::try_from(packet).unwrap()) / 80),
             _ => None,
         };
         assert_eq!(wait(&node), wanted, "packet {packet}");
