@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use bytes::Bytes;
 
-use super::{LOCK_LIMIT, NodeAction, NodeSession, Stream};
+use super::{NodeAction, NodeSession, Stream};
 use crate::{
     clock::Estimate,
     time::{HubClock, Nanos, NodeClock, Timestamp},
@@ -64,10 +64,10 @@ impl NodeSession {
 
     /// For how long what arrives may wait to be taken together, as long as clock packets keep the instants of their
     /// arrival: an eighth of the time that a packet has to come, or that is left for the oldest that is missing. `None` when
-    /// everything is to be taken at once, as it is while nothing plays, the clock is not known well enough to play by, or a
+    /// everything is to be taken at once, as it is while nothing plays, the clock is unknown, or a
     /// packet is missing that is needed soon.
     pub fn receive_interval(&self, now: Timestamp<NodeClock>) -> Option<Nanos> {
-        let estimate = self.estimate(now).filter(|estimate| estimate.uncertainty < LOCK_LIMIT)?;
+        let estimate = self.estimate(now)?;
         let left = |stream: &Stream| match stream.receiver.oldest_missing() {
             Some(position) => heard_at(&stream.timeline, stream.format.lookahead, position)
                 .map_or(Nanos::ZERO, |heard| estimate.mapping.backward(heard) - now),
