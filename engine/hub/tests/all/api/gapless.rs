@@ -134,7 +134,7 @@ fn with_the_second_taken_out() -> Option<(Vec<i32>, [Vec<i32>; 3])> {
         group["title"] == "3" && group["position_s"].as_f64().unwrap() > 0.2
     });
     assert_eq!(ear.gaps(), 0, "nothing is silent");
-    ear.sound();
+    // Its positions may not be in a row: where the third could not be there in time, it begins on the grid of all codecs.
     Some((ear.heard().into_iter().map(integer).collect(), tracks))
 }
 
