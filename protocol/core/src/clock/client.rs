@@ -9,13 +9,14 @@ use crate::{
 /// Probes and reports whose other half may still come. At 100 a second this is 2.5 s, longer than packets wait.
 const REMEMBERED: usize = 256;
 
-/// While the estimate is worse than the first figure, packets go out at the intervals behind it, in milliseconds: probes
-/// and reports as long as stamps are few, probes and reports later. A hundred a second find the floor of a link within
-/// seconds; ten keep that of a cable, and a Wi-Fi station awake. Reports wait at a node's port until it is awake, and cost
-/// it little: on a good link they come twice as often as probes. (Ten rooms were 14 to 18 µs apart with that, p99,
-/// simulated, and 13 to 16 with reports every 10 ms, for which a hub wakes up more often.) On a bad link packets wait for each other, and hardly a report follows that no probe has
-/// asked for: 22 ms are more than lie between two probes that leave every 16. (42 to 47 µs, with an eighth fewer packets than
-/// with reports every 16 ms: 37 to 50; 69 with more reports than probes.)
+/// While the estimate is worse than the first figure, packets go out at the intervals behind it, in milliseconds:
+/// probes and reports as long as stamps are few, probes and reports later. A hundred a second find the floor of a link
+/// within seconds; ten keep that of a cable, and a Wi-Fi station awake. Reports wait at a node's port until it is
+/// awake, and cost it little: on a good link they come twice as often as probes. (Ten rooms were 14 to 18 µs apart with
+/// that, p99, simulated, and 13 to 16 with reports every 10 ms, for which a hub wakes up more often.) On a bad link
+/// packets wait for each other, and hardly a report follows that no probe has asked for: 22 ms are more than lie
+/// between two probes that leave every 16. (42 to 47 µs, with an eighth fewer packets than with reports every 16 ms: 37
+/// to 50; 69 with more reports than probes.)
 const INTERVALS: [(Nanos, [(u8, u8); 2]); 3] = [
     (Nanos::from_micros(20), [(10, 14), (16, 22)]),
     (Nanos::from_micros(6), [(22, 10), (22, 11)]),

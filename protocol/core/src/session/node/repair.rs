@@ -63,9 +63,9 @@ impl NodeSession {
     }
 
     /// For how long what arrives may wait to be taken together, as long as clock packets keep the instants of their
-    /// arrival: an eighth of the time that a packet has to come, or that is left for the oldest that is missing. `None` when
-    /// everything is to be taken at once, as it is while nothing plays, the clock is unknown, or a packet
-    /// is missing that is needed soon.
+    /// arrival: an eighth of the time that a packet has to come, or that is left for the oldest that is missing. `None`
+    /// when everything is to be taken at once, as it is while nothing plays, the clock is unknown, or a packet is
+    /// missing that is needed soon.
     pub fn receive_interval(&self, now: Timestamp<NodeClock>) -> Option<Nanos> {
         let estimate = self.estimate(now)?;
         let left = |stream: &Stream| match stream.receiver.oldest_missing() {
